@@ -2,6 +2,8 @@
 // which virtual machines do not tell and which is therefore measured.
 #include "compiler/machines/Machine.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/TargetParser/Host.h"
