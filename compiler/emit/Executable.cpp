@@ -1,0 +1,106 @@
+// The tables of runtime/Abi.h as constants of an LLVM module. Field order here is the order there.
+#include "compiler/emit/Executable.h"
+
+#include "compiler/emit/CodeGeneration.h"
+#include "runtime/Abi.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/Module.h"
+
+using namespace kinu::emit;
+
+static_assert(kKinuAbiVersion == 1, "the tables below follow version 1 of the ABI");
+
+namespace {
+/// Builds constants in one module; equal strings are stored once.
+class TableBuilder {
+public:
+  explicit TableBuilder(llvm::Module &module)
+      : module(module), context(module.getContext()), pointer(llvm::PointerType::get(context, 0)),
+        int32(llvm::Type::getInt32Ty(context)), int64(llvm::Type::getInt64Ty(context)),
+        real(llvm::Type::getDoubleTy(context)) {}
+
+  llvm::Constant *executable(const Executable &executable) {
+    std::vector<llvm::Constant *> kernels, programs;
+    for (const ExecutableKernel &row : executable.kernels)
+      kernels.push_back(kernel(row));
+    for (const ExecutableProgram &row : executable.programs)
+      programs.push_back(program(row));
+    auto *type = llvm::StructType::get(int64, int64, pointer, int64, pointer, int64, pointer);
+    return llvm::ConstantStruct::get(type, {integer(kKinuAbiVersion), integer(executable.arenaBytes),
+                                            array(kernelType(), kernels), integer(int64_t(kernels.size())),
+                                            array(programType(), programs), integer(int64_t(programs.size())),
+                                            string(executable.manifest)});
+  }
+
+private:
+  llvm::StructType *kernelType() { return llvm::StructType::get(pointer, pointer, int64, int64, real, real); }
+  llvm::StructType *launchType() { return llvm::StructType::get(int32, int32, int32, pointer); }
+  llvm::StructType *programType() { return llvm::StructType::get(pointer, pointer, int64, pointer); }
+
+  llvm::Constant *kernel(const ExecutableKernel &row) {
+    auto *signature =
+        llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer, int64, int64}, false);
+    auto *function = llvm::cast<llvm::Constant>(module.getOrInsertFunction(row.symbol, signature).getCallee());
+    return llvm::ConstantStruct::get(kernelType(), {string(row.name), function, integer(row.tasks),
+                                                    integer(row.scratchBytes), number(row.operations),
+                                                    number(row.bytes)});
+  }
+
+  llvm::Constant *program(const ExecutableProgram &row) {
+    std::vector<llvm::Constant *> launches;
+    std::vector<uint64_t> offsets;
+    for (const ExecutableLaunch &launch : row.launches) {
+      launches.push_back(llvm::ConstantStruct::get(
+          launchType(), {llvm::ConstantInt::get(int32, uint64_t(launch.kernel)),
+                         llvm::ConstantInt::get(int32, offsets.size()),
+                         llvm::ConstantInt::get(int32, launch.offsets.size()), string(launch.label)}));
+      offsets.insert(offsets.end(), launch.offsets.begin(), launch.offsets.end());
+    }
+    return llvm::ConstantStruct::get(programType(), {string(row.name), array(launchType(), launches),
+                                                     integer(int64_t(launches.size())),
+                                                     global(llvm::ConstantDataArray::get(context, offsets))});
+  }
+
+  llvm::Constant *array(llvm::Type *element, llvm::ArrayRef<llvm::Constant *> rows) {
+    return global(llvm::ConstantArray::get(llvm::ArrayType::get(element, rows.size()), rows));
+  }
+
+  llvm::Constant *string(llvm::StringRef text) {
+    llvm::Constant *&known = strings[text];
+    if (!known)
+      known = global(llvm::ConstantDataArray::getString(context, text));
+    return known;
+  }
+
+  llvm::Constant *global(llvm::Constant *value) {
+    return new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true, llvm::GlobalValue::PrivateLinkage,
+                                    value);
+  }
+
+  llvm::Constant *integer(int64_t value) { return llvm::ConstantInt::get(int64, uint64_t(value)); }
+  llvm::Constant *number(double value) { return llvm::ConstantFP::get(real, value); }
+
+  llvm::Module &module;
+  llvm::LLVMContext &context;
+  llvm::PointerType *pointer;
+  llvm::Type *int32, *int64, *real;
+  llvm::StringMap<llvm::Constant *> strings;
+};
+} // namespace
+
+llvm::Expected<std::string> kinu::emit::compileTables(const Executable &executable, const machines::Machine &machine) {
+  for (const ExecutableProgram &program : executable.programs)
+    for (const ExecutableLaunch &launch : program.launches)
+      if (launch.kernel < 0 || size_t(launch.kernel) >= executable.kernels.size())
+        return llvm::createStringError("program " + program.name + " launches kernel " +
+                                       std::to_string(launch.kernel) + " of " +
+                                       std::to_string(executable.kernels.size()));
+  llvm::LLVMContext context;
+  llvm::Module module("tables", context);
+  llvm::Constant *tables = TableBuilder(module).executable(executable);
+  new llvm::GlobalVariable(module, tables->getType(), /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage, tables,
+                           "kinu_executable");
+  return compileModule(module, machine, {OutputKind::Object, /*optimization=*/0});
+}
