@@ -1,0 +1,86 @@
+// The function of a kernel while it is being written: a builder with the machine's vectors and the kernel's buffers.
+//
+// Code is written with scf, arith, math and vector ops on values, and LLVM's pointers, loads and stores on memory; index
+// arithmetic is in i64. Two functions are made: the public one loads the buffers' addresses and calls the other, which is
+// always inlined and whose pointers are `noalias`; so LLVM knows that results do not overlap operands.
+#pragma once
+
+#include "compiler/machines/Machine.h"
+#include "dialects/step/Step.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/Error.h"
+
+namespace kinu::vectorize {
+
+class Emission : public mlir::ImplicitLocOpBuilder {
+public:
+  /// Starts the function of `kernel`; the builder stands inside it.
+  Emission(step::KernelOp kernel, const machines::Machine &machine);
+
+  /// Ends the function and lowers everything to LLVM's dialect. Fails if some op has no lowering.
+  llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> finish();
+
+  const machines::Machine &machine;
+  int64_t lanes;                        ///< f32 in a vector: 16 with 512 bits
+  mlir::SmallVector<mlir::Value> operands; ///< pointers to the kernel's operands
+  mlir::SmallVector<mlir::Value> results;  ///< pointers to its results
+  mlir::Value scratch;                  ///< pointer to the thread's scratch, 64-byte aligned
+  mlir::Value begin, end;               ///< i64: the tasks to do
+
+  // Types.
+  mlir::VectorType vectorOf(mlir::Type element) { return mlir::VectorType::get({lanes}, element); }
+  mlir::Type pointerType() { return mlir::LLVM::LLVMPointerType::get(getContext()); }
+  /// `like`'s shape (none or a vector's) with another element type.
+  static mlir::Type shaped(mlir::Value like, mlir::Type element);
+
+  // Constants, and vectors of one value. `splat` leaves vectors alone.
+  mlir::Value i64(int64_t value);
+  mlir::Value f32(double value);
+  mlir::Value i1(bool value);
+  /// The number as a scalar or vector of `type`, an integer or float type or a vector of them.
+  mlir::Value constant(mlir::Type type, double value);
+  mlir::Value constantInt(mlir::Type type, int64_t value);
+  mlir::Value splat(mlir::Value scalar);
+  /// 0, 1, 2 ... as vector<lanes x element>.
+  mlir::Value laneNumbers(mlir::Type element);
+  /// True in the first `count` lanes: vector<lanes x i1>. The other: for a count that is a value (i64).
+  mlir::Value firstLanes(int64_t count);
+  mlir::Value firstLanes(mlir::Value count);
+
+  // Index arithmetic in i64; folds constants.
+  mlir::Value add(mlir::Value x, mlir::Value y);
+  mlir::Value mul(mlir::Value x, mlir::Value y);
+  mlir::Value add(mlir::Value x, int64_t y) { return add(x, i64(y)); }
+  mlir::Value mul(mlir::Value x, int64_t y) { return mul(x, i64(y)); }
+  /// Quotient and remainder of a non-negative number.
+  mlir::Value div(mlir::Value x, int64_t y);
+  mlir::Value rem(mlir::Value x, int64_t y);
+  mlir::Value smaller(mlir::Value x, mlir::Value y);
+
+  // Memory: `element` is f32, i64, i32, i8 ...; `index` counts elements. Masks are vector<lanes x i1> or null for all.
+  mlir::Value address(mlir::Value base, mlir::Type element, mlir::Value index);
+  mlir::Value load(mlir::Type element, mlir::Value base, mlir::Value index);
+  void store(mlir::Value value, mlir::Value base, mlir::Value index);
+  mlir::Value loadVector(mlir::Type element, mlir::Value base, mlir::Value index, mlir::Value mask = {});
+  void storeVector(mlir::Value value, mlir::Value base, mlir::Value index, mlir::Value mask = {});
+  /// Elements at base[indices[lane]]; `indices` is a vector of i32 or i64, masked lanes give 0.
+  mlir::Value gather(mlir::Type element, mlir::Value base, mlir::Value indices, mlir::Value mask = {});
+  void scatter(mlir::Value value, mlir::Value base, mlir::Value indices, mlir::Value mask = {});
+
+  /// `for (i = lower; i < upper; i += step)` with carried values; `body` returns the next ones. Returns the last ones.
+  mlir::SmallVector<mlir::Value> loop(mlir::Value lower, mlir::Value upper, int64_t step, mlir::ValueRange carried,
+                                      llvm::function_ref<mlir::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+  void loop(mlir::Value lower, mlir::Value upper, int64_t step, llvm::function_ref<void(mlir::Value)> body);
+  void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
+
+  /// The symbol of an external function of libm, declared in the module: `double name(double, ...)`.
+  mlir::Value callLibm(llvm::StringRef name, mlir::ValueRange arguments);
+
+private:
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+} // namespace kinu::vectorize
