@@ -38,6 +38,7 @@ struct Expr {
 
   const Kind kind;
   SourceRange range;
+  unsigned height = 1; ///< levels of the tree from here down; the parser bounds it, so recursion over it is safe
 
   virtual ~Expr() = default;
 

@@ -28,8 +28,7 @@ struct SourceRange {
 /// The smallest range that holds both; they are in the same file.
 SourceRange cover(SourceRange first, SourceRange last);
 
-/// A place as a person reads it: both from 1, `column` counted in terminal cells (a Japanese character takes two, a tab
-/// goes to the next multiple of 4, plus 1).
+/// A place as a person and an editor read it: both from 1, the column counted in characters (code points).
 struct LineColumn {
   uint32_t line = 1;
   uint32_t column = 1;
@@ -56,6 +55,8 @@ public:
   /// The text of a line (from 1) without its line end.
   llvm::StringRef line(FileId file, uint32_t line) const;
 
+  unsigned lineCount(FileId file) const { return files[file].lineStarts.size(); }
+
   /// The offset of the first byte of a line (from 1).
   uint32_t lineStart(FileId file, uint32_t line) const { return files[file].lineStarts[line - 1]; }
 
@@ -69,7 +70,7 @@ private:
 };
 
 /// Terminal cells that `text` takes when it starts at cell `column` (from 0): wide characters take two, combining ones
-/// none, a tab goes to the next multiple of 4, an invalid byte takes one.
+/// none, a tab goes to the next multiple of 4, a control character or an invalid byte takes one.
 uint32_t displayWidth(llvm::StringRef text, uint32_t column = 0);
 
 } // namespace kinu
