@@ -117,5 +117,5 @@ def YieldOp : Kinu_Op<"yield", [Pure, Terminator]> {
   let summary = "ends a region";
   let arguments = (ins Variadic<Kinu_Any>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins)>];
 }

@@ -4,6 +4,8 @@
 using namespace mlir;
 using namespace kinu;
 
+void YieldOp::build(OpBuilder &, OperationState &) {} // yields nothing
+
 YieldOp RepeatOp::getYield() { return cast<YieldOp>(getBody().front().getTerminator()); }
 
 /// The type of a round's slice: the stacked type without the repeat's axis.
