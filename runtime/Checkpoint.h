@@ -1,0 +1,33 @@
+// Checkpoints: the state of a training as plain safetensors with a manifest, so that a run can go on bit for bit.
+//
+// A checkpoint holds weights.safetensors (parameters by path), moments.safetensors (`moment1/PATH`, `moment2/PATH`) and
+// manifest.json: step, seed, spec, position in the data, and size and xxh3-128 of each file. Random numbers and the
+// order of samples are functions of seed and step, so there is no other state.
+#pragma once
+
+#include "runtime/Manifest.h"
+
+#include <optional>
+#include <string>
+
+namespace kinu::rt {
+
+struct TrainingState {
+  int64_t step = 0; ///< steps done
+  uint64_t seed = 0;
+  std::string dataKey; ///< Shards::key of the text trained on
+};
+
+/// Writes the variables in `arena` as a new checkpoint and prunes older ones to two. Throws Failure (Exit::Io), with
+/// nothing of the new one left and the older ones as they were.
+void saveCheckpoint(const std::string &folder, const Manifest &manifest, const char *arena, const TrainingState &state);
+
+enum class LoadedParts { Weights, WeightsAndMoments };
+
+/// Reads the newest valid checkpoint of `folder` into `arena`; nothing if there is none at all. A damaged one is
+/// passed over with a note. Throws Failure: Exit::NoCheckpoint if all are damaged, Exit::Mismatch if the newest valid
+/// one belongs to another spec, saying what differs.
+std::optional<TrainingState> loadNewestCheckpoint(const std::string &folder, const Manifest &manifest, char *arena,
+                                                  LoadedParts parts);
+
+} // namespace kinu::rt

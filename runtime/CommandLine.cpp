@@ -1,0 +1,93 @@
+// See CommandLine.h.
+#include "runtime/CommandLine.h"
+
+#include "runtime/Failure.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+namespace kinu::rt {
+
+static std::string examples(const std::string &name) {
+  return text("\nExamples:\n"
+              "  ./", name, "                              train; run it again to go on after an interruption\n"
+              "  ./", name, " --steps 500 --seed 2         train for 500 steps from other initial weights\n"
+              "  ./", name, " --data 'books/*.txt'         train on other text\n"
+              "  ./", name, " eval                         loss over the whole validation part\n"
+              "  ./", name, " generate --prompt 'Once'     write text\n"
+              "  ./", name, " generate --prompt 'Once' --temperature 0.8 --top-k 40 --tokens 300\n"
+              "  ./", name, " info                         what is inside, and how much memory it takes\n"
+              "\nExit codes: 0 done, 2 bad command line, 100 stopped by a signal (run again to go on), 101 checkpoint\n"
+              "of another spec or seed, 102 bad text or tokenizer, 103 no valid checkpoint, 104 diverged,\n"
+              "106 a file cannot be read or written, 108 internal error\n");
+}
+
+static void addTrainOptions(CLI::App &app, Options &options) {
+  app.add_option("--steps", options.steps, "steps in all; schedules span them")->check(CLI::NonNegativeNumber);
+  app.add_option("--checkpoint-every", options.checkpointEvery, "steps between checkpoints; 0: only at the end")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--evaluate-every", options.evaluateEvery, "steps between evaluations; 0: only at the end")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--metrics", options.metrics, "metrics as JSON lines [CHECKPOINT-DIR/metrics.jsonl]");
+  app.add_flag("--fresh", options.fresh, "start over, whatever checkpoints there are");
+  app.add_flag("--profile", options.profile, "measure kernels and print them at the end");
+}
+
+static void addSharedOptions(CLI::App &app, Options &options) {
+  app.add_option("--data", options.data, "text files or patterns, instead of the spec's");
+  app.add_option("--tokenizer", options.tokenizer, "sentencepiece model, instead of the spec's");
+  app.add_option("--checkpoint-dir", options.checkpointFolder, "checkpoints and encoded text [NAME.checkpoints]");
+  app.add_option("--seed", options.seed, "of initial weights, order of samples and sampling");
+  app.add_option("--threads", options.threads, "threads [all cores]")->check(CLI::Range(0, 4096));
+}
+
+static void addGenerateOptions(CLI::App &app, Options &options) {
+  app.add_option("--prompt", options.prompt, "text to go on from");
+  app.add_option("--temperature", options.temperature, "0: always the likeliest piece [1]")
+      ->check(CLI::Range(0.0, 100.0));
+  app.add_option("--top-k", options.topK, "only the K likeliest pieces; 0: all")->check(CLI::NonNegativeNumber);
+  app.add_option("--top-p", options.topP, "only the likeliest pieces of probability P together [1]")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--tokens", options.tokens, "pieces to write [200]")->check(CLI::NonNegativeNumber);
+}
+
+ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &model) {
+  std::string name = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : model;
+  Options options;
+  options.checkpointFolder = name + ".checkpoints";
+  CLI::App app("Trains and runs the model `" + model + "`, compiled by kinu.", name);
+  app.footer(examples(name));
+  app.fallthrough();
+  app.require_subcommand(0, 1);
+  addSharedOptions(app, options);
+  addTrainOptions(app, options);
+  CLI::App *eval = app.add_subcommand("eval", "loss over the whole validation part, at the newest checkpoint");
+  CLI::App *generate = app.add_subcommand("generate", "writes text, from the newest checkpoint");
+  CLI::App *info = app.add_subcommand("info", "prints sizes, memory and variables");
+  CLI::App *gradients = app.add_subcommand("gradients", "loss and gradients of the first step, from initial weights");
+  app.add_subcommand("train", "trains; what happens without a command");
+  addGenerateOptions(*generate, options);
+  gradients->add_option("--out", options.out, "safetensors file to write")->required();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return {std::nullopt, app.exit(error) == 0 ? 0 : int(Exit::Usage)};
+  }
+  using Command = Options::Command;
+  options.command = *eval ? Command::Eval : *generate ? Command::Generate : *info ? Command::Info
+                    : *gradients ? Command::Gradients : Command::Train;
+  return {options, 0};
+}
+
+void applyOptions(const Options &options, TrainPlan &train) {
+  if (!options.data.empty())
+    train.data.files = options.data;
+  if (!options.tokenizer.empty())
+    train.data.tokenizer = options.tokenizer;
+  train.seed = options.seed.value_or(train.seed);
+  train.steps = options.steps.value_or(train.steps);
+  train.checkpointEvery = options.checkpointEvery.value_or(train.checkpointEvery);
+  train.evaluateEvery = options.evaluateEvery.value_or(train.evaluateEvery);
+}
+
+} // namespace kinu::rt

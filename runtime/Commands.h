@@ -1,0 +1,19 @@
+// The commands of a training executable besides `train` and `generate`.
+#pragma once
+
+#include "runtime/Run.h"
+
+namespace kinu::rt {
+
+/// `eval`: prints the loss over the validation part at the newest checkpoint. Returns Exit::Stopped if a signal came.
+Exit evaluateCheckpoint(const Run &run);
+
+/// `info`: prints sizes, memory, programs and variables.
+void printInfo(const Run &run);
+
+/// `gradients`: loss and gradients of the first step from initial weights, to the safetensors file --out: `loss`,
+/// `gradient/PATH`, `weight/PATH`, and `input.M/NAME` for each micro-batch M. The gradients are those of the loss over
+/// the global batch, before clipping.
+void writeGradients(const Run &run);
+
+} // namespace kinu::rt

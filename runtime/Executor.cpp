@@ -1,0 +1,128 @@
+// See Executor.h.
+#include "runtime/Executor.h"
+
+#include "runtime/Failure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <omp.h>
+
+namespace kinu::rt {
+
+static int64_t roundUp(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+int64_t scratchPerThread(const KinuExecutable &executable) {
+  int64_t largest = 0;
+  for (int64_t i = 0; i < executable.numKernels; ++i)
+    largest = std::max(largest, executable.kernels[i].scratchBytes);
+  return roundUp(largest);
+}
+
+static void checkAbi(const KinuExecutable &executable, const Manifest &manifest) {
+  if (executable.abiVersion != kKinuAbiVersion)
+    fail(Exit::Internal, "the executable was compiled for ABI ", executable.abiVersion, ", its runtime has ABI ",
+         kKinuAbiVersion, "; build it again");
+  if (executable.arenaBytes != manifest.arenaBytes)
+    fail(Exit::Internal, "the executable's arena is ", executable.arenaBytes, " bytes, its manifest says ",
+         manifest.arenaBytes);
+}
+
+Executor::Executor(const KinuExecutable &executable, const Manifest &manifest, int threads)
+    : executable((checkAbi(executable, manifest), executable)), threads(threads),
+      scratchPerThread(rt::scratchPerThread(executable)),
+      memory(roundUp(executable.arenaBytes) + threads * scratchPerThread) {
+  for (int64_t p = 0; p < executable.numPrograms; ++p) {
+    const KinuProgram &code = executable.programs[p];
+    Program &program = programs.emplace_back(Program{&code, {}});
+    for (int64_t l = 0; l < code.numLaunches; ++l) {
+      const KinuLaunch &launch = code.launches[l];
+      size_t end = size_t(launch.firstArgument) + size_t(launch.numArguments);
+      program.buffers.resize(std::max(program.buffers.size(), end));
+      for (size_t i = size_t(launch.firstArgument); i < end; ++i)
+        program.buffers[i] = memory.data() + code.offsets[i];
+    }
+  }
+}
+
+Executor::Program *Executor::find(std::string_view name) {
+  for (Program &program : programs)
+    if (name == program.code->name)
+      return &program;
+  return nullptr;
+}
+
+/// Tasks are split into contiguous ranges, one per thread: neighbours share operands. A lone task needs no team.
+void Executor::launch(const KinuKernel &kernel, void *const *buffers) {
+  char *scratch = memory.data() + roundUp(executable.arenaBytes);
+  if (kernel.tasks <= 1 || threads == 1) {
+    kernel.run(buffers, scratch, 0, kernel.tasks);
+    return;
+  }
+#pragma omp parallel num_threads(threads)
+  {
+    int64_t team = omp_get_num_threads(), self = omp_get_thread_num();
+    int64_t begin = kernel.tasks * self / team, end = kernel.tasks * (self + 1) / team;
+    if (begin < end)
+      kernel.run(buffers, scratch + self * scratchPerThread, begin, end);
+  }
+}
+
+void Executor::runIfPresent(std::string_view name) {
+  Program *program = find(name);
+  if (!program)
+    return;
+  for (int64_t l = 0; l < program->code->numLaunches; ++l) {
+    const KinuLaunch &next = program->code->launches[l];
+    void *const *buffers = program->buffers.data() + next.firstArgument;
+    if (profile.empty()) {
+      launch(executable.kernels[next.kernel], buffers);
+      continue;
+    }
+    auto start = std::chrono::steady_clock::now();
+    launch(executable.kernels[next.kernel], buffers);
+    std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    profile[size_t(next.kernel)].seconds += elapsed.count();
+    ++profile[size_t(next.kernel)].launches;
+  }
+}
+
+void Executor::run(std::string_view name) {
+  if (!find(name))
+    fail(Exit::Internal, "the executable has no program `", name, "`");
+  runIfPresent(name);
+}
+
+double Executor::operations(std::string_view name) const {
+  double sum = 0;
+  for (const Program &program : programs)
+    if (name == program.code->name)
+      for (int64_t l = 0; l < program.code->numLaunches; ++l)
+        sum += executable.kernels[program.code->launches[l].kernel].operations;
+  return sum;
+}
+
+void Executor::startProfile() { profile.assign(size_t(executable.numKernels), {}); }
+
+void Executor::printProfile() const {
+  std::vector<size_t> order(profile.size());
+  double total = 0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    order[i] = i;
+    total += profile[i].seconds;
+  }
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return profile[a].seconds > profile[b].seconds; });
+  std::printf("%9s %6s %9s %8s %8s %7s  kernel\n", "seconds", "share", "launches", "Gflop/s", "GB/s", "tasks");
+  for (size_t i : order) {
+    const KinuKernel &kernel = executable.kernels[i];
+    const KernelTime &time = profile[i];
+    if (!time.launches)
+      continue;
+    double perSecond = 1e-9 * double(time.launches) / time.seconds;
+    std::printf("%9.3f %5.1f%% %9ld %8.1f %8.1f %7ld  %s\n", time.seconds, 100 * time.seconds / total,
+                long(time.launches), kernel.operations * perSecond, kernel.bytes * perSecond, long(kernel.tasks),
+                kernel.name);
+  }
+}
+
+} // namespace kinu::rt

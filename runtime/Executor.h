@@ -1,0 +1,58 @@
+// Runs compiled programs: walks launch lists over the arena and splits each kernel's tasks over the threads.
+#pragma once
+
+#include "runtime/Abi.h"
+#include "runtime/Arena.h"
+#include "runtime/Manifest.h"
+
+#include <string_view>
+#include <vector>
+
+namespace kinu::rt {
+
+/// The executable with its memory. Everything is allocated by the constructor, nothing while a program runs.
+class Executor {
+public:
+  /// Throws Failure: Exit::Internal if the executable does not fit this runtime, Exit::Io if memory is short.
+  Executor(const KinuExecutable &executable, const Manifest &manifest, int threads);
+
+  /// Runs the launches of `program`. Results do not depend on the number of threads.
+  void run(std::string_view program);
+  /// Like run, but does nothing if the executable has no such program.
+  void runIfPresent(std::string_view program);
+
+  char *arena() const { return memory.data(); }
+  template <class T> T *at(const Buffer &buffer) const { return reinterpret_cast<T *>(arena() + buffer.offset); }
+  /// Floating-point operations of one run of `program`, from the kernels' own counts; 0 if there is none.
+  double operations(std::string_view program) const;
+  int threadCount() const { return threads; }
+  int64_t scratchBytes() const { return scratchPerThread * threads; }
+
+  /// From now on, measures every kernel; the slowest are printed by printProfile.
+  void startProfile();
+  void printProfile() const;
+
+private:
+  struct Program {
+    const KinuProgram *code;
+    std::vector<void *> buffers; ///< arena + offset for every argument of every launch
+  };
+  struct KernelTime {
+    double seconds = 0;
+    int64_t launches = 0;
+  };
+  Program *find(std::string_view program);
+  void launch(const KinuKernel &kernel, void *const *buffers);
+
+  const KinuExecutable &executable;
+  int threads;
+  int64_t scratchPerThread;
+  Arena memory;
+  std::vector<Program> programs;
+  std::vector<KernelTime> profile; ///< one per kernel; empty when not measuring
+};
+
+/// Bytes of scratch each thread needs for the kernels of `executable`, rounded up to whole cache lines.
+int64_t scratchPerThread(const KinuExecutable &executable);
+
+} // namespace kinu::rt

@@ -1,0 +1,122 @@
+// What the compiler tells the runtime about the executable, as structs: parsed from the JSON embedded in it.
+//
+// All offsets and sizes are bytes in the arena. The manifest is written by the compiler of the same version, so a
+// malformed one is an internal error (108), found before anything runs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kinu::rt {
+
+enum class DType { F32, I64, I1 };
+int64_t dtypeBytes(DType dtype); ///< 4, 8, 1: a bool is one byte
+
+struct Axis {
+  std::string name;
+  int64_t length;
+};
+
+/// A dense array in the arena; the last axis is contiguous.
+struct Buffer {
+  std::string name;
+  DType dtype = DType::F32;
+  std::vector<Axis> axes;
+  int64_t offset = 0, bytes = 0;
+
+  int64_t elements() const;
+  /// Distance in elements between neighbours along `axis`, 0 if the buffer does not have it.
+  int64_t stride(std::string_view axis) const;
+  /// Length along `axis`, 1 if the buffer does not have it.
+  int64_t length(std::string_view axis) const;
+};
+
+enum class Role { Weight, Bias, Gain, Moment1, Moment2, Gradient };
+/// Whether it is trained: a weight, bias or gain.
+bool isParameter(Role role);
+
+enum class InitKind { Normal, TruncatedNormal, Uniform, Zeros, Ones };
+struct Initializer {
+  InitKind kind = InitKind::Zeros;
+  double a = 0, b = 0; ///< mean and standard deviation, or the two ends of uniform
+};
+
+struct Variable : Buffer {
+  Role role = Role::Weight;
+  std::string of; ///< the parameter a moment or gradient belongs to
+  Initializer init;
+};
+
+struct Input : Buffer {
+  std::optional<int64_t> below; ///< ids must be in [0, below)
+};
+
+struct ProgramInterface {
+  std::vector<Input> inputs;
+  std::vector<Buffer> outputs;
+  const Input *input(std::string_view name) const;   ///< null if there is none
+  const Buffer *output(std::string_view name) const; ///< null if there is none
+};
+
+/// Where the values of an input come from: language.md, rule 13.
+struct Source {
+  enum class Kind { Text, Shift, Document, Position, Line, Present, Piece, Random } kind = Kind::Text;
+  std::shared_ptr<Source> of; ///< shift, present
+  int64_t by = 0;             ///< shift
+  int64_t field = 0;          ///< line
+  std::string text;           ///< piece
+};
+
+struct Binding {
+  std::string input;
+  Source source;
+};
+
+struct LearningRate {
+  enum class Kind { Constant, Linear, Cosine } kind = Kind::Constant;
+  double peak = 0, floor = 0;
+  int64_t warmup = 0; ///< steps
+};
+
+struct Optimizer {
+  LearningRate rate;
+  double beta1 = 0.9, beta2 = 0.999;
+};
+
+struct DataPlan {
+  std::vector<std::string> files, validationFiles; ///< glob patterns
+  std::string tokenizer;                           ///< a sentencepiece model; may be empty if no binding reads text
+  double validation = 0;                           ///< last part of the text kept for validation, in [0, 1)
+  std::vector<Binding> bindings;
+};
+
+struct TrainPlan {
+  int64_t batch = 1, microBatches = 1, seq = 1, steps = 0;
+  uint64_t seed = 1;
+  int64_t evaluateEvery = 0, checkpointEvery = 0; ///< steps, 0: only at the end
+  Optimizer optimizer;
+  DataPlan data;
+};
+
+struct Manifest {
+  std::string model, specHash, machine, kinuVersion;
+  double peakFlopsPerCore = 0;
+  int64_t cores = 1, arenaBytes = 0;
+  std::vector<Variable> variables;
+  std::map<std::string, ProgramInterface, std::less<>> programs;
+  std::optional<double> lossCount; ///< elements the loss of a global batch averages over, if static
+  TrainPlan train;
+
+  const ProgramInterface *program(std::string_view name) const; ///< null if there is none
+};
+
+/// Parses and checks the manifest: every buffer lies in the arena and has the bytes its axes say.
+/// Throws Failure (Exit::Internal).
+Manifest parseManifest(const char *json);
+
+} // namespace kinu::rt

@@ -1,0 +1,28 @@
+// Metrics as JSON lines: one object per step or evaluation, for plotting and for tests.
+#pragma once
+
+#include <cstdio>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace kinu::rt {
+
+/// A file of JSON lines, each with a `step`, written as they come.
+class MetricsFile {
+public:
+  /// Opens or creates `path`, keeping the lines of steps up to `step` and dropping the rest: an interrupted run wrote
+  /// them after its last checkpoint and they will come again. Throws Failure (Exit::Io).
+  MetricsFile(const std::string &path, int64_t step);
+  ~MetricsFile();
+  MetricsFile(const MetricsFile &) = delete;
+  MetricsFile &operator=(const MetricsFile &) = delete;
+
+  /// Throws Failure (Exit::Io).
+  void write(const nlohmann::ordered_json &line);
+
+private:
+  std::string path;
+  std::FILE *file;
+};
+
+} // namespace kinu::rt

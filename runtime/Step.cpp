@@ -1,0 +1,184 @@
+// See Step.h.
+#include "runtime/Step.h"
+
+#include "runtime/Failure.h"
+#include "runtime/Schedule.h"
+
+#include <cstring>
+
+namespace kinu::rt {
+
+static void setScalar(const Input &input, double value, int64_t whole, char *arena) {
+  char *data = arena + input.offset;
+  float narrow = float(value);
+  if (input.dtype == DType::I64)
+    std::memcpy(data, &whole, sizeof whole);
+  else if (input.dtype == DType::F32)
+    std::memcpy(data, &narrow, sizeof narrow);
+  else
+    *data = whole != 0;
+}
+
+static void setWhole(const Input &input, int64_t value, char *arena) { setScalar(input, double(value), value, arena); }
+static void setReal(const Input &input, double value, char *arena) { setScalar(input, value, int64_t(value), arena); }
+
+void setScalars(const ProgramInterface &program, const Scalars &scalars, char *arena) {
+  for (const Input &input : program.inputs) {
+    if (input.name == "$step")
+      setWhole(input, scalars.step, arena);
+    else if (input.name == "$seed")
+      setWhole(input, int64_t(scalars.seed), arena);
+    else if (input.name == "$batch_offset")
+      setWhole(input, scalars.batchOffset, arena);
+    else if (input.name == "$first")
+      setWhole(input, scalars.first, arena);
+    else if (input.name == "$loss_count")
+      setReal(input, scalars.lossCount, arena);
+    else if (input.name == "$learning_rate")
+      setReal(input, scalars.learningRate, arena);
+    else if (input.name == "$bias_correction1")
+      setReal(input, scalars.biasCorrection1, arena);
+    else if (input.name == "$bias_correction2")
+      setReal(input, scalars.biasCorrection2, arena);
+    else if (input.name.starts_with("$"))
+      fail(Exit::Internal, "the runtime does not know the reserved input `", input.name, "`");
+  }
+}
+
+static double readValue(const Buffer &buffer, const char *arena) {
+  if (buffer.dtype == DType::F32)
+    return *reinterpret_cast<const float *>(arena + buffer.offset);
+  if (buffer.dtype == DType::I64)
+    return double(*reinterpret_cast<const int64_t *>(arena + buffer.offset));
+  return arena[buffer.offset];
+}
+
+double readScalar(const ProgramInterface &program, std::string_view name, const char *arena) {
+  const Buffer *output = program.output(name);
+  return output ? readValue(*output, arena) : 0;
+}
+
+void MetricSums::add(const ProgramInterface &program, const char *arena, double factor) {
+  for (const Buffer &output : program.outputs) {
+    std::string_view name = output.name;
+    if (!name.starts_with("metric."))
+      continue;
+    size_t dot = name.rfind('.');
+    auto &[sum, count] = sums[std::string(name.substr(7, dot - 7))];
+    (name.substr(dot) == ".sum" ? sum : count) += factor * readValue(output, arena);
+  }
+}
+
+std::map<std::string, double> MetricSums::averages() const {
+  std::map<std::string, double> averages;
+  for (const auto &[name, parts] : sums)
+    averages[name] = parts.second == 0 ? 0 : parts.first / parts.second;
+  return averages;
+}
+
+static const ProgramInterface &require(const Manifest &manifest, const char *name) {
+  const ProgramInterface *program = manifest.program(name);
+  if (!program)
+    fail(Exit::Internal, "the executable has no program `", name, "`");
+  return *program;
+}
+
+TrainingStep::TrainingStep(Executor &executor, const Manifest &manifest, const InputLoader &loader,
+                           const TokenShard &shard, uint64_t seed, int64_t steps)
+    : executor(executor), manifest(manifest), loader(loader), shard(shard), seed(seed), steps(steps),
+      microBatch(manifest.train.batch / manifest.train.microBatches), rows(size_t(microBatch)),
+      micro(require(manifest, "micro")), updateProgram(require(manifest, "update")) {
+  loader.check(micro);
+  if (int64_t fieldCount = countFields(manifest.train.data.bindings)) {
+    samplesPerEpoch = shard.pieces() / fieldCount;
+    if (samplesPerEpoch == 0)
+      fail(Exit::BadData, "the training part has no lines");
+    return;
+  }
+  WindowExtent extent = loader.extent(micro);
+  if (shard.tokens() < extent.span)
+    fail(Exit::BadData, "the training part has ", shard.tokens(), " tokens, one window of ", manifest.train.seq,
+         " needs ", extent.span);
+  windows.emplace(seed, shard.tokens(), manifest.train.seq, extent.span);
+  firstToken = extent.before;
+  samplesPerEpoch = windows->windowsPerEpoch();
+}
+
+Sample TrainingStep::sample(int64_t index) const {
+  int64_t row = index % manifest.train.batch;
+  if (windows)
+    return {firstToken + windows->start(index), row};
+  uint64_t epoch = uint64_t(index / samplesPerEpoch);
+  return {shuffledIndex(seed, epoch, index % samplesPerEpoch, samplesPerEpoch), row};
+}
+
+void TrainingStep::load(const ProgramInterface &program, int64_t step, int64_t micro) {
+  int64_t first = step * manifest.train.batch + micro * microBatch;
+  for (int64_t row = 0; row < microBatch; ++row)
+    rows[size_t(row)] = sample(first + row);
+  loader.load(program, shard, rows, {seed, uint32_t(step), false}, executor.arena());
+}
+
+Scalars TrainingStep::scalarsFor(int64_t step, int64_t micro, double lossCount) const {
+  const Optimizer &optimizer = manifest.train.optimizer;
+  Scalars scalars;
+  scalars.step = step;
+  scalars.seed = seed;
+  scalars.batchOffset = micro * microBatch;
+  scalars.first = micro == 0;
+  scalars.lossCount = lossCount;
+  scalars.learningRate = learningRate(optimizer.rate, step, steps);
+  scalars.biasCorrection1 = biasCorrection(optimizer.beta1, step);
+  scalars.biasCorrection2 = biasCorrection(optimizer.beta2, step);
+  return scalars;
+}
+
+/// Elements that the loss averages over in the global batch. None gives a loss of 0, so 1 will do as the divisor.
+double TrainingStep::countLossElements(int64_t step) {
+  if (manifest.lossCount)
+    return *manifest.lossCount;
+  const ProgramInterface &count = require(manifest, "count");
+  double sum = 0;
+  for (int64_t m = 0; m < manifest.train.microBatches; ++m) {
+    load(count, step, m);
+    setScalars(count, scalarsFor(step, m, 1), executor.arena());
+    executor.run("count");
+    sum += readScalar(count, "$loss_count", executor.arena());
+  }
+  return sum > 0 ? sum : 1;
+}
+
+StepResult TrainingStep::accumulate(int64_t step) {
+  double lossCount = countLossElements(step), lossSum = 0, auxSum = 0;
+  MetricSums metrics;
+  for (int64_t m = 0; m < manifest.train.microBatches; ++m) {
+    load(micro, step, m);
+    setScalars(micro, scalarsFor(step, m, lossCount), executor.arena());
+    executor.run("micro");
+    lossSum += readScalar(micro, "$loss_sum", executor.arena());
+    auxSum += readScalar(micro, "$aux_sum", executor.arena());
+    metrics.add(micro, executor.arena());
+  }
+  StepResult result;
+  result.loss = lossSum / lossCount + auxSum / double(manifest.train.batch);
+  result.learningRate = learningRate(manifest.train.optimizer.rate, step, steps);
+  result.metrics = metrics.averages();
+  return result;
+}
+
+void TrainingStep::update(int64_t step, StepResult &result) {
+  setScalars(updateProgram, scalarsFor(step, 0, 1), executor.arena());
+  executor.run("update");
+  result.gradientNorm = readScalar(updateProgram, "$gradient_norm", executor.arena());
+}
+
+double TrainingStep::operationsPerStep() const {
+  return double(manifest.train.microBatches) * (executor.operations("micro") + executor.operations("count")) +
+         executor.operations("update");
+}
+
+double TrainingStep::epoch(int64_t step) const {
+  return double(step) * double(manifest.train.batch) / double(samplesPerEpoch);
+}
+
+} // namespace kinu::rt

@@ -1,0 +1,78 @@
+// One step of training: micro-batches, their sums, the optimizer's update.
+#pragma once
+
+#include "runtime/Bindings.h"
+#include "runtime/Executor.h"
+#include "runtime/SampleOrder.h"
+
+#include <map>
+#include <optional>
+
+namespace kinu::rt {
+
+/// What a program is told besides its data; programs take what they have an input for.
+struct Scalars {
+  int64_t step = 0, batchOffset = 0;
+  uint64_t seed = 0;
+  bool first = true; ///< first micro-batch: gradients are overwritten rather than added to
+  double lossCount = 1, learningRate = 0, biasCorrection1 = 1, biasCorrection2 = 1;
+};
+
+/// Fills the reserved inputs ($step, $seed, ...) of `program`.
+void setScalars(const ProgramInterface &program, const Scalars &scalars, char *arena);
+
+/// The scalar output `name` of `program`; 0 if it has none.
+double readScalar(const ProgramInterface &program, std::string_view name, const char *arena);
+
+/// Named averages that programs return in parts: outputs metric.NAME.sum and metric.NAME.count.
+class MetricSums {
+public:
+  void add(const ProgramInterface &program, const char *arena, double factor = 1);
+  std::map<std::string, double> averages() const;
+
+private:
+  std::map<std::string, std::pair<double, double>> sums; ///< name to (sum, count)
+};
+
+struct StepResult {
+  double loss = 0;         ///< with auxiliary losses, nats per element of the global batch
+  double gradientNorm = 0; ///< before clipping; 0 if the update does not measure it
+  double learningRate = 0;
+  std::map<std::string, double> metrics;
+};
+
+/// Draws samples of the training part and runs the programs `count`, `micro` and `update` over them.
+class TrainingStep {
+public:
+  /// Throws Failure (Exit::BadData) if the training part is too small for one window.
+  TrainingStep(Executor &executor, const Manifest &manifest, const InputLoader &loader, const TokenShard &shard,
+               uint64_t seed, int64_t steps);
+
+  /// Loss and gradients of step `step`'s global batch; variables other than gradients are not touched.
+  StepResult accumulate(int64_t step);
+  /// Lets the optimizer use the gradients; adds the gradient norm to `result`.
+  void update(int64_t step, StepResult &result);
+  /// Loads micro-batch `micro` of step `step` into the inputs of `program`.
+  void load(const ProgramInterface &program, int64_t step, int64_t micro);
+
+  int64_t tokensPerStep() const { return manifest.train.batch * manifest.train.seq; }
+  double operationsPerStep() const;
+  double epoch(int64_t step) const; ///< how often the text has been seen before step `step`
+
+private:
+  Sample sample(int64_t index) const;
+  double countLossElements(int64_t step);
+  Scalars scalarsFor(int64_t step, int64_t micro, double lossCount) const;
+
+  Executor &executor;
+  const Manifest &manifest;
+  const InputLoader &loader;
+  const TokenShard &shard;
+  uint64_t seed;
+  int64_t steps, microBatch, samplesPerEpoch = 0, firstToken = 0;
+  std::optional<WindowOrder> windows; ///< empty when samples are lines
+  std::vector<Sample> rows;
+  const ProgramInterface &micro, &updateProgram;
+};
+
+} // namespace kinu::rt

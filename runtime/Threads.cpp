@@ -1,0 +1,78 @@
+// See Threads.h: counts cores with hwloc, pins libomp's threads, sets each thread's floating-point mode.
+#include "runtime/Threads.h"
+
+#include <algorithm>
+#include <hwloc.h>
+#include <omp.h>
+#include <sched.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace kinu::rt {
+
+namespace {
+/// The machine's cores, or nothing if hwloc cannot tell (as under some emulators).
+class Topology {
+public:
+  Topology() {
+    if (hwloc_topology_init(&topology) == 0) {
+      hwloc_topology_set_io_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
+      loaded = hwloc_topology_load(topology) == 0;
+    }
+  }
+  ~Topology() { hwloc_topology_destroy(topology); }
+  Topology(const Topology &) = delete;
+  Topology &operator=(const Topology &) = delete;
+
+  int cores() const { return loaded ? hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE) : 0; }
+  void pinThisThread(int core) const {
+    hwloc_obj_t object = hwloc_get_obj_by_type(topology, HWLOC_OBJ_CORE, unsigned(core));
+    if (object) // a refused binding only costs speed
+      hwloc_set_cpubind(topology, object->cpuset, HWLOC_CPUBIND_THREAD);
+  }
+
+private:
+  hwloc_topology_t topology = nullptr;
+  bool loaded = false;
+};
+} // namespace
+
+static int allowedProcessors() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+int availableCores() {
+  int cores = Topology().cores(), allowed = allowedProcessors();
+  return std::max(1, cores > 0 ? std::min(cores, allowed) : allowed);
+}
+
+/// Denormal numbers take a hundred cycles each and carry nothing that training needs.
+static void flushDenormals() {
+#if defined(__x86_64__)
+  _mm_setcsr(_mm_getcsr() | 0x8040); // FTZ and DAZ
+#elif defined(__aarch64__)
+  uint64_t mode;
+  asm volatile("mrs %0, fpcr" : "=r"(mode));
+  asm volatile("msr fpcr, %0" : : "r"(mode | (uint64_t(1) << 24))); // FZ
+#endif
+}
+
+int setUpThreads(int requested) {
+  Topology topology;
+  int available = availableCores();
+  int threads = requested > 0 ? requested : available;
+  bool pin = threads > 1 && threads == topology.cores() && threads <= allowedProcessors();
+  omp_set_dynamic(0);
+  omp_set_num_threads(threads);
+#pragma omp parallel num_threads(threads)
+  {
+    flushDenormals();
+    if (pin)
+      topology.pinThisThread(omp_get_thread_num());
+  }
+  return threads;
+}
+
+} // namespace kinu::rt

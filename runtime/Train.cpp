@@ -1,0 +1,181 @@
+// See Train.h.
+#include "runtime/Train.h"
+
+#include "runtime/Checkpoint.h"
+#include "runtime/CheckpointFolder.h"
+#include "runtime/Evaluate.h"
+#include "runtime/InitialWeights.h"
+#include "runtime/Messages.h"
+#include "runtime/Metrics.h"
+#include "runtime/Progress.h"
+#include "runtime/Signals.h"
+#include "runtime/Step.h"
+
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace kinu::rt {
+
+namespace {
+/// Without a number of steps between checkpoints, one is written when so much time has passed: it costs little then,
+/// and nothing depends on when it happens.
+constexpr std::chrono::minutes checkpointInterval{10};
+
+/// One training under way.
+class Training {
+public:
+  Training(const Run &run, Data &data, Executor &executor, TrainingState state)
+      : run(run), manifest(run.manifest), plan(run.manifest.train), data(data), executor(executor), state(state),
+        step(executor, manifest, data.loader, data.shards.training, plan.seed, plan.steps),
+        metrics(metricsPath(run.options), state.step),
+        progress(state.step, plan.steps, step.tokensPerStep(), step.operationsPerStep(),
+                 manifest.peakFlopsPerCore * executor.threadCount()),
+        savedStep(state.step) {}
+
+  Exit toTheEnd();
+
+private:
+  static std::string metricsPath(const Options &options) {
+    return options.metrics.empty() ? options.checkpointFolder + "/metrics.jsonl" : options.metrics;
+  }
+  void trainOneStep();
+  void save();
+  bool checkpointDue() const;
+  bool runEvaluation();
+
+  const Run &run;
+  const Manifest &manifest;
+  const TrainPlan &plan;
+  Data &data;
+  Executor &executor;
+  TrainingState state;
+  TrainingStep step;
+  MetricsFile metrics;
+  Progress progress;
+  int64_t savedStep;
+  std::chrono::steady_clock::time_point savedAt = std::chrono::steady_clock::now();
+};
+} // namespace
+
+void Training::trainOneStep() {
+  StepResult result = step.accumulate(state.step);
+  auto diverged = [&](const char *what, double value) {
+    fail(Exit::Diverged, "the ", what, " is ", value, " at step ", state.step + 1,
+         "; lower the learning rate, warm up longer or clip gradients (the last checkpoint is of step ", savedStep,
+         ")");
+  };
+  if (!std::isfinite(result.loss))
+    diverged("loss", result.loss); // before the update, so that the weights stay what they were
+  step.update(state.step, result);
+  if (!std::isfinite(result.gradientNorm))
+    diverged("norm of the gradient", result.gradientNorm);
+  ++state.step;
+  progress.step(state.step, result.loss);
+  nlohmann::ordered_json line = {{"step", state.step},
+                                 {"loss", result.loss},
+                                 {"learning_rate", result.learningRate},
+                                 {"gradient_norm", result.gradientNorm},
+                                 {"epoch", step.epoch(state.step)},
+                                 {"tokens_per_second", progress.tokensPerSecond()}};
+  for (const auto &[name, value] : result.metrics)
+    line["metric"][name] = value;
+  metrics.write(line);
+}
+
+void Training::save() {
+  progress.pause();
+  saveCheckpoint(run.options.checkpointFolder, manifest, executor.arena(), state);
+  savedStep = state.step;
+  savedAt = std::chrono::steady_clock::now();
+  progress.resume();
+}
+
+bool Training::checkpointDue() const {
+  if (plan.checkpointEvery > 0)
+    return state.step % plan.checkpointEvery == 0;
+  return std::chrono::steady_clock::now() - savedAt > checkpointInterval;
+}
+
+/// Returns whether it came to its end.
+bool Training::runEvaluation() {
+  if (data.shards.validation.tokens() == 0 || !manifest.program("eval"))
+    return true;
+  progress.pause();
+  std::optional<Evaluation> evaluation = evaluate(executor, manifest, data.loader, data.shards.validation);
+  if (evaluation) {
+    progress.message("step " + std::to_string(state.step) + "  validation: " + describe(*evaluation));
+    nlohmann::ordered_json line = {{"step", state.step}, {"validation_loss", evaluation->loss}};
+    if (evaluation->perCharacter)
+      line["validation_loss_per_character"] = *evaluation->perCharacter;
+    for (const auto &[name, value] : evaluation->metrics)
+      line["metric"][name] = value;
+    metrics.write(line);
+  }
+  progress.resume();
+  return evaluation.has_value();
+}
+
+Exit Training::toTheEnd() {
+  while (state.step < plan.steps) {
+    if (stopRequested()) {
+      if (savedStep != state.step)
+        save();
+      progress.message("stopped after step " + std::to_string(state.step) + "; run the same command again to go on");
+      return Exit::Stopped;
+    }
+    trainOneStep();
+    bool last = state.step == plan.steps;
+    if (!last && checkpointDue())
+      save();
+    if (!last && plan.evaluateEvery > 0 && state.step % plan.evaluateEvery == 0)
+      runEvaluation();
+  }
+  save();
+  if (run.options.profile)
+    executor.printProfile();
+  progress.message("trained " + std::to_string(plan.steps) + " steps in " +
+                   formatDuration(progress.trainingSeconds()));
+  return runEvaluation() ? Exit::Done : Exit::Stopped;
+}
+
+/// The state to go on from: the newest checkpoint's, or that of a fresh run.
+static TrainingState startingState(const Run &run, const Data &data, char *arena) {
+  const TrainPlan &plan = run.manifest.train;
+  std::optional<TrainingState> found;
+  if (!run.options.fresh)
+    found = loadNewestCheckpoint(run.options.checkpointFolder, run.manifest, arena, LoadedParts::WeightsAndMoments);
+  if (!found) {
+    initializeVariables(run.manifest, arena, plan.seed);
+    return {0, plan.seed, data.shards.key};
+  }
+  if (found->seed != plan.seed)
+    fail(Exit::Mismatch, "the checkpoints in `", run.options.checkpointFolder, "` were trained with seed ",
+         found->seed, ", this run has seed ", plan.seed, "; train with --fresh or give another --checkpoint-dir");
+  if (found->dataKey != data.shards.key)
+    note("the text or its tokenizer is not what the checkpoint was trained on");
+  found->dataKey = data.shards.key;
+  return *found;
+}
+
+Exit train(const Run &run) {
+  const std::string &folder = run.options.checkpointFolder;
+  makeFolders(folder);
+  FolderLock lock(folder);
+  removeUncommitted(folder);
+  std::unique_ptr<Data> data = openData(run);
+  std::unique_ptr<Executor> executor = startExecutor(run);
+  TrainingState state = startingState(run, *data, executor->arena());
+  if (state.step >= run.manifest.train.steps && state.step > 0) {
+    std::printf("already trained for %ld steps: nothing to do (--steps for more, --fresh to start over)\n",
+                long(state.step));
+    return Exit::Done;
+  }
+  if (state.step > 0)
+    std::printf("going on after step %ld\n", long(state.step));
+  if (run.options.profile)
+    executor->startProfile();
+  return Training(run, *data, *executor, state).toTheEnd();
+}
+
+} // namespace kinu::rt
