@@ -78,9 +78,17 @@ struct Beginning {
 } // namespace
 
 std::optional<std::string> Grammar::ambiguity(Phrase root) const {
-  // first[p]: the texts that phrase p can begin with. Phrases are numbered so that parts come first.
-  std::vector<std::set<std::string>> first(size_t(root) + 1);
+  // Parts have lower numbers than what they are parts of: down to mark what the root holds, up to judge it.
+  std::vector<bool> reached(size_t(root) + 1);
+  reached[size_t(root)] = true;
+  for (size_t phrase = size_t(root) + 1; phrase-- > 0;)
+    for (Phrase part : nodes[phrase].parts)
+      reached[size_t(part)] = reached[size_t(part)] || reached[phrase];
+
+  std::vector<std::set<std::string>> first(size_t(root) + 1); // the texts that a phrase can begin with
   for (size_t phrase = 0; phrase <= size_t(root); ++phrase) {
+    if (!reached[phrase])
+      continue;
     const Node &node = nodes[phrase];
     if (node.kind == Kind::Text) {
       if (node.value.empty())
@@ -98,7 +106,8 @@ std::optional<std::string> Grammar::ambiguity(Phrase root) const {
         beginnings.insert({text, alternative});
         first[phrase].insert(text);
       }
-    // In sorted order a text is directly before the first of those it is a prefix of.
+    // Texts of one alternative are no prefixes of each other, as was seen before; so, in sorted order, a text that is a
+    // prefix of one of another alternative is directly followed by such a one.
     for (auto next = beginnings.begin(), last = next++; next != beginnings.end(); last = next++)
       if (last->alternative != next->alternative && next->text.starts_with(last->text))
         return "`" + last->text + "` and `" + next->text + "` begin two alternatives of one choice";
