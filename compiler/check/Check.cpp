@@ -1,0 +1,158 @@
+// The elaboration of a file: its imports, its model statement by statement, then the train block and the layouts.
+#include "compiler/check/Elaborator.h"
+#include "compiler/check/Runs.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace kinu::syntax;
+
+namespace kinu::check {
+
+std::optional<TypedModel> check(const File &file, const CheckOptions &options, Diagnostics &diagnostics) {
+  return Elaborator(file, options, diagnostics).run();
+}
+
+Elaborator::Elaborator(const File &file, const CheckOptions &options, Diagnostics &diagnostics)
+    : file(file), options(options), diagnostics(diagnostics) {
+  model.training = options.training;
+  region = &model.body;
+  scope = &scopes.emplace_back();
+  frames.emplace_back();
+}
+
+std::optional<TypedModel> Elaborator::run() {
+  unsigned errorsBefore = diagnostics.errorCount();
+  declareItems(file, *scope);
+  const ModelDecl *decl = findModel();
+  if (!decl)
+    return std::nullopt;
+  model.name = decl->name.text;
+  findTrain();
+  Sums modelSums;
+  sums.push_back(&modelSums);
+  scope = &scopes.emplace_back(Scope{scope, ~0u, {}});
+  body(decl->body);
+  model.auxes = std::move(modelSums.auxes);
+  model.metrics = std::move(modelSums.metrics);
+  int64_t total = 0;
+  for (const typed::Variable &variable : model.variables)
+    if (__builtin_add_overflow(total, typed::parameterCount(variable), &total)) {
+      giveUp("tensor-too-large", variable.range, "the model has more weights than 64 bits count");
+      break;
+    }
+  if (!gaveUp)
+    checkRuns();
+  checkDefines();
+  if (diagnostics.errorCount() != errorsBefore)
+    return std::nullopt;
+  prune(model);
+  return std::move(model);
+}
+
+/// Functions of the file and of its imports. An imported file is declared once and has a scope of its own.
+void Elaborator::declareItems(const File &source, Scope &into) {
+  for (const Item &item : source.items) {
+    if (auto *import = std::get_if<ImportDecl>(&item))
+      importFile(*import, into);
+    else if (auto *function = std::get_if<std::unique_ptr<FunctionStatement>>(&item))
+      functionStatement(**function, into);
+  }
+}
+
+void Elaborator::importFile(const ImportDecl &import, Scope &into) {
+  const File *source = options.import ? options.import(import) : nullptr;
+  if (!source) {
+    std::string name = import.path ? import.path->value : import.module.text;
+    error("unknown-import", import.path ? import.path->range : import.module.range, "there is no file `" + name + "`")
+        .suggest("the library is `import std`; a file is `import \"layers.kinu\"`, relative to this one");
+    return;
+  }
+  auto [known, isNew] = imported.try_emplace(source, nullptr);
+  if (isNew) {
+    known->second = &scopes.emplace_back();
+    Scope *outer = std::exchange(scope, known->second);
+    declareItems(*source, *known->second);
+    scope = outer;
+  }
+  for (auto &[name, entity] : known->second->entities) {
+    auto [taken, isFree] = into.entities.try_emplace(name, entity);
+    if (!isFree && taken->second.function != entity.function)
+      error("name-taken", import.range, "the import brings a second `" + name + "`")
+          .note(taken->second.range, "the first is here");
+    else if (isFree)
+      taken->second.order = ++order;
+  }
+}
+
+const ModelDecl *Elaborator::findModel() {
+  const ModelDecl *found = nullptr;
+  for (const Item &item : file.items)
+    if (auto *decl = std::get_if<ModelDecl>(&item)) {
+      if (found) {
+        error("several-models", decl->name.range, "a file has one model")
+            .note(found->name.range, "the first is here");
+        return nullptr;
+      }
+      found = decl;
+    }
+  if (!found && !diagnostics.hasErrors())
+    error("no-model", {file.id, 0, 0}, "the file has no model").suggest("write `model name { ... }`");
+  return found;
+}
+
+/// Finds the train block and what the lengths of axes depend on.
+void Elaborator::findTrain() {
+  for (const Item &item : file.items) {
+    auto *decl = std::get_if<TrainDecl>(&item);
+    if (!decl)
+      continue;
+    if (decl->model.text != model.name)
+      error("unknown-model", decl->model.range, "there is no model `" + decl->model.text + "` in this file")
+          .suggest("did you mean `" + model.name + "`?");
+    else if (train)
+      error("train-twice", decl->model.range, "the model has a train block already").note(train->model.range, "here");
+    else
+      train = decl;
+  }
+  if (!train)
+    return;
+  model.train.emplace();
+  for (const TrainClause &clause : train->clauses)
+    if (auto *number = std::get_if<NumberClause>(&clause);
+        number && number->kind == NumberClause::Kind::Accumulate && !options.defines.count("accumulate"))
+      model.train->accumulate = sizeFrom(*number->value, 1, "the number of micro-batches").value_or(1);
+  if (auto define = options.defines.find("accumulate"); define != options.defines.end()) {
+    model.train->accumulate = std::max<int64_t>(1, define->second);
+    usedDefines.insert("accumulate");
+  }
+}
+
+/// The train block and the layouts, in the scope of the model.
+void Elaborator::checkRuns() {
+  auto sizeOf = [&](const Expr &expr) { return size(expr); };
+  auto numberOf = [&](const Expr &expr) { return number(expr, "this"); };
+  RunContext context{model, options, *scope, diagnostics, usedDefines, repeatCounts, sizeOf, numberOf};
+  if (train)
+    checkTrain(*train, context);
+  std::set<std::string> names;
+  for (const Item &item : file.items)
+    if (auto *layout = std::get_if<LayoutDecl>(&item)) {
+      if (!names.insert(layout->name.text).second)
+        error("layout-twice", layout->name.range, "there is a layout `" + layout->name.text + "` already");
+      else
+        checkLayout(*layout, context);
+    }
+}
+
+void Elaborator::checkDefines() {
+  for (const auto &[name, value] : options.defines) {
+    if (usedDefines.count(name) || gaveUp)
+      continue;
+    auto &diagnostic = error("unknown-define", {file.id, 0, 0}, "`-D " + name + "`: the model has no such size");
+    std::string closest = closestWord(name, scope->names(Entity::Kind::Size));
+    if (!closest.empty())
+      diagnostic.suggest("did you mean `" + closest + "`?");
+  }
+}
+
+} // namespace kinu::check
