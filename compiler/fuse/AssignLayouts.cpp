@@ -1,0 +1,215 @@
+// The order of axes in memory.
+//
+// Until here a type's order of axes meant nothing, so any order may be chosen for any value. Forward, each op proposes
+// the order that costs it least; then what is written to a variable, and what leaves or enters a repeat, is made to agree.
+#include "compiler/fuse/Fuse.h"
+
+namespace kinu::fuse {
+#define GEN_PASS_DEF_ASSIGNLAYOUTS
+#include "compiler/fuse/Passes.h.inc"
+} // namespace kinu::fuse
+
+using namespace mlir;
+using namespace kinu;
+
+/// `type` with its axes in the order in which they stand in `order`, those that do not stand there last.
+static NamedTensorType reorder(NamedTensorType type, ArrayRef<StringAttr> order) {
+  SmallVector<Axis> axes;
+  for (StringAttr name : order)
+    if (type.has(name) && llvm::none_of(axes, [&](const Axis &axis) { return axis.name == name; }))
+      axes.push_back(type.getAxes()[type.find(name)]);
+  for (const Axis &axis : type.getAxes())
+    if (!llvm::is_contained(order, axis.name))
+      axes.push_back(axis);
+  return type.withAxes(axes);
+}
+
+static SmallVector<StringAttr> namesOf(NamedTensorType type) {
+  return llvm::map_to_vector(type.getAxes(), [](const Axis &axis) { return axis.name; });
+}
+
+/// The names of `type`, each name in `from` replaced by the list `to` at the place of the first of them.
+static SmallVector<StringAttr> replaceNames(NamedTensorType type, ArrayRef<StringAttr> from, ArrayRef<StringAttr> to) {
+  SmallVector<StringAttr> names;
+  bool done = false;
+  for (const Axis &axis : type.getAxes()) {
+    if (!llvm::is_contained(from, axis.name)) {
+      names.push_back(axis.name);
+    } else if (!done) {
+      names.append(to.begin(), to.end());
+      done = true;
+    }
+  }
+  return names;
+}
+
+static SmallVector<StringAttr> list(ArrayAttr names) {
+  return llvm::map_to_vector(names.getAsRange<StringAttr>(), [](StringAttr name) { return name; });
+}
+
+/// Shared axes, then those of the left side alone, then those of the right side alone.
+static SmallVector<StringAttr> productOrder(DotOp op) {
+  NamedTensorType lhs = typeOf(op.getLhs()), rhs = typeOf(op.getRhs());
+  SmallVector<StringAttr> shared, left, right;
+  for (const Axis &axis : lhs.getAxes())
+    (rhs.has(axis.name) ? shared : left).push_back(axis.name);
+  for (const Axis &axis : rhs.getAxes())
+    if (!lhs.has(axis.name))
+      right.push_back(axis.name);
+  // The side with `batch` is the one whose rows the next layer reads.
+  if (llvm::any_of(right, [](StringAttr name) { return name == "batch"; }))
+    std::swap(left, right);
+  shared.append(left);
+  shared.append(right);
+  return shared;
+}
+
+/// The operand with the most elements decides; of equals a value in memory before a broadcast.
+static SmallVector<StringAttr> largestOperand(Operation *op) {
+  Value best = op->getOperand(0);
+  auto rank = [](Value value) {
+    return std::pair(typeOf(value).getNumElements(), value.getDefiningOp<BroadcastOp>() ? 0 : 1);
+  };
+  for (Value operand : op->getOperands())
+    if (rank(operand) > rank(best))
+      best = operand;
+  return namesOf(typeOf(best));
+}
+
+/// The order that costs the op least, for its first result.
+static SmallVector<StringAttr> proposal(Operation *op) {
+  return TypeSwitch<Operation *, SmallVector<StringAttr>>(op)
+      .Case([](DotOp dot) { return productOrder(dot); })
+      .Case([](AttentionOp attention) {
+        SmallVector<StringAttr> values;
+        for (const Axis &axis : typeOf(attention.getV()).getAxes())
+          if (!typeOf(attention.getQ()).has(axis.name) && axis.name != attention.getKeyAttr())
+            values.push_back(axis.name);
+        SmallVector<StringAttr> sum = list(attention.getSum());
+        if (values.empty())
+          values = sum;
+        return replaceNames(typeOf(attention.getQ()), sum, values);
+      })
+      .Case([](LookupOp lookup) {
+        SmallVector<StringAttr> axes;
+        for (Value index : lookup.getIndices())
+          for (StringAttr name : namesOf(typeOf(index)))
+            if (!llvm::is_contained(axes, name))
+              axes.push_back(name);
+        SmallVector<StringAttr> order(axes);
+        order.append(replaceNames(typeOf(lookup.getSource()), list(lookup.getAxes()), {}));
+        return order;
+      })
+      .Case([](RenameOp op) { return replaceNames(typeOf(op.getOperand()), {op.getFromAttr()}, {op.getToAttr()}); })
+      .Case<SliceOp, PadOp>([](auto op) {
+        return replaceNames(typeOf(op.getOperand()), {op.getAxisAttr()}, {op.getAsAttr()});
+      })
+      .Case([](SplitOp op) { return replaceNames(typeOf(op.getOperand()), {op.getAxisAttr()}, list(op.getFactors())); })
+      .Case([](JoinOp op) { return replaceNames(typeOf(op.getOperand()), list(op.getFactors()), {op.getAxisAttr()}); })
+      .Case([](TopOp op) { return replaceNames(typeOf(op.getOperand()), {op.getOverAttr()}, {op.getAsAttr()}); })
+      .Case([](ConcatOp op) {
+        return replaceNames(typeOf(op.getOperands()[0]), {cast<StringAttr>(op.getAxes()[0])}, {op.getAsAttr()});
+      })
+      .Case([](ScatterOp op) {
+        SmallVector<StringAttr> order;
+        for (StringAttr name : namesOf(typeOf(op.getOperand())))
+          if (name == "batch" && op.getType().has(name))
+            order.push_back(name);
+        order.append(list(op.getAxes()));
+        order.append(namesOf(typeOf(op.getOperand())));
+        return order;
+      })
+      .Default([](Operation *other) {
+        if (other->getNumOperands() == 0)
+          return SmallVector<StringAttr>();
+        return largestOperand(other);
+      });
+}
+
+namespace {
+struct AssignLayouts : fuse::impl::AssignLayoutsBase<AssignLayouts> {
+  void runOnOperation() override {
+    for (ProgramOp program : getOperation().getOps<ProgramOp>())
+      assignBlock(program.getBody().front());
+  }
+
+private:
+  void assignBlock(Block &block) {
+    for (Operation &op : block) {
+      if (auto repeat = dyn_cast<RepeatOp>(op))
+        assignRepeat(repeat);
+      else if (auto write = dyn_cast<WriteOp>(op))
+        follow(write);
+      else if (op.getNumResults() && !isa<ReadOp, InputOp, IndexOp, ConstantOp>(op))
+        assign(&op);
+    }
+  }
+
+  void assign(Operation *op) {
+    if (auto backward = dyn_cast<AttentionBackwardOp>(op)) {
+      backward.getDq().setType(backward.getQ().getType());
+      backward.getDk().setType(backward.getK().getType());
+      backward.getDv().setType(backward.getV().getType());
+      return;
+    }
+    // The operand of a running sum has the result's type.
+    if (auto sum = dyn_cast<CumSumOp>(op))
+      return op->getResult(0).setType(sum.getOperand().getType());
+    for (Value result : op->getResults())
+      result.setType(reorder(typeOf(result), proposal(op)));
+  }
+
+  /// A written value takes the order of its variable, unless that would only move the copying elsewhere.
+  void follow(WriteOp write) {
+    auto variable = SymbolTable::lookupNearestSymbolFrom<VariableOp>(write, write.getVariableAttr());
+    SmallVector<StringAttr> order = namesOf(cast<NamedTensorType>(variable.getType()));
+    Operation *op = write.getValue().getDefiningOp();
+    NamedTensorType wanted = reorder(typeOf(write.getValue()), order);
+    if (wanted == write.getValue().getType())
+      return;
+    bool free = op && op->getBlock() == write->getBlock() &&
+                (op->hasTrait<Elementwise>() || isa<DotOp, ReduceOp, ScatterOp, BroadcastOp, LookupOp>(op));
+    if (free && write.getValue().hasOneUse()) {
+      write.getValue().setType(wanted);
+      return;
+    }
+    OpBuilder b(write);
+    write.getValueMutable().assign(BroadcastOp::create(b, write.getLoc(), wanted, write.getValue()));
+  }
+
+  /// Carried values keep the order they come in with; what a repeat keeps of its rounds has the round's axis first.
+  void assignRepeat(RepeatOp repeat) {
+    for (auto [argument, init, result] :
+         llvm::zip(repeat.getCarriedArguments(), repeat.getCarried(), repeat.getResults())) {
+      Value(argument).setType(init.getType());
+      result.setType(init.getType());
+    }
+    ArrayAttr axis = ArrayAttr::get(&getContext(), {repeat.getAxisAttr()});
+    for (auto [argument, stacked] : llvm::zip(repeat.getStackedArguments(), repeat.getStacked()))
+      Value(argument).setType(typeOf(stacked).without(axis));
+    Block &body = repeat.getBody().front();
+    assignBlock(body);
+    YieldOp yield = repeat.getYield();
+    OpBuilder b(yield);
+    unsigned carried = repeat.getResults().size(), sums = repeat.getSums().size();
+    for (auto [i, operand] : llvm::enumerate(yield->getOpOperands())) {
+      Value value = operand.get();
+      if (i < carried && value.getType() != repeat.getCarried()[i].getType())
+        operand.set(BroadcastOp::create(b, yield.getLoc(), repeat.getCarried()[i].getType(), value));
+      else if (i >= carried && i < carried + sums)
+        repeat.getSums()[i - carried].setType(value.getType());
+      else if (i >= carried + sums)
+        setStacked(repeat.getSaved()[i - carried - sums], typeOf(value));
+    }
+  }
+
+  void setStacked(Value saved, NamedTensorType slice) {
+    SmallVector<Axis> axes;
+    for (const Axis &axis : typeOf(saved).getAxes())
+      if (!slice.has(axis.name))
+        axes.push_back(axis);
+    llvm::append_range(axes, slice.getAxes());
+    saved.setType(slice.withAxes(axes));
+  }
+};
+} // namespace

@@ -1,0 +1,174 @@
+// Replaces the ops of every program by launches.
+#include "compiler/fuse/Fuse.h"
+#include "compiler/fuse/Dependences.h"
+#include "compiler/fuse/Outline.h"
+
+#include "mlir/IR/IRMapping.h"
+
+namespace kinu::fuse {
+#define GEN_PASS_DEF_FORMKERNELS
+#include "compiler/fuse/Passes.h.inc"
+} // namespace kinu::fuse
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::fuse;
+
+/// Ops that need no data: computing them again inside a repeat costs less than reading them from memory.
+static bool isFree(Operation *op) {
+  if (isa<ConstantOp, IndexOp>(op))
+    return true;
+  if (!(op->hasTrait<Elementwise>() || isa<RenameOp, BroadcastOp>(op)) || isa<ExpOp, LogOp, TanhOp, ErfOp, PowOp>(op))
+    return false;
+  return llvm::all_of(op->getOperands(), [](Value operand) { return operand.getDefiningOp() && isFree(operand.getDefiningOp()); });
+}
+
+static Value cloneInto(OpBuilder &builder, Value value, IRMapping &mapping) {
+  if (Value done = mapping.lookupOrNull(value))
+    return done;
+  for (Value operand : value.getDefiningOp()->getOperands())
+    cloneInto(builder, operand, mapping);
+  builder.clone(*value.getDefiningOp(), mapping);
+  return mapping.lookup(value);
+}
+
+/// Gives a region its own copies of the free ops that it uses from outside.
+static void sinkFreeOps(Region &region) {
+  OpBuilder builder = OpBuilder::atBlockBegin(&region.front());
+  IRMapping mapping;
+  region.walk([&](Operation *op) {
+    for (OpOperand &operand : op->getOpOperands()) {
+      Operation *source = operand.get().getDefiningOp();
+      if (source && !region.isAncestor(source->getParentRegion()) && isFree(source))
+        operand.set(cloneInto(builder, operand.get(), mapping));
+    }
+  });
+}
+
+namespace {
+struct FormKernels : fuse::impl::FormKernelsBase<FormKernels> {
+  void runOnOperation() override {
+    outliner.emplace(getOperation());
+    for (ProgramOp program : llvm::to_vector(getOperation().getOps<ProgramOp>())) {
+      program->walk<WalkOrder::PreOrder>([](Operation *op) {
+        if (isa<RepeatOp, AttentionOp, AttentionBackwardOp>(op))
+          for (Region &region : op->getRegions())
+            sinkFreeOps(region);
+      });
+      formBlock(program.getBody().front(), program.getSymName() == "constants");
+    }
+    kernels = outliner->kernelCount();
+    launches = outliner->launchCount();
+  }
+
+private:
+  void formBlock(Block &block, bool inDouble) {
+    for (Operation &op : block)
+      if (auto repeat = dyn_cast<RepeatOp>(op))
+        formBlock(repeat.getBody().front(), inDouble);
+    std::vector<Cluster> clusters = findClusters(block);
+    llvm::DenseMap<Operation *, Cluster *> clusterOf;
+    for (Cluster &cluster : clusters)
+      for (Operation *root : cluster.roots)
+        clusterOf[root] = &cluster;
+
+    // Every value in memory is made where the last of what it needs is there: ops are placed on demand, in order.
+    SmallVector<Operation *> original;
+    for (Operation &op : block)
+      original.push_back(&op);
+    Placement placement(*this, block, clusterOf, inDouble);
+    for (Operation *op : original)
+      if (!isFusable(op))
+        placement.place(op);
+    for (Operation *op : llvm::reverse(original))
+      if (isFusable(op)) {
+        op->dropAllUses();
+        op->erase();
+      }
+  }
+
+  /// Rebuilds a block as a list of launches and of the ops that stay.
+  struct Placement {
+    Placement(FormKernels &pass, Block &block, llvm::DenseMap<Operation *, Cluster *> &clusterOf, bool inDouble)
+        : pass(pass), block(block), clusterOf(clusterOf), inDouble(inDouble), builder(block.getParentOp()) {}
+
+    FormKernels &pass;
+    Block &block;
+    llvm::DenseMap<Operation *, Cluster *> &clusterOf;
+    bool inDouble;
+    llvm::DenseSet<Operation *> placed;
+    llvm::DenseSet<Cluster *> launched;
+    llvm::DenseSet<Value> written;
+    llvm::DenseMap<Value, Value> inMemory; ///< what stands for a fusable op's value: a launch's result or a view
+    OpBuilder builder;
+
+    /// Places what makes a value, if this block does, and returns the value in memory.
+    Value require(Value value) {
+      if (Operation *source = value.getDefiningOp(); source && source->getBlock() == &block)
+        place(source);
+      Value made = inMemory.lookup(value);
+      return made ? made : value;
+    }
+
+    void place(Operation *op) {
+      if (!placed.insert(op).second)
+        return;
+      if (auto cluster = clusterOf.find(op); cluster != clusterOf.end())
+        return launchCluster(*cluster->second);
+      if (isFusable(op)) { // a view
+        Value source = require(op->getOperand(0));
+        builder.setInsertionPointToEnd(&block);
+        inMemory[op->getResult(0)] = step::ViewOp::create(builder, op->getLoc(), op->getResult(0).getType(), source);
+        return;
+      }
+      op->walk([&](Operation *inner) {
+        for (OpOperand &operand : inner->getOpOperands())
+          operand.set(require(operand.get()));
+      });
+      builder.setInsertionPointToEnd(&block);
+      if (auto write = dyn_cast<WriteOp>(op))
+        ownMemory(write.getValueMutable());
+      if (isa<DotOp, AttentionOp, AttentionBackwardOp, ScatterOp, CumSumOp, TopOp>(op)) {
+        step::LaunchOp launch = pass.outliner->launch(builder, op);
+        op->replaceAllUsesWith(launch.getResults());
+        op->erase();
+        return;
+      }
+      op->moveBefore(&block, block.end());
+    }
+
+    /// What is written to a variable is computed there, so it must be computed for that write alone.
+    void ownMemory(OpOperand &operand) {
+      Operation *source = operand.get().getDefiningOp();
+      bool computed = source && isa<step::LaunchOp, RepeatOp>(source) && written.insert(operand.get()).second;
+      if (!computed)
+        operand.set(pass.outliner->copy(builder, operand.get()).getResult(0));
+    }
+
+    void launchCluster(Cluster &cluster) {
+      if (!launched.insert(&cluster).second)
+        return;
+      SmallVector<Value> operands;
+      for (Value operand : operandsOf(cluster))
+        operands.push_back(require(operand));
+      builder.setInsertionPointToEnd(&block);
+      step::LaunchOp launch = pass.outliner->launch(builder, cluster, inDouble);
+      launch.getOperandsMutable().assign(operands);
+      for (auto [root, result] : llvm::zip(cluster.roots, launch.getResults()))
+        inMemory[root->getResult(0)] = result;
+    }
+  };
+
+  std::optional<Outliner> outliner;
+};
+} // namespace
+
+void fuse::buildPipeline(OpPassManager &passes) {
+  passes.addPass(createExpandComposites());
+  passes.addPass(createLowerAccumulate());
+  passes.addPass(createLowerRepeatSums());
+  passes.addPass(createHoistConstants());
+  passes.addPass(createSplitReductions());
+  passes.addPass(createAssignLayouts());
+  passes.addPass(createFormKernels());
+}

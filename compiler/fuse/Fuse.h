@@ -1,0 +1,19 @@
+// The fuse stage: from a graph of ops to launches of kernels. Passes.td says what each pass does and why it stands there.
+#pragma once
+
+#include "dialects/step/Step.h"
+
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace kinu::fuse {
+
+#define GEN_PASS_DECL
+#include "compiler/fuse/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "compiler/fuse/Passes.h.inc"
+
+/// The passes of the stage in their order.
+void buildPipeline(mlir::OpPassManager &passes);
+
+} // namespace kinu::fuse
