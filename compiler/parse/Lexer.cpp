@@ -29,16 +29,15 @@ bool parse::isReserved(llvm::StringRef word) {
              .Default(false);
 }
 
+bool parse::endsOperand(TokenKind kind) {
+  return kind == TokenKind::Word || kind == TokenKind::Number || kind == TokenKind::RightParen ||
+         kind == TokenKind::RightBracket;
+}
+
 namespace {
 
 bool isWordStart(char c) { return llvm::isAlpha(c) || c == '_'; }
 bool isWordPart(char c) { return llvm::isAlnum(c) || c == '_'; }
-
-/// Whether an expression may end with this token, so that an operator can follow.
-bool endsOperand(TokenKind kind) {
-  return kind == TokenKind::Word || kind == TokenKind::Number || kind == TokenKind::RightParen ||
-         kind == TokenKind::RightBracket;
-}
 
 class Lexer {
 public:
@@ -64,9 +63,8 @@ private:
   Diagnostics &diagnostics;
   std::vector<Token> tokens;
   uint32_t position = 0;
-  std::vector<char> brackets;                  ///< open ones
-  TokenKind previous = TokenKind::Newline;     ///< on this line, without trivia; Newline at the start of a line
-  llvm::StringRef lineWord;                    ///< the first word of this line
+  std::vector<char> brackets;              ///< open ones
+  TokenKind previous = TokenKind::Newline; ///< on this line, without trivia; Newline at the start of a line
 
   llvm::StringRef rest() const { return text.drop_front(position); }
   SourceRange ahead(uint32_t length) const { return {file, position, position + length}; }
@@ -74,12 +72,8 @@ private:
   void push(TokenKind kind, uint32_t length) {
     tokens.push_back({kind, ahead(length)});
     position += length;
-    if (kind == TokenKind::Newline) {
+    if (kind == TokenKind::Newline || kind > TokenKind::Comment)
       previous = kind;
-      lineWord = {};
-    } else if (kind > TokenKind::Comment) {
-      previous = kind;
-    }
   }
 
   void pushInvalid(uint32_t length, std::string message, std::string help = "") {
@@ -96,7 +90,6 @@ private:
   void lexPunctuation();
   void lexStray();
   bool dividesHere() const;
-  void reportDivisorLikeComment(llvm::StringRef comment, SourceRange range);
 };
 
 /// Reports the first byte that cannot stand in a text. Everything after it would be noise.
@@ -142,12 +135,12 @@ void Lexer::lexToken() {
 
 void Lexer::lexWord() {
   llvm::StringRef word = rest().take_while(isWordPart);
-  if (previous == TokenKind::Newline) {
-    lineWord = word;
-    // A statement never starts inside parentheses: whatever is open was forgotten, and `//` is a comment again.
-    if (isStatementKeyword(word) || isTopLevelKeyword(word))
-      brackets.clear();
-  }
+  // A statement never starts inside parentheses: what is open was forgotten, and `//` is a comment again. (`size(a)`
+  // and a label, `input:`, are no statements.)
+  llvm::StringRef after = rest().drop_front(word.size()).ltrim(" \t");
+  bool startsStatement = (isStatementKeyword(word) && isReserved(word)) || isTopLevelKeyword(word);
+  if (previous == TokenKind::Newline && startsStatement && !after.empty() && isWordStart(after.front()))
+    brackets.clear();
   push(TokenKind::Word, word.size());
 }
 
@@ -197,39 +190,7 @@ bool Lexer::dividesHere() const {
 void Lexer::lexComment() {
   llvm::StringRef comment = rest().take_until([](char c) { return c == '\n'; });
   comment.consume_back("\r");
-  SourceRange range = ahead(comment.size());
-  if (endsOperand(previous))
-    reportDivisorLikeComment(comment, range);
   push(TokenKind::Comment, comment.size());
-}
-
-/// Reports `size half = width // 2`: the comment reads as a divisor. Prose (two words in a row) and shapes (`[batch]`)
-/// do not; one word is reported only where exact integers stand, since `// tied` is a fine comment.
-void Lexer::reportDivisorLikeComment(llvm::StringRef comment, SourceRange range) {
-  llvm::StringRef divisor = comment.drop_front(2).split("//").first.trim();
-  bool startsOperand = !divisor.empty() && (isWordPart(divisor.front()) || divisor.front() == '(');
-  bool inSizes = lineWord == "size" || lineWord == "axis" || lineWord == "repeat";
-  bool isWord = startsOperand && isWordStart(divisor.front()) && llvm::all_of(divisor, isWordPart);
-  if (!startsOperand || (isWord && !inSizes))
-    return;
-  bool wantsOperand = true;
-  while (!divisor.empty()) {
-    if (isWordPart(divisor.front())) {
-      if (!std::exchange(wantsOperand, false))
-        return;
-      divisor = divisor.drop_while([](char c) { return isWordPart(c) || c == '.'; }).ltrim();
-    } else if (llvm::StringRef("+-*/%^(),").contains(divisor.front())) {
-      wantsOperand = divisor.front() != ')';
-      divisor = divisor.drop_front().ltrim();
-    } else {
-      return;
-    }
-  }
-  if (wantsOperand)
-    return;
-  diagnostics
-      .error("comment-reads-as-division", range, "`//` starts a comment here, but the comment reads like a divisor")
-      .suggest("to divide write the division in parentheses, `(a // b)`; else reword the comment");
 }
 
 TokenKind punctuation(llvm::StringRef source, uint32_t &length) {

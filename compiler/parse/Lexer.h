@@ -11,9 +11,11 @@ namespace kinu::parse {
 /// The tokens of a file, trivia included, with EndOfFile last. Reports bytes that are no token (they become Invalid
 /// tokens). A file with a NUL byte or invalid UTF-8 is no text: one error, and only EndOfFile is returned.
 ///
-/// `//` divides when it follows an operand on its line inside `( )` or `[ ]`; anywhere else it starts a comment. A
-/// comment outside that reads like a divisor (`size half = width // 2`) is reported, since it would be dropped silently.
+/// `//` divides when it follows an operand on its line inside `( )` or `[ ]`; anywhere else it starts a comment.
 std::vector<syntax::Token> lex(const SourceMap &sources, FileId file, Diagnostics &diagnostics);
+
+/// Whether an expression may end with this token, so that an operator can follow.
+bool endsOperand(syntax::TokenKind kind);
 
 /// Whether a word starts a statement, such as `let`.
 bool isStatementKeyword(llvm::StringRef word);

@@ -1,4 +1,5 @@
 // Files, their items, and how to go on after an error.
+#include "compiler/parse/DivisorComments.h"
 #include "compiler/parse/Parse.h"
 #include "compiler/parse/Parser.h"
 
@@ -16,7 +17,9 @@ std::unique_ptr<File> parse::parseFile(const SourceMap &sources, FileId id, Diag
   }
   file->tokens = lex(sources, id, diagnostics);
   Cursor cursor(sources, file->tokens, diagnostics);
-  Parser(cursor).parseItems(file->items);
+  Parser parser(cursor);
+  parser.parseItems(file->items);
+  reportDivisorComments(file->tokens, parser.exactRanges(), sources, diagnostics);
   return file;
 }
 

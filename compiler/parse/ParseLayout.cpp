@@ -24,10 +24,6 @@ static bool isSaidOnce(const LayoutClause &clause) {
          std::holds_alternative<PipelineClause>(clause);
 }
 
-static SourceRange rangeOf(const LayoutClause &clause) {
-  return std::visit([](const auto &typed) { return typed.range; }, clause);
-}
-
 bool Parser::parseLayoutClause(std::vector<LayoutClause> &clauses) {
   SourceRange begin = cursor.here();
   auto parse = [&](auto clause, auto rule) {
@@ -35,10 +31,10 @@ bool Parser::parseLayoutClause(std::vector<LayoutClause> &clauses) {
     if (!rule(clause))
       return false;
     clause.range = cursor.since(begin);
+    SourceRange range = clause.range;
     clauses.push_back(std::move(clause));
-    for (const LayoutClause &earlier : llvm::ArrayRef(clauses).drop_back())
-      if (earlier.index() == clauses.back().index() && isSaidOnce(earlier))
-        return refuseSecond(rangeOf(earlier), rangeOf(clauses.back()));
+    if (isSaidOnce(clauses.back()))
+      refuseSecond(std::to_string(clauses.back().index()), range);
     return true;
   };
   auto parseCount = [&](auto &clause) { return (clause.count = exprs.parseExpr()) != nullptr; };

@@ -40,9 +40,12 @@ template <typename T, bool (Parser::*Parse)(T &)> StatementPtr Parser::statement
   SourceRange begin = cursor.here();
   auto node = std::make_unique<T>(begin);
   node->keyword = begin;
-  if (!(this->*Parse)(*node))
-    return nullptr;
+  bool parsed = (this->*Parse)(*node);
   node->range = cursor.since(begin);
+  if (llvm::isa<SizeStatement, AxisStatement>(*node))
+    exact.push_back(node->range);
+  if (!parsed)
+    return nullptr;
   return node;
 }
 
@@ -218,6 +221,7 @@ bool Parser::parseRepeat(RepeatStatement &repeat) {
   cursor.take();
   bool hasHeader = cursor.expectName(repeat.name, "the name of the repeat") && parseValue(repeat.count) &&
                    (cursor.at(TokenKind::LeftBrace) || cursor.failExpected("`{`"));
+  exact.push_back(cursor.since(repeat.keyword));
   if (!hasHeader && !skipToBody())
     return false;
   return parseBody(repeat.body) && hasHeader;

@@ -18,6 +18,7 @@ bool Parser::parseTrain(TrainDecl &train) {
 
 bool Parser::parseClauses(SourceRange &bodyRange, llvm::function_ref<bool()> parseClause) {
   SourceRange open = cursor.here();
+  settled.clear();
   if (!cursor.expect(TokenKind::LeftBrace))
     return false;
   while (!cursor.atEnd() && !cursor.at(TokenKind::RightBrace)) {
@@ -63,24 +64,21 @@ bool Parser::failClause(llvm::StringRef block, llvm::ArrayRef<std::string> keywo
   return false;
 }
 
-bool Parser::refuseSecond(SourceRange first, SourceRange second) {
-  cursor.diagnostics.error("duplicate-clause", second, "this is said twice").note(first, "first here");
-  return true; // the clause itself is fine: nothing has to be skipped
+/// Reports a clause about a subject that an earlier clause of the block has settled.
+void Parser::refuseSecond(const std::string &subject, SourceRange range) {
+  auto [first, isNew] = settled.try_emplace(subject, range);
+  if (!isNew)
+    cursor.diagnostics.error("duplicate-clause", range, "this is said twice").note(first->second, "first here");
 }
 
-/// Two clauses say the same thing when they are of one kind (and of one number, or of one axis).
-static bool saysTheSame(const TrainClause &first, const TrainClause &second) {
-  if (first.index() != second.index())
-    return false;
-  if (auto *number = std::get_if<NumberClause>(&first))
-    return number->kind == std::get<NumberClause>(second).kind;
-  if (auto *length = std::get_if<AxisLengthClause>(&first))
-    return length->axis.text == std::get<AxisLengthClause>(second).axis.text;
-  return true;
-}
-
-static SourceRange rangeOf(const TrainClause &clause) {
-  return std::visit([](const auto &typed) { return typed.range; }, clause);
+/// What a clause sets: clauses with the same subject contradict each other.
+static std::string subjectOf(const TrainClause &clause) {
+  std::string kind = std::to_string(clause.index());
+  if (auto *number = std::get_if<NumberClause>(&clause))
+    return kind + " " + std::to_string(static_cast<int>(number->kind));
+  if (auto *length = std::get_if<AxisLengthClause>(&clause))
+    return kind + " " + length->axis.text;
+  return kind;
 }
 
 bool Parser::parseTrainClause(std::vector<TrainClause> &clauses) {
@@ -89,10 +87,9 @@ bool Parser::parseTrainClause(std::vector<TrainClause> &clauses) {
     if (!parsed)
       return false;
     clause.range = cursor.since(begin);
+    SourceRange range = clause.range;
     clauses.push_back(std::move(clause));
-    for (const TrainClause &earlier : llvm::ArrayRef(clauses).drop_back())
-      if (saysTheSame(earlier, clauses.back()))
-        return refuseSecond(rangeOf(earlier), rangeOf(clauses.back()));
+    refuseSecond(subjectOf(clauses.back()), range);
     return true;
   };
   auto parse = [&]<typename Clause>(bool (Parser::*rule)(Clause &)) {
@@ -156,21 +153,23 @@ bool Parser::parseData(DataClause &data) {
     return false;
   if (cursor.acceptWord("tokenizer") && !parseString(data.tokenizer.emplace()))
     return false;
-  return !cursor.at(TokenKind::LeftBrace) || parseBindings(data.bindings);
+  return !cursor.at(TokenKind::LeftBrace) || parseBindings(data);
 }
 
-bool Parser::parseBindings(std::vector<DataClause::Binding> &bindings) {
+bool Parser::parseBindings(DataClause &data) {
   SourceRange open = cursor.take().range;
   exprs.allowStrings = true;
   bool parsed = true;
   while (parsed && !cursor.at(TokenKind::RightBrace)) {
-    DataClause::Binding &binding = bindings.emplace_back();
+    DataClause::Binding &binding = data.bindings.emplace_back();
     parsed = cursor.expectName(binding.input, "the name of an input") && parseValue(binding.source);
     if (!parsed || !cursor.accept(TokenKind::Comma))
       break;
   }
   exprs.allowStrings = false;
-  return parsed && cursor.expectClose(TokenKind::RightBrace, open);
+  parsed = parsed && cursor.expectClose(TokenKind::RightBrace, open);
+  data.bindingsRange = cursor.since(open);
+  return parsed;
 }
 
 bool Parser::parseValidation(ValidationClause &validation) {

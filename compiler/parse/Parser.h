@@ -14,10 +14,15 @@ public:
   /// Parses all items of a file.
   void parseItems(std::vector<syntax::Item> &items);
 
+  /// Where exact integers stand: sizes, axes and the counts of repeats.
+  llvm::ArrayRef<SourceRange> exactRanges() const { return exact; }
+
 private:
   Cursor &cursor;
   ExprParser exprs;
   unsigned depth = 0; ///< of bodies within bodies
+  std::vector<SourceRange> exact;
+  std::map<std::string, SourceRange> settled; ///< what the clauses of this block have said, and where
 
   // Items (ParseFile.cpp).
   bool parseItem(std::vector<syntax::Item> &items);
@@ -59,11 +64,11 @@ private:
   bool parseClauses(SourceRange &bodyRange, llvm::function_ref<bool()> parseClause);
   void skipClause(size_t start);
   bool failClause(llvm::StringRef block, llvm::ArrayRef<std::string> keywords);
-  bool refuseSecond(SourceRange first, SourceRange second);
+  void refuseSecond(const std::string &subject, SourceRange range);
   bool parseTrainClause(std::vector<syntax::TrainClause> &clauses);
   bool parseNumberClause(syntax::NumberClause &);
   bool parseData(syntax::DataClause &);
-  bool parseBindings(std::vector<syntax::DataClause::Binding> &bindings);
+  bool parseBindings(syntax::DataClause &);
   bool parseValidation(syntax::ValidationClause &);
   bool parseStrings(std::vector<syntax::StringLiteral> &strings);
   bool parseString(syntax::StringLiteral &string);

@@ -20,7 +20,8 @@ Diagnostic &Diagnostic::suggest(std::string sentence) {
 }
 
 Diagnostic &Diagnostics::error(llvm::StringRef id, SourceRange range, std::string message) {
-  ++errors;
+  if (++errors > maxCollected)
+    return beyondLimit = Diagnostic();
   return collected.emplace_back(Diagnostic{Severity::Error, id.str(), std::move(message), range, {}, {}});
 }
 

@@ -3,6 +3,7 @@
 
 #include "compiler/syntax/Source.h"
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,11 @@ public:
   std::vector<const Diagnostic *> sorted() const;
 
 private:
+  /// Errors after these are only counted: a file of noise may have millions.
+  static constexpr unsigned maxCollected = 1000;
+
   std::deque<Diagnostic> collected;
+  Diagnostic beyondLimit; ///< takes what is said of errors that are only counted
   unsigned errors = 0;
 };
 

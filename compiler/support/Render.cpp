@@ -38,11 +38,6 @@ private:
   void renderLine(FileId file, uint32_t line, llvm::ArrayRef<SourceRange> ranges, Colors hue);
 };
 
-/// The cells [begin, end) of a line that a range covers; at least one cell.
-struct Cells {
-  uint32_t begin, end;
-};
-
 /// What a terminal shows of a line: tabs as blanks, control characters and invalid bytes as `?`.
 std::string printable(llvm::StringRef line) {
   std::string result;
@@ -60,17 +55,6 @@ std::string printable(llvm::StringRef line) {
     index += length;
   }
   return result;
-}
-
-Cells cellsOf(const SourceMap &sources, uint32_t line, SourceRange range) {
-  llvm::StringRef text = sources.line(range.file, line);
-  uint32_t start = sources.lineStart(range.file, line);
-  auto cell = [&](uint32_t offset) {
-    return displayWidth(text.take_front(offset < start ? 0 : std::min<size_t>(offset - start, text.size())));
-  };
-  Cells cells{cell(range.begin), cell(range.end)};
-  cells.end = std::max(cells.end, cells.begin + 1);
-  return cells;
 }
 
 /// The bytes of a long line that are shown: whole characters around the one at byte `center`.
@@ -113,22 +97,23 @@ void TextRenderer::renderLine(FileId file, uint32_t line, llvm::ArrayRef<SourceR
   uint32_t start = sources.lineStart(file, line);
   bool isLong = text.size() > 4 * maxLineWidth || displayWidth(text) > maxLineWidth;
   llvm::StringRef shown = isLong ? window(text, ranges.front().begin - start) : text;
-  uint32_t skippedBytes = shown.data() - text.data();
-  uint32_t skipped = displayWidth(text.take_front(skippedBytes));
+  size_t skipped = shown.data() - text.data();
 
+  // The cell of an offset within what is shown, or its nearer end.
+  auto cell = [&](uint32_t offset) {
+    size_t inLine = offset - std::min(offset, start);
+    return displayWidth(shown.take_front(inLine - std::min(inLine, skipped)));
+  };
   std::string underline;
   for (SourceRange range : ranges) {
-    Cells cells = cellsOf(sources, line, range);
-    if (cells.end <= skipped || cells.begin - std::min(cells.begin, skipped) > maxLineWidth)
-      continue;
-    uint32_t begin = std::max(cells.begin, skipped) - skipped, end = std::min(cells.end - skipped, maxLineWidth + 1);
+    uint32_t begin = cell(range.begin), end = std::max(cell(range.end), begin + 1);
     if (underline.size() < end)
       underline.resize(end, ' ');
     std::fill(underline.begin() + begin, underline.begin() + end, end - begin == 1 ? '^' : '~');
   }
-  llvm::StringRef ellipsis = skippedBytes != 0 ? "..." : "";
+  llvm::StringRef ellipsis = skipped != 0 ? "..." : "";
   out << llvm::format("%5u | ", line) << ellipsis << printable(shown)
-      << (skippedBytes + shown.size() < text.size() ? "..." : "") << '\n';
+      << (skipped + shown.size() < text.size() ? "..." : "") << '\n';
   out << "      | ";
   colored(hue, std::string(ellipsis.size(), ' ') + underline);
   out << '\n';

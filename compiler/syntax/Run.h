@@ -24,6 +24,7 @@ struct DataClause {
   std::vector<StringLiteral> files;
   std::optional<StringLiteral> tokenizer;
   std::vector<Binding> bindings;
+  SourceRange bindingsRange; ///< with the braces
 };
 
 /// `validation 0.1` (the last part of the text) or `validation "heldout/*.txt"`
