@@ -40,8 +40,8 @@ private:
     Block &body = repeat.getBody().front();
     SmallVector<Value> carried(repeat.getCarried());
     std::vector<SmallVector<Value>> saved(repeat.getSaved().size(), SmallVector<Value>(repeat.getCount()));
-    for (int64_t i = 0; i < repeat.getCount(); ++i) {
-      int64_t round = repeat.getReverse() ? repeat.getCount() - 1 - i : i;
+    for (int64_t i = 0, count = repeat.getCount(); i < count; ++i) {
+      int64_t round = repeat.getReverse() ? count - 1 - i : i;
       IRMapping mapping;
       mapping.map(repeat.getRound(), ConstantOp::create(builder, repeat.getLoc(), round));
       mapping.map(repeat.getCarriedArguments(), carried);

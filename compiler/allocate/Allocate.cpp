@@ -1,0 +1,67 @@
+// Places variables, then each program's buffers behind them.
+#include "compiler/allocate/Allocate.h"
+#include "compiler/allocate/Pack.h"
+
+#include "llvm/Support/MathExtras.h"
+
+namespace kinu::allocate {
+#define GEN_PASS_DEF_ALLOCATE
+#include "compiler/allocate/Passes.h.inc"
+} // namespace kinu::allocate
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::allocate;
+
+namespace {
+struct Allocate : allocate::impl::AllocateBase<Allocate> {
+  void runOnOperation() override {
+    Builder builder(&getContext());
+    int64_t variableBytes = placeVariables(), programBytes = 0;
+    for (ProgramOp program : getOperation().getOps<ProgramOp>()) {
+      Buffers buffers(program, offsets);
+      if (failed(buffers.analyse()))
+        return signalPassFailure();
+      int64_t bytes = pack(buffers.all());
+      inplace += buffers.inplaceCount();
+      programBytes = std::max(programBytes, bytes);
+      program->setAttr("kinu.program_bytes", builder.getI64IntegerAttr(bytes));
+      for (Operation &op : program.getBody().front())
+        annotate(op, buffers, variableBytes);
+    }
+    getOperation()->setAttr("kinu.variable_bytes", builder.getI64IntegerAttr(variableBytes));
+    getOperation()->setAttr("kinu.arena_bytes", builder.getI64IntegerAttr(variableBytes + programBytes));
+  }
+
+private:
+  int64_t placeVariables() {
+    int64_t next = 0;
+    for (VariableOp variable : getOperation().getOps<VariableOp>()) {
+      variable->setAttr("kinu.offset", Builder(&getContext()).getI64IntegerAttr(next));
+      offsets[variable.getSymName()] = next;
+      next = llvm::alignTo(next + bytesOf(cast<NamedTensorType>(variable.getType())), kAlignment);
+    }
+    return next;
+  }
+
+  static int64_t placeOf(Buffer &buffer, int64_t base) { return buffer.fixed ? *buffer.fixed : base + buffer.offset; }
+
+  void annotate(Operation &op, Buffers &buffers, int64_t base) {
+    Builder builder(&getContext());
+    if (auto launch = dyn_cast<step::LaunchOp>(op)) {
+      SmallVector<int64_t> places;
+      for (Value operand : launch.getOperands())
+        places.push_back(placeOf(buffers.of(operand), base));
+      for (Value result : launch.getResults())
+        places.push_back(placeOf(buffers.of(result), base));
+      launch.setOffsets(places);
+    } else if (isa<InputOp>(op)) {
+      op.setAttr("kinu.offset", builder.getI64IntegerAttr(placeOf(buffers.of(op.getResult(0)), base)));
+    } else if (auto output = dyn_cast<OutputOp>(op)) {
+      op.setAttr("kinu.offset", builder.getI64IntegerAttr(placeOf(buffers.of(output.getValue()), base)));
+    }
+  }
+
+  llvm::StringMap<int64_t> offsets;
+};
+} // namespace

@@ -1,0 +1,134 @@
+// Lives of the values of a straight list of launches.
+#include "compiler/allocate/Buffers.h"
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::allocate;
+
+int64_t allocate::bytesOf(NamedTensorType type) {
+  int64_t element = type.isFloat() ? 4 : type.isBool() ? 1 : 8;
+  return type.getNumElements() * element;
+}
+
+Buffers::Buffers(ProgramOp program, const llvm::StringMap<int64_t> &variableOffsets)
+    : program(program), variableOffsets(variableOffsets) {}
+
+/// What a chain of views is a view of.
+static Value viewed(Value value) {
+  while (auto view = value.getDefiningOp<step::ViewOp>())
+    value = view.getOperand();
+  return value;
+}
+
+unsigned Buffers::make(int64_t bytes, int64_t first, std::optional<int64_t> fixed) {
+  buffers.push_back({bytes, first, first, fixed});
+  return buffers.size() - 1;
+}
+
+/// The place of a variable, or of one round's slice of it.
+int64_t Buffers::offsetOf(StringRef variable, ValueRange rounds) {
+  auto module = program->getParentOfType<ModuleOp>();
+  auto type = cast<NamedTensorType>(module.lookupSymbol<VariableOp>(variable).getType());
+  int64_t stride = bytesOf(type), offset = variableOffsets.lookup(variable);
+  for (auto [axis, round] : llvm::zip(type.getAxes(), rounds)) {
+    stride /= axis.length;
+    auto constant = round.getDefiningOp<ConstantOp>();
+    offset += stride * cast<IntegerAttr>(constant.getValue()).getInt();
+  }
+  return offset;
+}
+
+LogicalResult Buffers::analyse() {
+  int64_t position = 0;
+  for (Operation &op : program.getBody().front()) {
+    for (Value operand : op.getOperands()) {
+      int64_t &last = lastUse[viewed(operand)];
+      last = isa<OutputOp>(op) ? INT64_MAX : std::max(last, position);
+    }
+    if (auto write = dyn_cast<WriteOp>(op))
+      destination[viewed(write.getValue())] = offsetOf(write.getVariable(), write.getRounds());
+    ++position;
+  }
+  position = 0;
+  for (Operation &op : program.getBody().front())
+    visit(op, position++);
+  return checkWrites();
+}
+
+void Buffers::visit(Operation &op, int64_t position) {
+  for (Value operand : op.getOperands())
+    if (bufferOf.contains(operand))
+      of(operand).last = std::max(of(operand).last, isa<OutputOp>(op) ? INT64_MAX : position);
+  if (auto read = dyn_cast<ReadOp>(op))
+    bufferOf[read] = make(bytesOf(read.getType()), position, offsetOf(read.getVariable(), read.getRounds()));
+  else if (auto input = dyn_cast<InputOp>(op))
+    bufferOf[input] = make(bytesOf(input.getType()), -1, std::nullopt);
+  else if (auto view = dyn_cast<step::ViewOp>(op))
+    bufferOf[view] = bufferOf.lookup(view.getOperand());
+  else if (auto launch = dyn_cast<step::LaunchOp>(op))
+    visitLaunch(launch, position);
+}
+
+void Buffers::visitLaunch(step::LaunchOp launch, int64_t position) {
+  for (OpResult result : launch.getOperation()->getResults()) {
+    if (auto place = destination.find(result); place != destination.end())
+      bufferOf[result] = make(bytesOf(typeOf(result)), position, place->second);
+    else if (!takesPlaceOf(launch, result, position))
+      bufferOf[result] = make(bytesOf(typeOf(result)), position, std::nullopt);
+  }
+}
+
+/// Gives the result the buffer of an operand that the kernel may write over and nobody wants later.
+bool Buffers::takesPlaceOf(step::LaunchOp launch, OpResult result, int64_t position) {
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<step::KernelOp>(launch, launch.getKernelAttr());
+  ArrayRef<int64_t> pairs = kernel.getInplace();
+  for (unsigned i = 0; i < pairs.size(); i += 2) {
+    Value operand = launch.getOperands()[pairs[i + 1]];
+    if (pairs[i] != result.getResultNumber() || !viewed(operand).getDefiningOp<step::LaunchOp>())
+      continue;
+    unsigned buffer = bufferOf.lookup(operand);
+    bool ends = lastUse.lookup(viewed(operand)) == position && buffers[buffer].last == position;
+    // Another operand, or an earlier result, may lie in the same buffer.
+    unsigned users = llvm::count_if(launch.getOperands(), [&](Value other) { return bufferOf.lookup(other) == buffer; });
+    bool taken = llvm::any_of(launch.getOperation()->getResults().take_front(result.getResultNumber()),
+                              [&](Value other) { return bufferOf.lookup(other) == buffer; });
+    if (!ends || users != 1 || taken || buffers[buffer].fixed)
+      continue;
+    bufferOf[result] = buffer;
+    ++inplace;
+    return true;
+  }
+  return false;
+}
+
+/// A value computed in a variable's memory must not overwrite what somebody still reads there.
+LogicalResult Buffers::checkWrites() {
+  for (Operation &op : program.getBody().front()) {
+    auto write = dyn_cast<WriteOp>(op);
+    if (!write)
+      continue;
+    Value value = viewed(write.getValue());
+    auto launch = value.getDefiningOp<step::LaunchOp>();
+    if (!launch)
+      return write.emitOpError("requires a value that a launch computes");
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<step::KernelOp>(launch, launch.getKernelAttr());
+    Buffer &target = of(value);
+    for (auto read : program.getOps<ReadOp>()) {
+      Buffer &source = of(read);
+      bool overlap = *source.fixed < *target.fixed + target.bytes && *target.fixed < *source.fixed + source.bytes;
+      if (!overlap || read->getBlock() != launch->getBlock())
+        continue;
+      for (OpOperand &use : read->getUses()) {
+        if (use.getOwner()->isBeforeInBlock(launch))
+          continue;
+        bool pair = false;
+        for (unsigned i = 0; i < kernel.getInplace().size(); i += 2)
+          pair |= use.getOwner() == launch && launch->getResult(kernel.getInplace()[i]) == value &&
+                  kernel.getInplace()[i + 1] == use.getOperandNumber();
+        if (!pair && isa<step::LaunchOp, step::ViewOp, OutputOp>(use.getOwner()))
+          return write.emitOpError("overwrites what ") << use.getOwner()->getName() << " still reads";
+      }
+    }
+  }
+  return success();
+}

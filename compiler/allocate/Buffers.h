@@ -1,0 +1,52 @@
+// The buffers of one program: which values share memory, and from when to when each is needed.
+#pragma once
+
+#include "compiler/allocate/Allocate.h"
+
+#include <optional>
+
+namespace kinu::allocate {
+
+/// A run of memory that holds one value after another.
+struct Buffer {
+  int64_t bytes = 0;
+  int64_t first = 0; ///< position in the program of the op that fills it; -1: filled before the program runs
+  int64_t last = 0;  ///< position of the last op that uses it
+  /// The place in a variable, for what is read from or written to one; such buffers need no place of their own.
+  std::optional<int64_t> fixed;
+  int64_t offset = 0; ///< in the part of the arena that programs share
+};
+
+/// A pure analysis: it changes no IR.
+class Buffers {
+public:
+  /// `variableOffsets` gives each variable's place in the arena.
+  Buffers(ProgramOp program, const llvm::StringMap<int64_t> &variableOffsets);
+
+  /// Fails with an error at the op that cannot be placed: a compiler bug.
+  llvm::LogicalResult analyse();
+
+  std::vector<Buffer> &all() { return buffers; }
+  /// The buffer of a value: that of what it is a view of, or takes the place of.
+  Buffer &of(mlir::Value value) { return buffers[bufferOf.lookup(value)]; }
+  unsigned inplaceCount() const { return inplace; }
+
+private:
+  void assignWrites();
+  void visit(mlir::Operation &op, int64_t position);
+  void visitLaunch(step::LaunchOp launch, int64_t position);
+  bool takesPlaceOf(step::LaunchOp launch, mlir::OpResult result, int64_t position);
+  llvm::LogicalResult checkWrites();
+  int64_t offsetOf(mlir::StringRef variable, mlir::ValueRange rounds);
+  unsigned make(int64_t bytes, int64_t first, std::optional<int64_t> fixed);
+
+  ProgramOp program;
+  const llvm::StringMap<int64_t> &variableOffsets;
+  std::vector<Buffer> buffers;
+  llvm::DenseMap<mlir::Value, unsigned> bufferOf;
+  llvm::DenseMap<mlir::Value, int64_t> destination; ///< of what is written to a variable: its place
+  llvm::DenseMap<mlir::Value, int64_t> lastUse;     ///< of a value, through its views
+  unsigned inplace = 0;
+};
+
+} // namespace kinu::allocate
