@@ -15,7 +15,7 @@ sysroot=${KINU_SYSROOT:-$top/build/sysroot-arm64}
 withDependencies=(libopenmpi3 libsentencepiece0 libhwloc15 libc6-dev libstdc++-12-dev)
 # ... and what is used without its dependencies: headers, the names the linker looks for, and OpenMP's library, which
 # would bring the whole of LLVM along for its debugger.
-alone=(libopenmpi-dev libsentencepiece-dev libhwloc-dev libxxhash-dev nlohmann-json3-dev libomp5-19)
+alone=(libopenmpi-dev libsentencepiece-dev libhwloc-dev libxxhash-dev nlohmann-json3-dev libcli11-dev libomp5-19)
 
 writeAptConfiguration() {
   mkdir -p "$1"/state/lists/partial "$1"/cache/archives/partial "$1"/empty
@@ -76,3 +76,7 @@ if [ "$(cat "$sysroot/complete" 2>/dev/null)" != "$wanted" ]; then
   echo "$wanted" >"$sysroot.partial/complete"
   mv "$sysroot.partial" "$sysroot"
 fi
+
+cmake -G Ninja -S "$here" -B "$sysroot/kinu/build" -DCMAKE_TOOLCHAIN_FILE="$here/arm64.cmake" \
+  -DCMAKE_SYSROOT="$sysroot" >/dev/null
+ninja -C "$sysroot/kinu/build"

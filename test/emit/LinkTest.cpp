@@ -9,6 +9,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include <cstdlib>
+
 using namespace kinu;
 using testing::HasSubstr;
 
@@ -52,6 +54,27 @@ TEST_F(LinkTest, theExecutableRunsItsLaunchesInOrder) {
                                                                   "first: a (x*x + x) = 6\n"
                                                                   "first: b (x*x + x) = 42\n"
                                                                   "second: a (x*x + x) = 2\n");
+}
+
+// The runtime and every library it needs are found in the arm64 sysroot, and the result starts: far enough to find
+// that this manifest is not one.
+TEST_F(LinkTest, theExecutableForA64fxStartsUnderEmulation) {
+  const char *sysroot = std::getenv("KINU_SYSROOT");
+  if (!sysroot || !llvm::sys::fs::exists(llvm::Twine(sysroot) + "/complete"))
+    GTEST_SKIP() << "KINU_SYSROOT names no arm64 sysroot: runtime/sysroot/make.sh makes one";
+  machines::Machine fugaku = llvm::cantFail(machines::find("fugaku"));
+  emit::test::KernelContext kernels;
+  auto module = kernels.parse(emit::test::kSquarePlus);
+  std::string object = llvm::cantFail(emit::compileKernel(*module, fugaku));
+  llvm::Error error = emit::linkExecutable({object}, twoLaunches(), fugaku, file("toy"));
+  ASSERT_FALSE(bool(error)) << llvm::toString(std::move(error));
+
+  std::string printed = file("printed"), program = file("toy");
+  std::optional<llvm::StringRef> redirects[] = {std::nullopt, llvm::StringRef(printed), llvm::StringRef(printed)};
+  std::string emulator = llvm::cantFail(llvm::errorOrToExpected(llvm::sys::findProgramByName("qemu-aarch64")));
+  llvm::sys::ExecuteAndWait(emulator, {"qemu-aarch64", "-cpu", "a64fx", "-L", sysroot, program}, std::nullopt,
+                            redirects);
+  EXPECT_THAT((*llvm::MemoryBuffer::getFile(printed))->getBuffer().str(), HasSubstr("the executable's manifest"));
 }
 
 TEST_F(LinkTest, aKernelThatNobodyDefinesIsReportedInTheLinkersWords) {
