@@ -27,7 +27,7 @@ struct LayoutReader {
 
   const typed::MeshAxis *mesh(const Name &name);
   const AxisInfo *modelAxis(const Name &name);
-  bool divides(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range);
+  void divides(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range);
   void ranges(const RangeList &list, typed::LayoutRule &into);
 
   void read(const NodesClause &clause);
@@ -72,7 +72,7 @@ const AxisInfo *LayoutReader::modelAxis(const Name &name) {
 }
 
 /// Every alternative of the mesh must divide the axis; of `batch`, the whole batch in micro-batches.
-bool LayoutReader::divides(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range) {
+void LayoutReader::divides(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range) {
   std::vector<int64_t> products{1};
   for (const typed::MeshAxis *mesh : over) {
     std::vector<int64_t> next;
@@ -99,9 +99,8 @@ bool LayoutReader::divides(const AxisInfo &axis, llvm::ArrayRef<const typed::Mes
               ": " + std::to_string(length - below) + " are left over")
         .suggest("the nearest lengths that work are " + (below ? std::to_string(below) + " and " : "") +
                  std::to_string(below + part));
-    return false;
+    return;
   }
-  return true;
 }
 
 void LayoutReader::ranges(const RangeList &list, typed::LayoutRule &into) {
@@ -178,8 +177,10 @@ void LayoutReader::read(const ShardClause &clause) {
     if (!axis)
       continue;
     made.subjects.push_back(name.text);
+    if (clause.betweenBlocks)
+      continue; // between blocks the last part may be shorter
     divides(*axis, over, name.range);
-    if (!clause.betweenBlocks && !sharded.insert(name.text).second)
+    if (!sharded.insert(name.text).second)
       error("sharded-twice", name.range, "`" + name.text + "` is sharded by an earlier rule, which wins");
   }
 }
