@@ -1,0 +1,26 @@
+// How a product is cut: into tasks for threads, and within a task into blocks for the caches.
+#pragma once
+
+#include "compiler/vectorize/gemm/ContractionShape.h"
+
+namespace kinu::vectorize {
+
+struct Blocking {
+  int64_t sums;         ///< k of one round of packing: a multiple of a vector, or all
+  int64_t columns;      ///< of one task: a multiple of a panel's, or all
+  int64_t tilesPerTask; ///< row tiles of one task
+  int64_t tilesPerPack; ///< row tiles whose left operand is packed at once
+  bool packLeft;        ///< else the left operand is read in place
+
+  int64_t columnTasks(const ContractionShape &shape) const { return llvm::divideCeil(shape.columns(), columns); }
+  int64_t rowTasks(const ContractionShape &shape) const { return llvm::divideCeil(shape.tiles.tiles(), tilesPerTask); }
+  int64_t tasks(const ContractionShape &shape) const {
+    return shape.batches() * shape.resultColumnRuns.length() * columnTasks(shape) * rowTasks(shape);
+  }
+};
+
+/// Chooses blocks that fit the caches and tasks that load the usual numbers of threads evenly.
+/// `shape.tiles.rows` is set already.
+Blocking chooseBlocking(const ContractionShape &shape, const machines::Machine &machine);
+
+} // namespace kinu::vectorize

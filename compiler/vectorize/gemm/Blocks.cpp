@@ -1,0 +1,93 @@
+// Loops of micro-kernels over the tiles and panels of a block.
+#include "compiler/vectorize/gemm/Blocks.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace kinu::vectorize;
+
+static Value tileOffset(Emission &e, const RowTiles &tiles, const Walk &runs, int64_t rowStride, Value tile) {
+  Value inRun = runs.length() == 1 ? tile : e.rem(tile, tiles.tilesPerRun());
+  return e.add(runs.offset(e, e.div(tile, tiles.tilesPerRun())), e.mul(inRun, tiles.rows * rowStride));
+}
+
+Value RowTiles::leftOffset(Emission &e, Value tile) const { return tileOffset(e, *this, leftRuns, leftRow, tile); }
+Value RowTiles::resultOffset(Emission &e, Value tile) const {
+  return tileOffset(e, *this, resultRuns, resultRow, tile);
+}
+
+void RowTiles::withRows(Emission &e, Value tile, llvm::function_ref<void(int64_t)> body) const {
+  if (!tail())
+    return body(rows);
+  if (tilesPerRun() == 1)
+    return body(tail());
+  Value last = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, e.rem(tile, tilesPerRun()), e.i64(tilesPerRun() - 1));
+  auto branch = scf::IfOp::create(e, last, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(e);
+  e.setInsertionPointToStart(branch.thenBlock());
+  body(tail());
+  e.setInsertionPointToStart(branch.elseBlock());
+  body(rows);
+}
+
+/// Copies `count` neighbours by vectors of powers of two.
+static void copyNeighbours(Emission &e, Value from, Value to, int64_t count) {
+  for (int64_t done = 0; done < count;) {
+    int64_t lanes = std::min<int64_t>(e.lanes, llvm::bit_floor(uint64_t(count - done)));
+    Type type = lanes == 1 ? Type(e.getF32Type()) : VectorType::get({lanes}, e.getF32Type());
+    Value vector = LLVM::LoadOp::create(e, type, e.address(from, e.getF32Type(), e.i64(done)), 4);
+    LLVM::StoreOp::create(e, vector, e.address(to, e.getF32Type(), e.i64(done)), 4);
+    done += lanes;
+  }
+}
+
+void kinu::vectorize::packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, Value base, Value packed,
+                               Value firstTile, Value endTile, Value firstSum, Value sums) {
+  e.loop(e.i64(0), sums, 1, [&](Value k) {
+    Value source = e.address(base, e.getF32Type(), sum.offset(e, e.add(firstSum, k)));
+    e.loop(firstTile, endTile, 1, [&](Value tile) {
+      Value from = e.address(source, e.getF32Type(), tiles.leftOffset(e, tile));
+      Value number = arith::SubIOp::create(e, tile, firstTile);
+      Value panel = e.mul(e.mul(number, sums), tiles.rows);
+      tiles.withRows(e, tile, [&](int64_t rows) {
+        Value to = e.address(packed, e.getF32Type(), e.add(panel, e.mul(k, rows)));
+        if (tiles.leftRow == 1)
+          return copyNeighbours(e, from, to, rows);
+        for (int64_t row = 0; row < rows; ++row)
+          e.store(e.load(e.getF32Type(), from, e.i64(row * tiles.leftRow)), to, e.i64(row));
+      });
+    });
+  });
+}
+
+void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value firstTile, Value endTile,
+                                    const LeftOperand &left, Value panels, Value sums, Value columns,
+                                    int64_t columnTail, const ResultBlock &result) {
+  int64_t width = columnsPerBlock(e.machine);
+  Value fullPanels = e.div(columns, width);
+  auto product = [&](Value tile, Value panel, int64_t panelColumns) {
+    Value rhs = e.address(panels, e.getF32Type(), e.mul(e.mul(panel, sums), width));
+    Value number = arith::SubIOp::create(e, tile, firstTile);
+    Value leftPlace = left.packed ? e.mul(e.mul(number, sums), tiles.rows) : tiles.leftOffset(e, tile);
+    Value lhs = e.address(left.base, e.getF32Type(), leftPlace);
+    Value place = e.add(tiles.resultOffset(e, tile), e.mul(panel, width));
+    Value to = e.address(result.base, e.getF32Type(), place);
+    tiles.withRows(e, tile, [&](int64_t rows) {
+      MicroKernel shape{rows,
+                        panelColumns,
+                        left.packed ? 1 : tiles.leftRow,
+                        left.packed ? rows : left.sumStride,
+                        int64_t(llvm::alignTo(panelColumns, e.lanes)),
+                        tiles.resultRow};
+      callMicroKernel(e, shape, lhs, rhs, to, sums, result.accumulate);
+    });
+  };
+  // Tiles outside: the left tile stays in the first cache while panels stream from the second.
+  auto overPanels = [&](Value tile) {
+    e.loop(e.i64(0), fullPanels, 1, [&](Value panel) { product(tile, panel, width); });
+    if (columnTail)
+      e.loop(fullPanels, e.div(e.add(columns, width - 1), width), 1,
+             [&](Value panel) { product(tile, panel, columnTail); });
+  };
+  e.loop(firstTile, endTile, 1, overPanels);
+}

@@ -1,0 +1,50 @@
+// A product of blocks: row tiles of the left operand by packed panels of the right one.
+#pragma once
+
+#include "compiler/vectorize/gemm/MicroKernel.h"
+#include "compiler/vectorize/gemm/Packing.h"
+
+namespace kinu::vectorize {
+
+/// The rows of a product in tiles of `rows`. Rows are in runs along which left operand and result move evenly; the last
+/// tile of each run may be lower. Tiles are numbered through all runs.
+struct RowTiles {
+  int64_t rows;                           ///< of a full tile
+  int64_t run;                            ///< rows from one jump to the next
+  int64_t leftRow, resultRow;             ///< strides within a run
+  Walk leftRuns = {}, resultRuns = {};    ///< where runs begin
+
+  int64_t tilesPerRun() const { return llvm::divideCeil(run, rows); }
+  int64_t tail() const { return run % rows; } ///< rows of a run's last tile, 0 if it is full
+  int64_t tiles() const { return tilesPerRun() * leftRuns.length(); }
+  mlir::Value leftOffset(Emission &e, mlir::Value tile) const;
+  mlir::Value resultOffset(Emission &e, mlir::Value tile) const;
+  /// Emits `body` for the rows that `tile` has: twice, under a branch, if the last tile of a run is lower.
+  void withRows(Emission &e, mlir::Value tile, llvm::function_ref<void(int64_t)> body) const;
+};
+
+/// The left operand as the micro-kernel reads it.
+struct LeftOperand {
+  mlir::Value base;        ///< at the first k of the block
+  bool packed = false;     ///< by `packLeft`, `base` being where it wrote; else in place
+  int64_t sumStride = 1;   ///< in place: the step along k
+};
+
+/// Copies tiles [firstTile, endTile), k in [firstSum, firstSum + sums), to `packed`: tile after tile, k after k.
+void packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, mlir::Value base, mlir::Value packed,
+              mlir::Value firstTile, mlir::Value endTile, mlir::Value firstSum, mlir::Value sums);
+
+/// What a product writes: rows of `tiles`, columns contiguous from `base` on, added to what is there if `accumulate`.
+struct ResultBlock {
+  mlir::Value base;       ///< of the first column; rows by RowTiles::resultOffset
+  mlir::Value accumulate; ///< i1
+};
+
+/// result[tiles, columns] (+)= left[tiles, sums] panels[sums, columns], for tiles [firstTile, endTile) and `columns`
+/// columns from the first panel on. `columns` is a multiple of the panel's width, or ends with the operand whose last
+/// panel has `columnTail` columns.
+void multiplyBlock(Emission &e, const RowTiles &tiles, mlir::Value firstTile, mlir::Value endTile,
+                   const LeftOperand &left, mlir::Value panels, mlir::Value sums, mlir::Value columns,
+                   int64_t columnTail, const ResultBlock &result);
+
+} // namespace kinu::vectorize

@@ -1,0 +1,149 @@
+// Kernels of one `kinu.dot`: matrix products in the manner of BLIS (Van Zee and van de Geijn, 2015).
+//
+// A task owns a block of the result, [row tiles x columns], and runs through all of k in a fixed order, so the result is
+// the same for any number of threads. For each stretch of k it packs the right operand's columns into panels, the left
+// operand's rows into tiles unless they can be read in place, and lets micro-kernels run over tiles and panels.
+#include "compiler/vectorize/Vectorize.h"
+#include "compiler/vectorize/gemm/Blocking.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::vectorize;
+using kinu::machines::Machine;
+
+namespace {
+/// The code of one contraction.
+struct Contraction {
+  Emission &e;
+  const ContractionShape &shape;
+  const Blocking &blocking;
+  Value left, right, result; ///< pointers
+  int64_t columnTail = shape.rightOperand.columnTail(e.machine);
+  // The thread's scratch, in elements: panels, packed rows, and a block of the result if it is to be scattered.
+  int64_t panelElements = packedElements(e.machine, blocking.sums, blocking.columns);
+  int64_t leftElements = blocking.packLeft ? blocking.tilesPerPack * shape.tiles.rows * blocking.sums : 0;
+  int64_t blockRow = llvm::alignTo(blocking.columns, e.lanes);
+  int64_t blockElements = shape.scattered ? blocking.tilesPerTask * shape.tiles.rows * blockRow : 0;
+
+  int64_t scratchBytes() const { return 4 * (panelElements + llvm::alignTo(leftElements, e.lanes) + blockElements); }
+  Value packedLeft() { return e.address(e.scratch, e.getF32Type(), e.i64(panelElements)); }
+  Value block() {
+    return e.address(e.scratch, e.getF32Type(), e.i64(panelElements + llvm::alignTo(leftElements, e.lanes)));
+  }
+  void task(Value number);
+  void rows(Value leftBase, Value firstTile, Value endTile, Value firstSum, Value sums, Value columns, Value resultBase);
+  void multiply(const RowTiles &tiles, Value firstTile, Value endTile, const LeftOperand &operand, Value firstSum,
+                Value sums, Value columns, Value base);
+  void scatter(Value firstTile, Value endTile, Value columns, Value resultBase, Value firstColumn);
+  Value plus(Value pointer, Value offset) { return e.address(pointer, e.getF32Type(), offset); }
+};
+} // namespace
+
+void Contraction::multiply(const RowTiles &tiles, Value firstTile, Value endTile, const LeftOperand &operand,
+                           Value firstSum, Value sums, Value columns, Value base) {
+  Value accumulate = arith::CmpIOp::create(e, arith::CmpIPredicate::ne, firstSum, e.i64(0));
+  multiplyBlock(e, tiles, firstTile, endTile, operand, e.scratch, sums, columns, columnTail, {base, accumulate});
+}
+
+/// All rows of a task for one stretch of k whose panels are packed.
+void Contraction::rows(Value leftBase, Value firstTile, Value endTile, Value firstSum, Value sums, Value columns,
+                       Value resultBase) {
+  RowTiles tiles = shape.tiles;
+  if (shape.scattered) {
+    // The block in scratch takes the place of the result: its tiles lie one below the other, from `firstTile` on.
+    tiles.resultRow = blockRow;
+    int64_t runRows = tiles.tilesPerRun() * tiles.rows;
+    tiles.resultRuns = Walk({{tiles.leftRuns.length(), runRows * blockRow}});
+    Value skipped = e.mul(firstTile, tiles.rows * blockRow);
+    resultBase = plus(block(), arith::SubIOp::create(e, e.i64(0), skipped));
+  }
+  if (!blocking.packLeft) {
+    LeftOperand operand{plus(leftBase, shape.leftSum.offset(e, firstSum)), false, shape.leftSum.stride()};
+    return multiply(tiles, firstTile, endTile, operand, firstSum, sums, columns, resultBase);
+  }
+  e.loop(firstTile, endTile, blocking.tilesPerPack, [&](Value first) {
+    Value end = e.smaller(e.add(first, blocking.tilesPerPack), endTile);
+    packLeft(e, tiles, shape.leftSum, leftBase, packedLeft(), first, end, firstSum, sums);
+    multiply(tiles, first, end, {packedLeft(), true}, firstSum, sums, columns, resultBase);
+  });
+}
+
+void Contraction::scatter(Value firstTile, Value endTile, Value columns, Value resultBase, Value firstColumn) {
+  const RowTiles &tiles = shape.tiles;
+  e.loop(firstTile, endTile, 1, [&](Value tile) {
+    Value number = arith::SubIOp::create(e, tile, firstTile);
+    Value from = plus(block(), e.mul(number, tiles.rows * blockRow));
+    Value to = plus(resultBase, tiles.resultOffset(e, tile));
+    tiles.withRows(e, tile, [&](int64_t rows) {
+      e.loop(e.i64(0), e.i64(rows), 1, [&](Value row) {
+        e.loop(e.i64(0), columns, 1, [&](Value column) {
+          Value value = e.load(e.getF32Type(), from, e.add(e.mul(row, blockRow), column));
+          Value place = shape.resultColumns.offset(e, e.add(firstColumn, column));
+          e.store(value, to, e.add(e.mul(row, tiles.resultRow), place));
+        });
+      });
+    });
+  });
+}
+
+void Contraction::task(Value number) {
+  int64_t rowTasks = blocking.rowTasks(shape), columnTasks = blocking.columnTasks(shape);
+  int64_t columnRuns = shape.resultColumnRuns.length();
+  Value rowTask = e.rem(number, rowTasks), rest = e.div(number, rowTasks);
+  Value columnTask = e.rem(rest, columnTasks);
+  rest = e.div(rest, columnTasks);
+  Value columnRun = e.rem(rest, columnRuns), batch = e.div(rest, columnRuns);
+
+  Value firstTile = e.mul(rowTask, blocking.tilesPerTask);
+  Value endTile = e.smaller(e.add(firstTile, blocking.tilesPerTask), e.i64(shape.tiles.tiles()));
+  Value firstColumn = e.mul(columnTask, blocking.columns);
+  Value left = arith::SubIOp::create(e, e.i64(shape.columns()), firstColumn);
+  Value columns = e.smaller(left, e.i64(blocking.columns));
+  Value leftBase = plus(this->left, shape.leftBatch.offset(e, batch));
+  Value rightBase = plus(right, e.add(shape.rightBatch.offset(e, batch), shape.rightColumnRuns.offset(e, columnRun)));
+  Value resultBase = plus(result, e.add(shape.resultBatch.offset(e, batch), shape.resultColumnRuns.offset(e, columnRun)));
+
+  e.loop(e.i64(0), e.i64(shape.sums()), blocking.sums, [&](Value firstSum) {
+    Value sums = e.smaller(arith::SubIOp::create(e, e.i64(shape.sums()), firstSum), e.i64(blocking.sums));
+    packRight(e, shape.rightOperand, rightBase, e.scratch, firstSum, sums, firstColumn, columns);
+    Value base = shape.scattered ? resultBase : plus(resultBase, firstColumn);
+    rows(leftBase, firstTile, endTile, firstSum, sums, columns, base);
+  });
+  if (shape.scattered)
+    scatter(firstTile, endTile, columns, resultBase, firstColumn);
+}
+
+llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp kernel, const Machine &machine) {
+  auto yield = cast<YieldOp>(kernel.getBody().front().getTerminator());
+  auto dot = yield.getOperand(0).getDefiningOp<DotOp>();
+  if (!dot || yield.getNumOperands() != 1)
+    return llvm::createStringError("contraction `" + kernel.getSymName() + "` does not yield one kinu.dot");
+  auto lhs = dyn_cast<BlockArgument>(dot.getLhs()), rhs = dyn_cast<BlockArgument>(dot.getRhs());
+  if (!lhs || !rhs)
+    return llvm::createStringError("contraction `" + kernel.getSymName() + "` is not on the kernel's operands");
+
+  ContractionShape shape = analyseContraction(typeOf(lhs), typeOf(rhs), dot.getType(), dot.getOver());
+  shape.tiles.rows = std::min(shape.tiles.run, rowsPerBlock(machine, shape.columns()));
+  Blocking blocking = chooseBlocking(shape, machine);
+
+  Emission e(kernel, machine);
+  unsigned operands[] = {lhs.getArgNumber(), rhs.getArgNumber()};
+  Contraction code{e,
+                   shape,
+                   blocking,
+                   e.operands[operands[shape.left]],
+                   e.operands[operands[shape.right]],
+                   e.results[0]};
+  e.loop(e.begin, e.end, 1, [&](Value number) { code.task(number); });
+  Lowered lowered;
+  lowered.tasks = blocking.tasks(shape);
+  lowered.scratchBytes = code.scratchBytes();
+  lowered.operations = shape.operations();
+  auto module = e.finish();
+  if (!module)
+    return module.takeError();
+  lowered.module = std::move(*module);
+  return lowered;
+}

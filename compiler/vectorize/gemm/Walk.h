@@ -1,0 +1,33 @@
+// How one index of a matrix walks through a tensor: a row, a column or a summed index stands for one axis or several.
+#pragma once
+
+#include "compiler/vectorize/Emission.h"
+
+namespace kinu::vectorize {
+
+/// Places in memory by a linear index over nested axes, outermost first; strides in elements. Neighbours that lie in
+/// memory as one axis are merged when built, so most walks have one axis or none (a single place).
+class Walk {
+public:
+  struct Step {
+    int64_t length, stride;
+  };
+  Walk() = default;
+  explicit Walk(llvm::ArrayRef<Step> steps);
+
+  int64_t length() const;
+  /// Every step of the index moves equally far: `stride()`.
+  bool uniform() const { return steps.size() <= 1; }
+  int64_t stride() const { return steps.empty() ? 0 : steps.back().stride; }
+  /// The length of the innermost stretch without a jump.
+  int64_t run() const { return steps.empty() ? 1 : steps.back().length; }
+  /// `lanes` places from any multiple of `lanes` on lie next to each other, up to the end of the walk.
+  bool vectors(int64_t lanes) const;
+  /// The place, in elements, of an index in [0, length).
+  mlir::Value offset(Emission &e, mlir::Value index) const;
+
+private:
+  llvm::SmallVector<Step> steps;
+};
+
+} // namespace kinu::vectorize
