@@ -19,8 +19,9 @@ struct Marks {
   llvm::DenseMap<uint32_t, unsigned> breakAfter; ///< END of a binary operator to the cost of breaking the line there
 };
 
-/// Costs of breaking a line, before depth counts: a comma is best, then the loosest operator.
-constexpr unsigned commaCost = 0, assignCost = 12, depthCost = 16;
+/// Costs of breaking a line, before depth counts: a comma is best, then the loosest operator;
+/// behind the `=` of a statement comes after those in one pair of parentheses.
+constexpr unsigned commaCost = 0, depthCost = 16, assignCost = depthCost + 8;
 
 Marks collectMarks(const syntax::File &file);
 

@@ -72,19 +72,25 @@ bool Cursor::expectName(syntax::Name &name, llvm::StringRef what) {
   return true;
 }
 
-Diagnostic *Cursor::reportExpected(const llvm::Twine &what) {
+Diagnostic *Cursor::reportExpectedAt(SourceRange place, const llvm::Twine &what) {
   if (hasGivenUp || at(TokenKind::Invalid))
     return nullptr;
-  SourceRange place = here();
   std::string found = at(TokenKind::EndOfFile) ? syntax::describe(TokenKind::EndOfFile).str()
                       : at(TokenKind::String)  ? "a string"
                                                : "`" + text().take_front(40).str() + "`";
+  return &diagnostics.error("expected", place, "expected " + what.str() + ", found " + found);
+}
+
+Diagnostic *Cursor::reportExpected(const llvm::Twine &what) {
+  SourceRange place = here();
   if ((firstOnLine() || atEnd()) && next != 0) {
     uint32_t end = tokens[significant[next - 1]].range.end;
     place = {place.file, end, end};
   }
-  return &diagnostics.error("expected", place, "expected " + what.str() + ", found " + found);
+  return reportExpectedAt(place, what);
 }
+
+Diagnostic *Cursor::reportUnknown(const llvm::Twine &what) { return reportExpectedAt(here(), what); }
 
 bool Cursor::failExpected(const llvm::Twine &what) {
   reportExpected(what);

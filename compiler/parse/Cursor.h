@@ -41,6 +41,8 @@ public:
   /// Silent when a lexer error or giving up explains the problem. Returns false.
   bool failExpected(const llvm::Twine &what);
   Diagnostic *reportExpected(const llvm::Twine &what);
+  /// The same always at the next token, which starts something new: a statement, a clause, an item.
+  Diagnostic *reportUnknown(const llvm::Twine &what);
 
   /// The range from `begin` to the end of the last token taken.
   SourceRange since(SourceRange begin) const;
@@ -55,6 +57,8 @@ public:
   const SourceMap &sources;
 
 private:
+  Diagnostic *reportExpectedAt(SourceRange place, const llvm::Twine &what);
+
   const std::vector<syntax::Token> &tokens;
   std::vector<uint32_t> significant; ///< indices of tokens that are no trivia
   std::vector<bool> startsLine;      ///< of each of them

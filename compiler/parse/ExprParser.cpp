@@ -3,6 +3,8 @@
 #include "compiler/parse/ExprParser.h"
 #include "compiler/parse/Parse.h"
 
+#include <cmath>
+
 using namespace kinu;
 using namespace kinu::parse;
 using namespace kinu::syntax;
@@ -226,9 +228,11 @@ ExprPtr ExprParser::parseNumber() {
   llvm::StringRef text = cursor.text();
   auto number = std::make_unique<NumberExpr>(range);
   number->isInt = text.find_first_of(".eE") == llvm::StringRef::npos;
-  if (number->isInt ? text.getAsInteger(10, number->integer) : text.getAsDouble(number->real)) {
+  bool fits = number->isInt ? !text.getAsInteger(10, number->integer)
+                            : !text.getAsDouble(number->real) && std::isfinite(number->real);
+  if (!fits) {
     cursor.diagnostics.error("number-out-of-range", range, "this number is out of range")
-        .suggest(number->isInt ? "whole numbers go up to 9223372036854775807" : "numbers go from about 1e-307 to 1.8e308");
+        .suggest(number->isInt ? "whole numbers go up to 9223372036854775807" : "numbers go up to about 1.8e308");
     return nullptr;
   }
   if (number->isInt)

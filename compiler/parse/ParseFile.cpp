@@ -68,7 +68,8 @@ bool Parser::parseItem(std::vector<Item> &items) {
         .suggest("at the top of a file stand `import`, `def`, `block`, `model`, `train` and `layout`");
     return false;
   }
-  return cursor.failExpected("`import`, `def`, `block`, `model`, `train` or `layout`");
+  cursor.reportUnknown("`import`, `def`, `block`, `model`, `train` or `layout`");
+  return false;
 }
 
 bool Parser::parseImport(ImportDecl &import) {

@@ -75,7 +75,7 @@ StatementPtr Parser::parseStatement() {
     for (const auto &[keyword, rule] : rules)
       if (cursor.text() == keyword)
         return (this->*rule)();
-  Diagnostic *diagnostic = cursor.reportExpected("a statement");
+  Diagnostic *diagnostic = cursor.reportUnknown("a statement");
   if (diagnostic && cursor.at(TokenKind::Word)) {
     std::vector<std::string> keywords;
     for (const auto &[keyword, rule] : rules)

@@ -56,7 +56,7 @@ void Parser::skipClause(size_t start) {
 }
 
 bool Parser::failClause(llvm::StringRef block, llvm::ArrayRef<std::string> keywords) {
-  Diagnostic *diagnostic = cursor.reportExpected("a clause of `" + block + "`");
+  Diagnostic *diagnostic = cursor.reportUnknown("a clause of `" + block + "`");
   std::string close = cursor.at(TokenKind::Word) ? closestWord(cursor.text(), keywords) : "";
   if (diagnostic)
     diagnostic->suggest(close.empty() ? "the clauses are `" + llvm::join(keywords, "`, `") + "`"
