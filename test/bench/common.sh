@@ -1,0 +1,39 @@
+# What the benchmarks share. Sourced by them; every benchmark takes its working folder as first argument.
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PATH=$top/build/bin:$PATH
+work=$1
+mkdir -p "$work"
+failures=0
+
+# Waits, for two minutes at most, until the canary gives 90% of the best it has given on this machine.
+waitForQuiet() {
+  local best=$work/../canary.best rate highest try
+  for try in $(seq 24); do
+    rate=$(kinu-canary)
+    highest=$(cat "$best" 2>/dev/null || echo 0)
+    highest=$(awk -v a="$rate" -v b="$highest" 'BEGIN { print (a > b ? a : b) }')
+    echo "$highest" >"$best"
+    if awk -v a="$rate" -v b="$highest" 'BEGIN { exit !(a >= 0.9 * b) }'; then return; fi
+    sleep 5
+  done
+  echo "note: the machine is busy ($rate of $highest GF/s per core): these figures are not to be trusted"
+}
+
+# judge WHAT MEASURED LIMIT UNIT: prints a row; above the limit it counts as a failure.
+judge() {
+  local verdict=ok
+  if ! awk -v m="$2" -v l="$3" 'BEGIN { exit !(m <= l) }'; then verdict=TOO-MUCH; failures=$((failures + 1)); fi
+  printf '%-60s %10s %s (at most %s) %s\n' "$1" "$2" "$4" "$3" "$verdict"
+}
+
+# seconds COMMAND...: wall time of a command, its output kept in $work/log.
+seconds() {
+  local start end
+  start=$(date +%s.%N)
+  "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; return 1; }
+  end=$(date +%s.%N)
+  awk -v a="$start" -v b="$end" 'BEGIN { printf "%.2f", b - a }'
+}
+
+finish() { exit $((failures > 0)); }

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# How long a training step of gpt2 takes at batch 4 x 64, and how much memory 4 x 1024 takes, in fp32.
+# PyTorch 1.13 takes 2.0 to 2.6 s and 10.4 GB on 2 cores. bash test/bench/gpt2-step.sh WORKING-FOLDER TEXT-FILE
+source "$(dirname "$0")/common.sh"
+text=$2
+cd "$work"
+[ -e corpus.model ] || kinu tokenize "$text" -o corpus.model --vocab 4000
+
+# The example with another batch and length, and this text.
+build() {
+  sed -E "s/batch 32, seq 1024.*/batch 4, seq $1/; s|data \"[^\"]*\"|data \"$text\"|" \
+    "$top/examples/gpt2/gpt2.kinu" >"gpt2-$1.kinu"
+  kinu build "gpt2-$1.kinu" -o "gpt2-$1"
+}
+
+# The median over the last ten of twelve steps: the first ones touch memory for the first time.
+build 64
+waitForQuiet
+./gpt2-64 --fresh --steps 12 >log-64 2>&1 || { cat log-64; exit 1; }
+median=$(sed -n 's/.*"tokens_per_second":\([0-9.]*\).*/\1/p' gpt2-64.checkpoints/metrics.jsonl | tail -n 10 | sort -n |
+  awk '{ rate[NR] = $1 } END { printf "%.2f", 4 * 64 / rate[int((NR + 1) / 2)] }')
+judge "gpt2, 4 x 64, a step" "$median" 2.5 s
+
+build 1024
+/usr/bin/env python3 - ./gpt2-1024 --fresh --steps 2 >log-1024 <<'PYTHON'
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9)
+PYTHON
+judge "gpt2, 4 x 1024, peak resident memory" "$(cat log-1024)" 8 GB
+finish
