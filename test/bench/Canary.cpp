@@ -14,6 +14,11 @@ static constexpr int kLanes = 8;
 #else
 static constexpr int kLanes = 4;
 #endif
+#ifdef __aarch64__
+#define KINU_REGISTER(value) "+w"(value)
+#else
+#define KINU_REGISTER(value) "+v"(value)
+#endif
 typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
 
 /// Operations per second of this core over about 20 ms: twelve independent chains hide the latency of two pipes.
@@ -31,8 +36,8 @@ static double measure() {
   for (int64_t round = 0; round < kRounds; ++round)
 #pragma clang loop unroll(full)
     for (int chain = 0; chain < kChains; ++chain) {
-      sums[chain] = sums[chain] * factor + term; // one fused multiply-add
-      asm volatile("" : "+v"(sums[chain]));      // not to be computed ahead, or left out
+      sums[chain] = sums[chain] * factor + term;     // one fused multiply-add
+      asm volatile("" : KINU_REGISTER(sums[chain])); // not to be computed ahead, or left out
     }
   std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   return double(kRounds) * kChains * kLanes * 2 / seconds.count();
