@@ -4,6 +4,7 @@
 #include "runtime/Corpus.h"
 #include "runtime/Failure.h"
 
+#include <algorithm>
 #include <sentencepiece_trainer.h>
 #include <unordered_map>
 
@@ -55,7 +56,20 @@ static std::string quoted(const std::string &symbol) {
   return out + "\"";
 }
 
-static std::unordered_map<std::string, std::string> trainerArguments(const TokenizerOptions &options, bool hasReturns) {
+/// Pieces for what the trainer does not take from text: line ends, and tabs, which it uses itself. A char model keeps a
+/// carriage return and a line feed apart, as the two characters they are.
+static std::string whitespacePieces(bool isChar, const std::vector<TextSpan> &spans) {
+  auto has = [&](char c) {
+    return std::any_of(spans.begin(), spans.end(), [c](const TextSpan &span) { return span.text.find(c) != span.text.npos; });
+  };
+  std::string pieces = quoted("\n");
+  if (has('\r'))
+    pieces += "," + quoted(isChar ? "\r" : "\r\n");
+  return has('\t') ? pieces + "," + quoted("\t") : pieces;
+}
+
+static std::unordered_map<std::string, std::string> trainerArguments(const TokenizerOptions &options,
+                                                                     const std::vector<TextSpan> &spans) {
   bool isChar = options.type == TokenizerOptions::Type::Char;
   std::string control;
   for (const std::string &symbol : options.symbols)
@@ -71,7 +85,7 @@ static std::unordered_map<std::string, std::string> trainerArguments(const Token
       {"remove_extra_whitespaces", "false"},
       {"bos_id", "-1"},
       {"eos_id", "-1"},
-      {"user_defined_symbols", hasReturns ? quoted("\n") + "," + quoted("\r") : quoted("\n")},
+      {"user_defined_symbols", whitespacePieces(isChar, spans)},
       {"max_sentence_length", "1000000"},
       {"num_threads", std::to_string(options.threads)},
       {"minloglevel", "1"},
@@ -84,14 +98,11 @@ static std::unordered_map<std::string, std::string> trainerArguments(const Token
 std::string trainTokenizer(const std::vector<std::string> &patterns, const TokenizerOptions &options) {
   Corpus corpus(patterns);
   std::vector<TextSpan> training = corpus.split(options.validation).training;
-  bool hasReturns = false;
-  for (const TextSpan &span : training)
-    hasReturns |= span.text.find('\r') != std::string_view::npos;
   Lines lines(training);
   if (lines.done())
     fail(Exit::BadData, "there is no text to train a tokenizer from");
   std::string model;
-  auto status = sentencepiece::SentencePieceTrainer::Train(trainerArguments(options, hasReturns), &lines, &model);
+  auto status = sentencepiece::SentencePieceTrainer::Train(trainerArguments(options, training), &lines, &model);
   if (!status.ok())
     fail(Exit::BadData, "cannot train a tokenizer of ", options.vocabulary, " pieces: ", status.ToString());
   return model;
