@@ -53,9 +53,10 @@ bool Parser::parseItem(std::vector<Item> &items) {
     return parsed(&Parser::parseLayout);
   if (cursor.atWord("def") || cursor.atWord("block")) {
     StatementPtr function = parseStatement();
-    if (function)
-      items.push_back(std::unique_ptr<FunctionStatement>(llvm::cast<FunctionStatement>(function.release())));
-    return function != nullptr;
+    if (!function)
+      return false;
+    items.push_back(std::unique_ptr<FunctionStatement>(llvm::cast<FunctionStatement>(function.release())));
+    return true;
   }
   if (cursor.at(TokenKind::RightBrace)) {
     cursor.diagnostics.error("unopened-brace", cursor.here(), "this `}` closes nothing");

@@ -55,6 +55,10 @@ TEST(Recovery, AnErrorOfTheLexerIsNotRepeatedByTheParser) {
             (Errors{"unexpected-character:2", "unterminated-string:3"}));
 }
 
+TEST(Recovery, NoiseBehindADefIsReported) {
+  EXPECT_EQ(errorsOf("def f() { return 1 } noise {\n}\ndef g() { return 2 }\n"), (Errors{"expected:1"}));
+}
+
 TEST(Recovery, AStatementAtTheTopIsMisplaced) {
   EXPECT_EQ(errorsOf("let a = 1\nmodel m { }\n"), (Errors{"misplaced-statement:1"}));
 }
