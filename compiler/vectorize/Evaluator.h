@@ -11,6 +11,7 @@
 #pragma once
 
 #include "compiler/vectorize/Emission.h"
+#include "compiler/vectorize/IntRanges.h"
 
 #include "llvm/ADT/MapVector.h"
 
@@ -24,24 +25,20 @@ struct Index {
   Kind kind = Uniform;
   mlir::Value value;    ///< i64 `base`, or for Vector a vector<lanes x i32 or i64>
   int64_t multiple = 1; ///< `base` is known to be a multiple of this
+  bool outside = false; ///< lanes that the mask leaves out may lie outside the axis, before or behind it
 
   static Index at(mlir::Value base, int64_t multiple = 1) { return {Uniform, base, multiple}; }
   static Index lanesFrom(mlir::Value base, int64_t multiple = 1) { return {Lanes, base, multiple}; }
-  static Index lanesAt(mlir::Value numbers) { return {Vector, numbers, 1}; }
+  static Index lanesAt(mlir::Value numbers) { return {Vector, numbers, 1, true}; }
   bool varies() const { return kind != Uniform; }
 };
 
 /// An index for each axis, by name. Axes that a value does not have do no harm.
 using Point = llvm::SmallDenseMap<mlir::StringAttr, Index, 8>;
 
-/// What numbers an int can be, if anything is known.
-struct IntRange {
-  int64_t low, high;
-};
-
 class Evaluator {
 public:
-  explicit Evaluator(Emission &emission) : e(emission) {}
+  explicit Evaluator(Emission &emission) : e(emission), real(emission.getF32Type()) {}
 
   /// Says where a block argument lies in memory: `pointer` to its elements in the order of its type's axes.
   void bindMemory(mlir::Value value, mlir::Value pointer) { memory[value] = pointer; }
@@ -52,9 +49,6 @@ public:
   /// The value at the point: f32, i64 or i32 (where the range is known to fit), or i1; a vector of `lanes` of them if
   /// it depends on a lane index. With `mask` (vector<lanes x i1>) the other lanes are not loaded and hold anything.
   mlir::Value evaluate(mlir::Value value, const Point &point, mlir::Value mask = {});
-
-  /// As `evaluate`, always a vector, ints as i64.
-  mlir::Value evaluateVector(mlir::Value value, const Point &point, mlir::Value mask = {});
 
   /// Stores a computed value (as `evaluate` gives it) into memory of `type` at the point.
   void store(mlir::Value computed, NamedTensorType type, mlir::Value pointer, const Point &point, mlir::Value mask = {});
@@ -74,24 +68,45 @@ public:
   mlir::Operation *unsupported() const { return failed; }
 
   Emission &e;
+  /// In what floats are computed: f32, or f64 for tables that are rounded once (scalar code, calls of libm).
+  mlir::FloatType real;
 
 private:
-  friend class Scope;
   using Key = mlir::SmallVector<const void *, 8>;
   using Memo = std::map<Key, mlir::Value>;
 
   Key keyOf(mlir::Value value, const Point &point, mlir::Value mask);
-  mlir::Value find(const Key &key);
+  mlir::Value find(const Key &key) const;
   mlir::Value compute(mlir::Value value, const Point &point, mlir::Value mask);
-  // Evaluator.cpp: memory. EvaluateAxes.cpp: changes of axes. EvaluateElementwise.cpp: the rest.
-  mlir::Value loadArgument(mlir::Value argument, const Point &point, mlir::Value mask);
-  mlir::Value computeAxes(mlir::Operation *op, const Point &point, mlir::Value mask);
-  mlir::Value computeElementwise(mlir::Operation *op, const Point &point, mlir::Value mask);
+  mlir::Value fail(mlir::Operation *op);
+  mlir::Value loadArgument(mlir::Value argument, mlir::Value pointer, const Point &point, mlir::Value mask);
+
+  // EvaluateAxes.cpp: ops that ask for their operand at another point.
+  mlir::Value evaluateAxes(mlir::Operation *op, const Point &point, mlir::Value mask);
+  mlir::Value evaluatePlaced(mlir::Value operand, mlir::StringAttr axis, Index index, mlir::Value otherwise, const Point &point,
+                             mlir::Value mask);
+  mlir::Value evaluateLookup(LookupOp op, const Point &point, mlir::Value mask);
+  std::optional<Index> affineIndex(mlir::Value value, const Point &point);
+  Index indexFrom(mlir::Value value, const Point &point, mlir::Value mask);
+  Index joined(llvm::ArrayRef<Index> factors, llvm::ArrayRef<int64_t> lengths);
+  mlir::SmallVector<Index> split(Index index, llvm::ArrayRef<int64_t> lengths);
+
+  // EvaluateElementwise.cpp: arithmetic, and random numbers.
+  mlir::Value evaluateElementwise(mlir::Operation *op, const Point &point, mlir::Value mask);
+  mlir::Value evaluateFloat(mlir::Operation *op, llvm::ArrayRef<mlir::Value> x);
+  mlir::Value evaluateInt(mlir::Operation *op, llvm::ArrayRef<mlir::Value> x);
+  mlir::Value evaluateBool(mlir::Operation *op, llvm::ArrayRef<mlir::Value> x);
+  mlir::Value evaluateRandom(RandomOp op, const Point &point, mlir::Value mask);
 
   llvm::DenseMap<mlir::Value, mlir::Value> memory;
-  llvm::DenseMap<mlir::Value, IntRange> ranges;
+  IntRanges ranges;
   mlir::SmallVector<Memo, 4> memo{1};
   mlir::Operation *failed = nullptr;
 };
+
+/// The index as a number, or a vector of i64 or (where `narrow`) i32 numbers.
+mlir::Value numbersOf(Emission &e, const Index &index, bool narrow);
+/// An int or vector of ints in another width.
+mlir::Value resized(Emission &e, mlir::Value number, unsigned bits);
 
 } // namespace kinu::vectorize

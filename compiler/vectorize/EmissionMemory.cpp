@@ -1,0 +1,100 @@
+// Loads, stores, loops, and calls of libm.
+#include "compiler/vectorize/Emission.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::vectorize;
+
+/// Buffers are aligned to their elements; more is never assumed, nor gained on the machines at hand.
+static unsigned alignmentOf(Type element) {
+  return isa<LLVM::LLVMPointerType>(element) ? 8 : std::max(1u, element.getIntOrFloatBitWidth() / 8);
+}
+
+Value Emission::address(Value base, Type element, Value index) {
+  return LLVM::GEPOp::create(*this, pointerType(), element, base, ValueRange{index});
+}
+
+Value Emission::load(Type element, Value base, Value index) {
+  return LLVM::LoadOp::create(*this, element, address(base, element, index), alignmentOf(element));
+}
+
+void Emission::store(Value value, Value base, Value index) {
+  LLVM::StoreOp::create(*this, value, address(base, value.getType(), index), alignmentOf(value.getType()));
+}
+
+Value Emission::loadVector(Type element, Value base, Value index, Value mask) {
+  Value from = address(base, element, index);
+  VectorType type = vectorOf(element);
+  if (!mask)
+    return LLVM::LoadOp::create(*this, type, from, alignmentOf(element));
+  return LLVM::MaskedLoadOp::create(*this, type, from, mask, constant(type, 0), alignmentOf(element));
+}
+
+void Emission::storeVector(Value value, Value base, Value index, Value mask) {
+  Type element = getElementTypeOrSelf(value);
+  Value to = address(base, element, index);
+  if (!mask)
+    LLVM::StoreOp::create(*this, value, to, alignmentOf(element));
+  else
+    LLVM::MaskedStoreOp::create(*this, value, to, mask, alignmentOf(element));
+}
+
+/// base + indices[lane] in each lane.
+static Value addresses(Emission &e, Type element, Value base, Value indices) {
+  return LLVM::GEPOp::create(e, e.vectorOf(e.pointerType()), element, base, ValueRange{indices});
+}
+
+Value Emission::gather(Type element, Value base, Value indices, Value mask) {
+  VectorType type = vectorOf(element);
+  Value all = mask ? mask : firstLanes(lanes);
+  return LLVM::masked_gather::create(*this, type, addresses(*this, element, base, indices), all,
+                                     ValueRange{constant(type, 0)}, alignmentOf(element));
+}
+
+void Emission::scatter(Value value, Value base, Value indices, Value mask) {
+  Type element = getElementTypeOrSelf(value);
+  Value all = mask ? mask : firstLanes(lanes);
+  LLVM::masked_scatter::create(*this, value, addresses(*this, element, base, indices), all, alignmentOf(element));
+}
+
+SmallVector<Value> Emission::loop(Value lower, Value upper, int64_t step, ValueRange carried,
+                                  llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(*this, lower, upper, i64(step), carried);
+  OpBuilder::InsertionGuard guard(*this);
+  // Without carried values the loop comes with its terminator.
+  Block *block = loop.getBody();
+  if (!block->empty())
+    block->getTerminator()->erase();
+  setInsertionPointToEnd(block);
+  SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  scf::YieldOp::create(*this, next);
+  return SmallVector<Value>(loop.getResults());
+}
+
+void Emission::loop(Value lower, Value upper, int64_t step, llvm::function_ref<void(Value)> body) {
+  loop(lower, upper, step, ValueRange{}, [&](Value i, ValueRange) -> SmallVector<Value> {
+    body(i);
+    return {};
+  });
+}
+
+void Emission::ifThen(Value condition, llvm::function_ref<void()> body) {
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  body();
+}
+
+Value Emission::callLibm(StringRef name, ValueRange arguments) {
+  auto function = module->lookupSymbol<LLVM::LLVMFuncOp>(name);
+  if (!function) {
+    OpBuilder::InsertionGuard guard(*this);
+    setInsertionPointToStart(module->getBody());
+    SmallVector<Type> types(arguments.size(), getF64Type());
+    function = LLVM::LLVMFuncOp::create(*this, name, LLVM::LLVMFunctionType::get(getF64Type(), types));
+  }
+  return LLVM::CallOp::create(*this, function, arguments).getResult();
+}

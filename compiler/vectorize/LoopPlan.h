@@ -1,0 +1,37 @@
+// What loops a `loops` kernel needs: its passes over the inner axes, and the axis to put into vectors.
+#pragma once
+
+#include "dialects/step/Step.h"
+
+namespace kinu::vectorize {
+
+/// One walk over the inner axes of a row. Reductions of a pass depend only on those of earlier passes.
+struct RowPass {
+  mlir::SmallVector<Axis> axes; ///< outermost loop first
+  mlir::SmallVector<ReduceOp> reductions;
+  mlir::SmallVector<int64_t> results; ///< numbers of the results written during the pass
+
+  bool has(mlir::StringAttr axis) const;
+  /// Points that it visits in a row.
+  int64_t size() const;
+};
+
+struct LoopPlan {
+  mlir::SmallVector<Axis> rows; ///< independent of one another; outermost loop first
+  mlir::SmallVector<RowPass> passes;
+  mlir::SmallVector<int64_t> rowResults; ///< results without inner axes, written once the passes are done
+  std::optional<Axis> vectorAxis;        ///< none: scalar code
+
+  bool isRow(mlir::StringAttr axis) const;
+  /// Whether vectors lie along a row axis: no lane then depends on another.
+  bool vectorsAreRows() const { return vectorAxis && isRow(vectorAxis->name); }
+};
+
+/// Plans a `loops` kernel for vectors of `lanes` elements; 1 asks for scalar code.
+LoopPlan planLoops(step::KernelOp kernel, int64_t lanes);
+
+/// What the memory accesses of the kernel cost, in bytes, if vectors lie along `axis`: an element that is not next to its
+/// neighbours costs as much as a vector.
+double accessCost(step::KernelOp kernel, mlir::StringAttr axis, int64_t lanes);
+
+} // namespace kinu::vectorize

@@ -1,0 +1,292 @@
+// `loops` kernels: elementwise chains, norms, softmax, sums, optimizer updates.
+//
+// For every point of the row axes: a pass over the inner axes for each level of reductions, then one that writes. Vectors
+// lie along one axis. Along an inner axis, each reduction has several partial sums per lane, combined at the end of the
+// pass; along a row axis, every lane is a row of its own and the inner loops are plain loops.
+#include "compiler/vectorize/CollapseAxes.h"
+#include "compiler/vectorize/Evaluator.h"
+#include "compiler/vectorize/LoopPlan.h"
+#include "compiler/vectorize/Reduction.h"
+#include "compiler/vectorize/Tasks.h"
+#include "compiler/vectorize/Vectorize.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::vectorize;
+
+namespace {
+/// Vectors side by side along the vector axis, or a single point; `mask` leaves out lanes beyond the end of the axis.
+struct Group {
+  SmallVector<Point, 4> points;
+  Value mask;
+};
+
+/// What one step of a pass does: given the points and where in the carried sums its first one goes, gives the next sums.
+using Step = llvm::function_ref<SmallVector<Value>(const Group &, unsigned firstSlot, ValueRange sums)>;
+
+class LoopEmitter {
+public:
+  LoopEmitter(Emission &e, Evaluator &evaluator, step::KernelOp kernel, const LoopPlan &plan, const TaskSplit &split)
+      : e(e), evaluator(evaluator), kernel(kernel), plan(plan), split(split) {}
+
+  void emitTasks();
+
+private:
+  void emitItem(Value item);
+  void emitMiddle(ArrayRef<Axis> axes, const Point &point, Value block);
+  void emitRowVectors(const Point &point, Value block);
+  void emitRows(const Group &rows);
+  void emitPass(const RowPass &pass, const Group &rows);
+  SmallVector<Value> emitNest(ArrayRef<Axis> axes, const Group &group, ValueRange sums, Step step);
+  SmallVector<Value> emitVectors(const Point &point, unsigned slots, ValueRange sums, Step step);
+  void writeResult(int64_t number, const Point &point, Value mask);
+  Group lanesFrom(const Point &point, Value base, int64_t multiple, unsigned count, Value mask);
+
+  Emission &e;
+  Evaluator &evaluator;
+  step::KernelOp kernel;
+  const LoopPlan &plan;
+  const TaskSplit &split;
+};
+} // namespace
+
+void LoopEmitter::emitTasks() {
+  Value first = e.mul(e.begin, split.itemsPerTask);
+  Value last = e.smaller(e.mul(e.end, split.itemsPerTask), e.i64(split.items));
+  e.loop(first, last, 1, [&](Value item) {
+    Evaluator::Scope scope(evaluator);
+    emitItem(item);
+  });
+}
+
+/// Finds the item's place: outer axes, then the block of the vector axis, the last fastest.
+void LoopEmitter::emitItem(Value item) {
+  Value block = e.i64(0);
+  if (split.blocks > 1) {
+    block = e.mul(e.rem(item, split.blocks), split.block);
+    item = e.div(item, split.blocks);
+  }
+  Point point;
+  for (size_t i = split.outer.size(); i-- > 0;) {
+    const Axis &axis = split.outer[i];
+    point[axis.name] = Index::at(i == 0 ? item : e.rem(item, axis.length));
+    item = e.div(item, axis.length);
+  }
+  emitMiddle(split.middle, point, block);
+}
+
+void LoopEmitter::emitMiddle(ArrayRef<Axis> axes, const Point &point, Value block) {
+  if (axes.empty()) {
+    if (split.block)
+      emitRowVectors(point, block);
+    else
+      emitRows({{point}, {}});
+    return;
+  }
+  e.loop(e.i64(0), e.i64(axes.front().length), 1, [&](Value i) {
+    Evaluator::Scope scope(evaluator);
+    Point next = point;
+    next[axes.front().name] = Index::at(i);
+    emitMiddle(axes.drop_front(), next, block);
+  });
+}
+
+Group LoopEmitter::lanesFrom(const Point &point, Value base, int64_t multiple, unsigned count, Value mask) {
+  Group group{{}, mask};
+  for (unsigned i = 0; i < count; ++i) {
+    group.points.push_back(point);
+    group.points.back()[plan.vectorAxis->name] = Index::lanesFrom(e.add(base, i * e.lanes), multiple);
+  }
+  return group;
+}
+
+/// The rows of one block of the vector axis: whole groups, and at the axis' end what is left, vector by vector.
+void LoopEmitter::emitRowVectors(const Point &point, Value block) {
+  int64_t length = plan.vectorAxis->length, step = split.group * e.lanes;
+  int64_t whole = length / step * step;
+  if (whole) {
+    Value end = split.blocks == 1 ? e.i64(whole) : e.smaller(e.add(block, split.block), e.i64(whole));
+    e.loop(block, end, step, [&](Value base) {
+      Evaluator::Scope scope(evaluator);
+      emitRows(lanesFrom(point, base, e.lanes, split.group, {}));
+    });
+  }
+  if (whole == length)
+    return;
+  auto emitRest = [&] {
+    for (int64_t base = whole; base < length; base += e.lanes) {
+      Evaluator::Scope scope(evaluator);
+      Value mask = base + e.lanes <= length ? Value() : e.firstLanes(length - base);
+      emitRows(lanesFrom(point, e.i64(base), e.lanes, 1, mask));
+    }
+  };
+  if (split.blocks == 1)
+    return emitRest();
+  Value isLast = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, block, e.i64((split.blocks - 1) * split.block));
+  e.ifThen(isLast, emitRest);
+}
+
+void LoopEmitter::emitRows(const Group &rows) {
+  for (const RowPass &pass : plan.passes)
+    emitPass(pass, rows);
+  for (int64_t result : plan.rowResults)
+    for (const Point &point : rows.points)
+      writeResult(result, point, rows.mask);
+}
+
+void LoopEmitter::writeResult(int64_t number, const Point &point, Value mask) {
+  Value result = kernel.getBody().front().getTerminator()->getOperand(number);
+  evaluator.store(evaluator.evaluate(result, point, mask), typeOf(result), e.results[number], point, mask);
+}
+
+/// Loops over `axes` around `step`, which sees the group's points extended by the loops' indices. Along the vector axis
+/// the last loop goes by vectors.
+SmallVector<Value> LoopEmitter::emitNest(ArrayRef<Axis> axes, const Group &group, ValueRange sums, Step step) {
+  if (axes.empty())
+    return step(group, 0, sums);
+  if (plan.vectorAxis && axes.front().name == plan.vectorAxis->name) {
+    unsigned slots = kernel.getBody().front().getOps<ReduceOp>().empty() ? 1 : 4;
+    return emitVectors(group.points.front(), slots, sums, step);
+  }
+  return e.loop(e.i64(0), e.i64(axes.front().length), 1, sums, [&](Value i, ValueRange inner) {
+    Evaluator::Scope scope(evaluator);
+    Group next = group;
+    for (Point &point : next.points)
+      point[axes.front().name] = Index::at(i);
+    return emitNest(axes.drop_front(), next, inner, step);
+  });
+}
+
+/// Walks the vector axis: `slots` vectors at a time, then single ones, the last under a mask.
+SmallVector<Value> LoopEmitter::emitVectors(const Point &point, unsigned slots, ValueRange sums, Step step) {
+  int64_t length = plan.vectorAxis->length, stride = slots * e.lanes, whole = length / stride * stride;
+  SmallVector<Value> current(sums);
+  if (whole)
+    current = e.loop(e.i64(0), e.i64(whole), stride, sums, [&](Value base, ValueRange inner) {
+      Evaluator::Scope scope(evaluator);
+      return step(lanesFrom(point, base, e.lanes, slots, {}), 0, inner);
+    });
+  for (int64_t base = whole; base < length; base += e.lanes) {
+    Evaluator::Scope scope(evaluator);
+    Value mask = base + e.lanes <= length ? Value() : e.firstLanes(length - base);
+    current = step(lanesFrom(point, e.i64(base), e.lanes, 1, mask), (base - whole) / e.lanes, current);
+  }
+  return current;
+}
+
+namespace {
+/// The partial sums of one reduction: `slots` of them from `first` on in the carried values.
+struct PartialSums {
+  ReduceOp reduce;
+  unsigned first, slots;
+};
+} // namespace
+
+/// An element as a reduction takes it: ints in 64 bits, as a vector if the sum is one.
+static Value operandOf(Emission &e, Value element, Type sum) {
+  Type type = getElementTypeOrSelf(sum);
+  if (type.isInteger(64))
+    element = resized(e, element, 64);
+  return isa<VectorType>(sum) ? e.splat(element) : element;
+}
+
+/// One pass: all its reductions and results over its axes, for the rows of a group.
+void LoopEmitter::emitPass(const RowPass &pass, const Group &rows) {
+  bool alongPass = plan.vectorAxis && !plan.vectorsAreRows() && pass.has(plan.vectorAxis->name);
+  SmallVector<PartialSums> partials;
+  SmallVector<Value> sums;
+  for (ReduceOp reduce : pass.reductions) {
+    NamedTensorType type = reduce.getType();
+    bool inLanes = alongPass || (plan.vectorsAreRows() && type.has(plan.vectorAxis->name));
+    unsigned slots = alongPass ? 4 : inLanes ? rows.points.size() : 1;
+    Type element = type.isFloat() ? Type(evaluator.real) : type.getElement();
+    partials.push_back({reduce, static_cast<unsigned>(sums.size()), slots});
+    Value identity = emitIdentity(e, reduce.getKind(), inLanes ? Type(e.vectorOf(element)) : element);
+    sums.append(slots, identity);
+  }
+
+  auto step = [&](const Group &group, unsigned firstSlot, ValueRange before) {
+    SmallVector<Value> after(before);
+    for (PartialSums partial : partials)
+      for (auto [i, point] : llvm::enumerate(ArrayRef(group.points).take_front(partial.slots))) {
+        Value &sum = after[partial.first + (firstSlot + i) % partial.slots];
+        Value element = operandOf(e, evaluator.evaluate(partial.reduce.getOperand(), point, group.mask), sum.getType());
+        Value next = emitCombine(e, partial.reduce.getKind(), sum, element);
+        bool masked = group.mask && isa<VectorType>(sum.getType());
+        sum = masked ? Value(arith::SelectOp::create(e, group.mask, next, sum)) : next;
+      }
+    for (int64_t result : pass.results)
+      for (const Point &point : group.points)
+        writeResult(result, point, group.mask);
+    return after;
+  };
+  // The vector axis goes into the innermost loop.
+  SmallVector<Axis> axes;
+  for (const Axis &axis : pass.axes)
+    if (!alongPass || axis.name != plan.vectorAxis->name)
+      axes.push_back(axis);
+  if (alongPass)
+    axes.push_back(*plan.vectorAxis);
+  sums = emitNest(axes, rows, sums, step);
+
+  for (PartialSums partial : partials) {
+    ReductionKind kind = partial.reduce.getKind();
+    auto slots = MutableArrayRef<Value>(sums).slice(partial.first, partial.slots);
+    if (alongPass) {
+      for (unsigned half = slots.size() / 2; half; half /= 2)
+        for (unsigned i = 0; i < half; ++i)
+          slots[i] = emitCombine(e, kind, slots[i], slots[i + half]);
+      evaluator.define(partial.reduce, rows.points.front(), emitAcrossLanes(e, kind, slots[0]));
+      continue;
+    }
+    for (auto [point, sum] : llvm::zip(rows.points, slots))
+      evaluator.define(partial.reduce, point, sum);
+  }
+}
+
+/// Floating-point operations for one element of the largest value: all ops but changes of axes.
+static double operationsPerElement(step::KernelOp kernel) {
+  double count = 1;
+  for (Operation &op : kernel.getBody().front())
+    if (op.hasTrait<Elementwise>())
+      count += isa<ExpOp, LogOp, TanhOp, ErfOp, SinOp, CosOp, PowOp>(op) ? 10 : 1;
+    else if (isa<RandomOp>(op))
+      count += 40;
+  return count;
+}
+
+/// Elementwise ops and reductions, each once for each element.
+static double operationsOf(step::KernelOp kernel) {
+  double count = 0;
+  for (Operation &op : kernel.getBody().front())
+    if (auto reduce = dyn_cast<ReduceOp>(op))
+      count += double(typeOf(reduce.getOperand()).getNumElements());
+    else if (op.hasTrait<Elementwise>() && typeOf(op.getResult(0)).isFloat())
+      count += double(typeOf(op.getResult(0)).getNumElements());
+  return count;
+}
+
+llvm::Expected<Lowered> vectorize::lowerLoops(step::KernelOp original, const machines::Machine &machine) {
+  OwningOpRef<step::KernelOp> owned = original.clone();
+  step::KernelOp kernel = *owned;
+  collapseAxes(kernel);
+  bool inDouble = kernel->hasAttr("kinu.double");
+  Emission e(kernel, machine);
+  Evaluator evaluator(e);
+  if (inDouble)
+    evaluator.real = e.getF64Type();
+  for (auto [argument, pointer] : llvm::zip(kernel.getBody().getArguments(), e.operands))
+    evaluator.bindMemory(argument, pointer);
+  LoopPlan plan = planLoops(kernel, inDouble ? 1 : e.lanes);
+  TaskSplit split = splitTasks(plan, e.lanes, operationsPerElement(kernel));
+  LoopEmitter(e, evaluator, kernel, plan, split).emitTasks();
+  if (Operation *op = evaluator.unsupported())
+    return llvm::createStringError("kernel " + original.getSymName() + ": a loops kernel cannot hold " +
+                                   op->getName().getStringRef());
+  llvm::Expected<OwningOpRef<ModuleOp>> module = e.finish();
+  if (!module)
+    return module.takeError();
+  return Lowered{std::move(*module), split.tasks, 0, operationsOf(kernel), 0};
+}

@@ -1,0 +1,70 @@
+// How the rows of a kernel are cut into items, and items into tasks.
+#include "compiler/vectorize/Tasks.h"
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::vectorize;
+
+static constexpr double kTaskOperations = 16384; ///< below this, handing a task over costs more than doing it
+static constexpr int64_t kTasksAtLeast = 8;      ///< for a launch that is worth splitting at all
+static constexpr int64_t kItemElements = 2048;   ///< enough to hide the decoding of an item's number
+static constexpr int64_t kItemsAtLeast = 64;     ///< rather small items than too few of them
+static constexpr int64_t kBlockElements = 8192;
+
+int64_t vectorize::itemsPerTask(int64_t items, double operationsPerItem) {
+  auto enough = static_cast<int64_t>(std::ceil(kTaskOperations / std::max(1.0, operationsPerItem)));
+  bool isWorthSplitting = operationsPerItem * double(items) > 4 * kTaskOperations;
+  if (isWorthSplitting)
+    enough = std::min(enough, std::max<int64_t>(1, items / kTasksAtLeast));
+  return std::clamp<int64_t>(enough, 1, items);
+}
+
+static int64_t ceilDivide(int64_t x, int64_t y) { return (x + y - 1) / y; }
+
+/// Cuts a vector axis that is a row axis into blocks. With reductions a block is the vectors done side by side, four if
+/// that leaves enough blocks: whole cache lines are read, and four sums hide each other's latency.
+static void cutBlocks(const LoopPlan &plan, int64_t lanes, int64_t innerElements, int64_t otherItems, TaskSplit &split) {
+  int64_t length = plan.vectorAxis->length;
+  if (plan.passes.empty()) {
+    split.block = std::min(kBlockElements, static_cast<int64_t>(llvm::alignTo(length, lanes)));
+    if (otherItems == 1 && length > kBlockElements / 8)
+      split.block = std::min<int64_t>(split.block, llvm::alignTo(ceilDivide(length, kTasksAtLeast), lanes));
+  } else {
+    split.group = 4;
+    while (split.group > 1 && ceilDivide(length, lanes * split.group) * otherItems < kTasksAtLeast)
+      split.group /= 2;
+    int64_t groupElements = lanes * split.group;
+    int64_t groups = std::max<int64_t>(1, kItemElements / (groupElements * innerElements));
+    if (otherItems < kItemsAtLeast)
+      groups = 1;
+    split.block = std::min<int64_t>(groups * groupElements, llvm::alignTo(length, groupElements));
+  }
+  split.blocks = ceilDivide(length, split.block);
+}
+
+TaskSplit vectorize::splitTasks(const LoopPlan &plan, int64_t lanes, double operations) {
+  TaskSplit split;
+  int64_t innerElements = 1;
+  for (const RowPass &pass : plan.passes)
+    innerElements = std::max(innerElements, pass.size());
+  for (const Axis &row : plan.rows)
+    if (!plan.vectorsAreRows() || row.name != plan.vectorAxis->name)
+      split.outer.push_back(row);
+  int64_t points = 1;
+  for (const Axis &axis : split.outer)
+    points *= axis.length;
+  if (plan.vectorsAreRows())
+    cutBlocks(plan, lanes, innerElements, points, split);
+
+  int64_t itemElements = innerElements * (split.block ? std::min(split.block, plan.vectorAxis->length) : 1);
+  while (split.outer.size() > 1 && split.blocks == 1 && itemElements < kItemElements &&
+         points / split.outer.back().length >= kItemsAtLeast) {
+    points /= split.outer.back().length;
+    itemElements *= split.outer.back().length;
+    split.middle.insert(split.middle.begin(), split.outer.pop_back_val());
+  }
+  split.items = points * split.blocks;
+  split.itemsPerTask = itemsPerTask(split.items, double(itemElements) * operations);
+  split.tasks = ceilDivide(split.items, split.itemsPerTask);
+  return split;
+}
