@@ -19,7 +19,7 @@ std::unique_ptr<File> parse::parseFile(const SourceMap &sources, FileId id, Diag
   Cursor cursor(sources, file->tokens, diagnostics);
   Parser parser(cursor);
   parser.parseItems(file->items);
-  reportDivisorComments(file->tokens, parser.exactRanges(), sources, diagnostics);
+  reportDivisorComments(file->tokens, parser.integerNames(), sources, diagnostics);
   return file;
 }
 

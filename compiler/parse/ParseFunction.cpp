@@ -53,6 +53,7 @@ bool Parser::parseParameter(Parameter &parameter) {
     parameter.kind = Kind::Axis;
   } else {
     parameter.kind = Kind::Number;
+    integers.insert(parameter.name.text);
     if (cursor.at(TokenKind::Assign) && !parseValue(parameter.defaultValue))
       return false;
   }

@@ -40,12 +40,9 @@ template <typename T, bool (Parser::*Parse)(T &)> StatementPtr Parser::statement
   SourceRange begin = cursor.here();
   auto node = std::make_unique<T>(begin);
   node->keyword = begin;
-  bool parsed = (this->*Parse)(*node);
-  node->range = cursor.since(begin);
-  if (llvm::isa<SizeStatement, AxisStatement>(*node))
-    exact.push_back(node->range);
-  if (!parsed)
+  if (!(this->*Parse)(*node))
     return nullptr;
+  node->range = cursor.since(begin);
   return node;
 }
 
@@ -110,6 +107,7 @@ bool Parser::parseSize(SizeStatement &size) {
     SizeStatement::Item &item = size.items.emplace_back();
     if (!cursor.expectName(item.name, "the name of a size") || !parseValue(item.value))
       return false;
+    integers.insert(item.name.text);
   } while (cursor.accept(TokenKind::Comma));
   return true;
 }
@@ -122,6 +120,7 @@ bool Parser::parseAxis(AxisStatement &axis) {
     if (!parseAxisItem(item))
       return false;
     item.range = cursor.since(begin);
+    integers.insert(item.name.text);
   } while (cursor.accept(TokenKind::Comma));
   return true;
 }
@@ -221,7 +220,7 @@ bool Parser::parseRepeat(RepeatStatement &repeat) {
   cursor.take();
   bool hasHeader = cursor.expectName(repeat.name, "the name of the repeat") && parseValue(repeat.count) &&
                    (cursor.at(TokenKind::LeftBrace) || cursor.failExpected("`{`"));
-  exact.push_back(cursor.since(repeat.keyword));
+  integers.insert(repeat.name.text);
   if (!hasHeader && !skipToBody())
     return false;
   return parseBody(repeat.body) && hasHeader;

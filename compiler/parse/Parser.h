@@ -4,6 +4,10 @@
 #include "compiler/parse/ExprParser.h"
 #include "compiler/syntax/Tree.h"
 
+#include "llvm/ADT/StringSet.h"
+
+#include <map>
+
 namespace kinu::parse {
 
 /// Functions return null, or false, after they reported an error.
@@ -14,14 +18,14 @@ public:
   /// Parses all items of a file.
   void parseItems(std::vector<syntax::Item> &items);
 
-  /// Where exact integers stand: sizes, axes and the counts of repeats.
-  llvm::ArrayRef<SourceRange> exactRanges() const { return exact; }
+  /// The names that stand for integers wherever they are declared: sizes, axes, repeats, numbers of blocks and defs.
+  const llvm::StringSet<> &integerNames() const { return integers; }
 
 private:
   Cursor &cursor;
   ExprParser exprs;
   unsigned depth = 0; ///< of bodies within bodies
-  std::vector<SourceRange> exact;
+  llvm::StringSet<> integers;
   std::map<std::string, SourceRange> settled; ///< what the clauses of this block have said, and where
 
   // Items (ParseFile.cpp).

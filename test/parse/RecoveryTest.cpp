@@ -68,8 +68,8 @@ TEST(Recovery, WhatIsMissingAtTheEndOfALineIsReportedThere) {
 }
 
 TEST(Comments, ADivisorLostInACommentIsReported) {
-  EXPECT_EQ(errorsOf("model m {\n  size a = 8 // 2\n  let b = n // (2 * a)\n  axis c = a // heads\n}\n"),
-            (Errors{"comment-reads-as-division:2", "comment-reads-as-division:3", "comment-reads-as-division:4"}));
+  EXPECT_EQ(errorsOf("model m {\n  size a = 8 // 2\n  let b = n // (2 * a)\n  size heads = 2\n  axis c = a // heads\n}\n"),
+            (Errors{"comment-reads-as-division:2", "comment-reads-as-division:3", "comment-reads-as-division:5"}));
 }
 
 TEST(Comments, ProseIsAComment) {
