@@ -3,6 +3,6 @@
 set -euo pipefail
 losses() { sed -n 's/.*"loss":\([-0-9.e+]*\).*/\1/p' "$1"; }
 paste <(losses "$1") <(losses "$2") | awk -v steps="$3" -v bound="$4" '
-  NF != 2 { print "a step is missing: " $0; exit 1 }
   { d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > most) most = d }
-  END { printf "%d steps, largest relative difference %g\n", NR, most; exit !(NR == steps && most <= bound) }'
+  NF != 2 { missing++ }
+  END { printf "%d steps, largest relative difference %g\n", NR, most; exit !(NR == steps && !missing && most <= bound) }'
