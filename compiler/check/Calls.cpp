@@ -17,6 +17,12 @@ Operand Elaborator::callExpression(const CallExpr &call) {
   if (!entity && isBuiltin(call.callee.text))
     return builtin(call);
   if (!entity) {
+    // A function does not see itself: its name is below its own body.
+    for (const Frame &frame : frames)
+      if (frame.function && call.callee == frame.function->syntax->name.text) {
+        mayExpand(*frame.function, call);
+        return {};
+      }
     unknownName(call.callee, "function");
     return {};
   }

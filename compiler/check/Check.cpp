@@ -9,6 +9,9 @@ using namespace kinu::syntax;
 namespace kinu::check {
 
 std::optional<TypedModel> check(const File &file, const CheckOptions &options, Diagnostics &diagnostics) {
+  // What the parser could not read is missing from the tree: names in it would seem unknown.
+  if (diagnostics.hasErrors())
+    return std::nullopt;
   return Elaborator(file, options, diagnostics).run();
 }
 
@@ -95,7 +98,7 @@ const ModelDecl *Elaborator::findModel() {
       }
       found = decl;
     }
-  if (!found && !diagnostics.hasErrors())
+  if (!found)
     error("no-model", {file.id, 0, 0}, "the file has no model").suggest("write `model name { ... }`");
   return found;
 }

@@ -25,7 +25,7 @@ struct CheckOptions {
   std::function<const syntax::File *(const syntax::ImportDecl &)> import;
 };
 
-/// Elaborates the model of `file`. None when an error was reported.
+/// Elaborates the model of `file`. None when an error was reported, here or by the parser before.
 std::optional<TypedModel> check(const syntax::File &file, const CheckOptions &options, Diagnostics &diagnostics);
 
 } // namespace kinu::check

@@ -83,6 +83,8 @@ void Elaborator::weightStatement(const WeightStatement &statement) {
   if (frame.function && !frame.instance) {
     error("weight-in-def", statement.range, "a `def` has no weights")
         .suggest("make `" + frame.function->syntax->name.text + "` a `block`");
+    for (const WeightStatement::Item &item : statement.items)
+      declare(item.name, {});
     return;
   }
   for (size_t i = 0; i < statement.items.size(); ++i)
