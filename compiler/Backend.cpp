@@ -1,0 +1,145 @@
+#include "compiler/Backend.h"
+
+#include "compiler/emit/CodeGeneration.h"
+#include "compiler/emit/Executable.h"
+#include "compiler/emit/KernelCache.h"
+#include "compiler/emit/Manifest.h"
+#include "compiler/vectorize/Vectorize.h"
+#include "dialects/step/Step.h"
+
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/xxhash.h"
+
+#include <cstring>
+
+using namespace mlir;
+using namespace kinu;
+
+namespace {
+/// What the tables say of a kernel besides its code. It is kept in front of the cached object.
+struct KernelFacts {
+  int64_t tasks = 1, scratchBytes = 0;
+  double operations = 0, bytes = 0;
+};
+
+struct Kernel {
+  step::KernelOp op;
+  std::string symbol, text;
+};
+} // namespace
+
+/// A kernel as text that depends on what it computes only, and the symbol that the text decides.
+static Kernel describe(step::KernelOp op) {
+  Kernel kernel{op, "", ""};
+  StringRef own = op.getSymName();
+  std::string name = own.str();
+  op.setSymName("kernel");
+  llvm::raw_string_ostream(kernel.text) << *op.getOperation();
+  op.setSymName(name);
+  kernel.symbol = "kinu_" + llvm::utohexstr(llvm::xxh3_64bits(kernel.text), true, 16);
+  return kernel;
+}
+
+/// Lowers a kernel in a context of its own, so that kernels can be compiled in parallel.
+static llvm::Expected<std::string> compileOne(const Kernel &kernel, const machines::Machine &machine, emit::OutputKind kind) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  context.loadDialect<KinuDialect, step::StepDialect>();
+  vectorize::loadDialects(context);
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(kernel.text, &context);
+  if (!module)
+    return llvm::createStringError("kernel %s cannot be read back", kernel.symbol.c_str());
+  step::KernelOp op = *module->getOps<step::KernelOp>().begin();
+  op.setSymName(kernel.symbol);
+  auto lowered = vectorize::lowerKernel(op, machine, context);
+  if (!lowered)
+    return lowered.takeError();
+  emit::CodeOptions options;
+  options.kind = kind;
+  auto object = emit::compileKernel(*lowered->module, machine, options);
+  if (!object)
+    return object.takeError();
+  KernelFacts facts{lowered->tasks, lowered->scratchBytes, lowered->operations, lowered->bytes};
+  std::string result(sizeof facts, '\0');
+  std::memcpy(result.data(), &facts, sizeof facts);
+  return result + *object;
+}
+
+/// The tables of the runtime from the launches of a module.
+static emit::Executable makeTables(ModuleOp module, MutableArrayRef<Kernel> kernels, ArrayRef<KernelFacts> facts) {
+  emit::Executable tables;
+  llvm::StringMap<int32_t> numbers;
+  for (auto [kernel, fact] : llvm::zip(kernels, facts)) {
+    numbers[kernel.op.getSymName()] = tables.kernels.size();
+    tables.kernels.push_back({kernel.symbol, kernel.op.getSymName().str(), fact.tasks, fact.scratchBytes, fact.operations, fact.bytes});
+  }
+  for (ProgramOp program : module.getOps<ProgramOp>()) {
+    emit::ExecutableProgram &table = tables.programs.emplace_back();
+    table.name = program.getSymName();
+    for (step::LaunchOp launch : program.getOps<step::LaunchOp>())
+      table.launches.push_back({numbers.lookup(launch.getKernel()), std::vector<int64_t>(launch.getOffsets()->begin(), launch.getOffsets()->end()),
+                                launch.getLabel().str()});
+  }
+  tables.arenaBytes = module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt();
+  return tables;
+}
+
+static llvm::Error writeFile(const std::string &path, StringRef bytes) {
+  std::error_code error;
+  llvm::raw_fd_ostream out(path, error);
+  if (!error) {
+    out << bytes;
+    out.flush();
+    error = out.error();
+    out.clear_error();
+  }
+  return error ? llvm::createFileError(path, error) : llvm::Error::success();
+}
+
+/// Assembly or LLVM IR of every kernel, one after another.
+static llvm::Error writeText(MutableArrayRef<Kernel> kernels, const machines::Machine &machine, const PipelineOptions &options) {
+  std::string all;
+  for (Kernel &kernel : kernels) {
+    auto text = compileOne(kernel, machine, options.product == Product::Assembly ? emit::OutputKind::Assembly : emit::OutputKind::LlvmText);
+    if (!text)
+      return text.takeError();
+    const char *comment = options.product == Product::Llvm ? ";" : machine.triple.starts_with("aarch64") ? "//" : "#";
+    all += std::string(comment) + " " + kernel.op.getSymName().str() + "\n" + text->substr(sizeof(KernelFacts)) + "\n";
+  }
+  return writeFile(options.output, all);
+}
+
+llvm::Error kinu::buildProduct(ModuleOp module, const TypedModel &plan, const machines::Machine &machine,
+                               const PipelineOptions &options) {
+  std::vector<Kernel> kernels;
+  for (step::KernelOp op : module.getOps<step::KernelOp>())
+    kernels.push_back(describe(op));
+  if (options.product == Product::Llvm || options.product == Product::Assembly)
+    return writeText(kernels, machine, options);
+
+  std::vector<emit::KernelJob> jobs;
+  for (const Kernel &kernel : kernels)
+    jobs.push_back({kernel.symbol, kernel.text, [&kernel, &machine] { return compileOne(kernel, machine, emit::OutputKind::Object); }});
+  auto warn = [](StringRef message) { llvm::errs() << "warning: " << message << '\n'; };
+  auto compiled = emit::compileKernels(jobs, machine, emit::KernelCache(), options.threads, warn);
+  if (!compiled)
+    return compiled.takeError();
+  if (options.verbose)
+    llvm::errs() << llvm::formatv("kernels: {0}, {1} of them from the cache\n", kernels.size(), compiled->fromCache);
+
+  std::vector<KernelFacts> facts(kernels.size());
+  for (auto [object, fact] : llvm::zip(compiled->objects, facts)) {
+    std::memcpy(&fact, object.data(), sizeof fact);
+    object.erase(0, sizeof fact);
+  }
+  emit::Executable tables = makeTables(module, kernels, facts);
+  tables.manifest = emit::manifest(module, plan, machine);
+  if (options.product == Product::Object) {
+    auto object = emit::compileTables(tables, machine);
+    return object ? writeFile(options.output, *object) : object.takeError();
+  }
+  emit::LinkOptions link;
+  link.verbose = options.verbose;
+  return emit::linkExecutable(compiled->objects, tables, machine, options.output, link);
+}

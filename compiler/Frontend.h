@@ -1,0 +1,36 @@
+// From files to typed models: parsing, imports, and one elaboration for each program.
+#pragma once
+
+#include "compiler/Pipeline.h"
+#include "compiler/syntax/Tree.h"
+
+#include <functional>
+
+namespace kinu {
+
+/// The files of a compilation and their trees.
+class Frontend {
+public:
+  Frontend(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics)
+      : options(options), sources(sources), diagnostics(diagnostics) {}
+
+  /// Parses the spec. Null if there are errors; an unreadable file sets `ioError`.
+  const syntax::File *parse();
+
+  /// Elaborates the model: `lengths` replaces what the train block says of the run's axes.
+  std::optional<TypedModel> check(bool training, const std::map<std::string, int64_t> &lengths = {});
+
+  std::string ioError; ///< why a file could not be read
+
+private:
+  const syntax::File *import(const syntax::ImportDecl &declaration);
+  const syntax::File *parseText(FileId id);
+
+  const PipelineOptions &options;
+  SourceMap &sources;
+  Diagnostics &diagnostics;
+  const syntax::File *spec = nullptr;
+  std::map<std::string, std::unique_ptr<syntax::File>> files; ///< by path; the library's is `std`
+};
+
+} // namespace kinu

@@ -1,0 +1,261 @@
+// The stages in their order. Each reads what the one before left and is followed by a check of its contract.
+#include "compiler/Pipeline.h"
+
+#include "compiler/Backend.h"
+#include "compiler/Contracts.h"
+#include "compiler/Frontend.h"
+#include "compiler/allocate/Allocate.h"
+#include "compiler/differentiate/Differentiate.h"
+#include "compiler/fuse/Fuse.h"
+#include "compiler/import/Import.h"
+#include "compiler/precision/Precision.h"
+#if __has_include("compiler/recognise/Recognise.h")
+#include "compiler/recognise/Recognise.h"
+#endif
+#include "compiler/schedule/Schedule.h"
+#include "compiler/shard/Shard.h"
+
+#include "mlir/IR/Verifier.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/xxhash.h"
+
+#include <chrono>
+
+using namespace mlir;
+using namespace kinu;
+
+static constexpr std::string_view kStageNames[] = {"parse",     "check", "import",   "recognise", "differentiate", "precision", "shard",
+                                                   "recompute", "fuse",  "schedule", "allocate",  "vectorize",     "emit"};
+
+std::string_view kinu::name(Stage stage) { return kStageNames[static_cast<int>(stage)]; }
+
+std::optional<Stage> kinu::parseStage(std::string_view name) {
+  for (auto [i, known] : llvm::enumerate(kStageNames))
+    if (known == name)
+      return static_cast<Stage>(i);
+  return std::nullopt;
+}
+
+namespace {
+
+constexpr int kSpecErrors = 1, kIoError = 106, kInternalError = 108;
+
+/// One run of the pipeline.
+class Run {
+public:
+  Run(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics)
+      : options(options), sources(sources), diagnostics(diagnostics), frontend(options, sources, diagnostics),
+        context(MLIRContext::Threading::DISABLED) {
+    DialectRegistry registry;
+    differentiate::registerDerivatives(registry);
+    context.appendDialectRegistry(registry);
+    context.loadDialect<KinuDialect, step::StepDialect>();
+    context.printOpOnDiagnostic(false);
+  }
+
+  int run() {
+    if (int code = parseAndCheck())
+      return code;
+    if (done)
+      return 0;
+
+    // The graph of the whole model, one program for training, evaluation and generation.
+    stage(Stage::Import, [&] { return importModels(); });
+    // Composite ops are found before the backward pass is made, because each has a better derivative than its parts.
+#if __has_include("compiler/recognise/Recognise.h")
+    stage(Stage::Recognise, [&] { return passes([](OpPassManager &pm) { recognise::buildPipeline(pm); }); });
+#else
+    stage(Stage::Recognise, [] { return success(); });
+#endif
+    // One training step: micro-batch, count, update.
+    stage(Stage::Differentiate, [&] { return differentiateTraining(); });
+    // Types, ranks and recomputation: for fp32 on one rank nothing is left to do; what asks for more was refused.
+    stage(Stage::Precision, [] { return success(); });
+    stage(Stage::Shard, [] { return success(); });
+    stage(Stage::Recompute, [] { return success(); });
+    // Kernels over few tensors, with the order of axes in memory fixed.
+    stage(Stage::Fuse, [&] { return passes([](OpPassManager &pm) { fuse::buildPipeline(pm); }); });
+    // A straight list of launches.
+    stage(Stage::Schedule, [&] { return passes([](OpPassManager &pm) { pm.addPass(schedule::createUnrollRepeats()); }); });
+    // An offset for every value: from here on the memory of a run is known.
+    stage(Stage::Allocate, [&] { return passes([](OpPassManager &pm) { pm.addPass(allocate::createAllocate()); }); });
+    if (!done && code == 0)
+      return finish();
+    return code;
+  }
+
+private:
+  int parseAndCheck() {
+    const syntax::File *file = frontend.parse();
+    if (!frontend.ioError.empty()) {
+      llvm::errs() << "error: " << frontend.ioError << '\n';
+      return kIoError;
+    }
+    if (!file)
+      return kSpecErrors;
+    snapshot(Stage::Parse, [&](llvm::raw_ostream &os) { syntax::dump(*file, os); });
+    if (stopsAt(Stage::Parse, Product::Tree))
+      return write([&](llvm::raw_ostream &os) { syntax::dump(*file, os); });
+    auto found = machines::find(options.machine);
+    if (!found) {
+      llvm::errs() << "error: " << llvm::toString(found.takeError()) << '\n';
+      return 2;
+    }
+    machine = std::move(*found);
+    train = frontend.check(true);
+    if (!train)
+      return kSpecErrors;
+    if (train->train)
+      precision::check(*train->train, machine, diagnostics);
+    shard::check(*train, options.layout, diagnostics);
+    if (diagnostics.hasErrors())
+      return kSpecErrors;
+    snapshot(Stage::Check, [&](llvm::raw_ostream &os) { os << train->dump(); });
+    if (options.stopAfter == Stage::Check)
+      return write([&](llvm::raw_ostream &os) { os << train->dump(); });
+    eval = frontend.check(false);
+    generate = frontend.check(false, {{"batch", 1}});
+    return eval && generate ? 0 : kSpecErrors;
+  }
+
+  LogicalResult importModels() {
+    import::Models models{train->train ? &*train : nullptr, eval->loss ? &*eval : nullptr,
+                          generate->outputs.empty() ? nullptr : &*generate};
+    module = import::importModels(context, sources, models);
+    if (failed(cleanUp()))
+      return failure();
+    // What a checkpoint must agree with: variables and computation, not the places they were written at.
+    std::string text;
+    llvm::raw_string_ostream(text) << *module;
+    module->getOperation()->setAttr("kinu.spec_hash", StringAttr::get(&context, llvm::utohexstr(llvm::xxh3_64bits(text), true, 16)));
+    return success();
+  }
+
+  LogicalResult differentiateTraining() {
+    if (!train->train)
+      return success();
+    const typed::Optimizer &from = train->train->optimizer;
+    DifferentiateOptions to;
+    to.optimizer = from.kind == typed::Optimizer::Kind::AdamW ? "adamw" : "sgd";
+    to.beta1 = from.beta1;
+    to.beta2 = from.beta2;
+    to.epsilon = from.epsilon;
+    to.decay = from.decay;
+    to.momentum = from.momentum;
+    to.clip = from.clip;
+    return passes([&](OpPassManager &pm) {
+      pm.addPass(createDifferentiate(to));
+      pm.addPass(createCanonicalizerPass());
+      pm.addPass(createCSEPass());
+    });
+  }
+
+  LogicalResult cleanUp() {
+    return passes([](OpPassManager &pm) {
+      pm.addPass(createCanonicalizerPass());
+      pm.addPass(createCSEPass());
+    });
+  }
+
+  template <typename Build> LogicalResult passes(Build build) {
+    PassManager manager(&context);
+    build(manager);
+    return manager.run(*module);
+  }
+
+  /// Runs a stage unless the run is over; then checks its contract and writes its snapshot.
+  template <typename Body> void stage(Stage stage, Body body) {
+    if (done || code)
+      return;
+    auto begin = std::chrono::steady_clock::now();
+    if (failed(body()) || failed(verify(*module)) || failed(checkContract(*module, stage))) {
+      llvm::errs() << "error: stage `" << name(stage) << "` failed; this is a bug in kinu\n";
+      code = kInternalError;
+      return;
+    }
+    if (options.verbose)
+      llvm::errs() << llvm::formatv("{0,-14} {1,8:f2} s\n", name(stage), std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    auto print = [&](llvm::raw_ostream &os) { os << *module; };
+    snapshot(stage, print);
+    bool product = (stage == Stage::Import && options.product == Product::Graph) ||
+                   (stage == Stage::Allocate && (options.product == Product::Step || options.product == Product::Kernels));
+    if (options.stopAfter == stage || product) {
+      done = true;
+      code = write([&](llvm::raw_ostream &os) { options.product == Product::Kernels ? printKernels(os) : print(os); });
+    }
+  }
+
+  void printKernels(llvm::raw_ostream &os) {
+    for (step::KernelOp kernel : module->getOps<step::KernelOp>())
+      os << kernel << "\n";
+  }
+
+  int finish() {
+    if (llvm::Error error = buildProduct(*module, *train, machine, options)) {
+      bool io = error.isA<llvm::FileError>();
+      llvm::errs() << "error: " << llvm::toString(std::move(error)) << '\n';
+      return io ? kIoError : kInternalError;
+    }
+    return 0;
+  }
+
+  bool stopsAt(Stage stage, Product product) {
+    done |= options.stopAfter == stage || options.product == product;
+    return done;
+  }
+
+  /// Writes to the output of the command line.
+  template <typename Print> int write(Print print) {
+    done = true;
+    std::error_code error;
+    llvm::raw_fd_ostream os(options.output.empty() ? "-" : options.output, error);
+    if (error) {
+      llvm::errs() << "error: " << options.output << ": " << error.message() << '\n';
+      return kIoError;
+    }
+    print(os);
+    return 0;
+  }
+
+  /// Writes `03-import.mlir` and its like to the dump folder.
+  template <typename Print> void snapshot(Stage stage, Print print) {
+    if (options.dumpFolder.empty())
+      return;
+    std::error_code error = llvm::sys::fs::create_directories(options.dumpFolder);
+    std::string file = llvm::formatv("{0}/{1,0+2}-{2}.{3}", options.dumpFolder, static_cast<int>(stage) + 1, name(stage),
+                                     stage <= Stage::Check ? "txt" : "mlir");
+    llvm::raw_fd_ostream os(file, error);
+    if (error)
+      llvm::errs() << "warning: " << file << ": " << error.message() << '\n';
+    else
+      print(os);
+  }
+
+  const PipelineOptions &options;
+  SourceMap &sources;
+  Diagnostics &diagnostics;
+  Frontend frontend;
+  MLIRContext context;
+  machines::Machine machine;
+  std::optional<TypedModel> train, eval, generate;
+  OwningOpRef<ModuleOp> module;
+  bool done = false;
+  int code = 0;
+};
+
+} // namespace
+
+int kinu::runPipeline(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics) {
+  return Run(options, sources, diagnostics).run();
+}
+
+std::optional<TypedModel> kinu::checkSpec(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics) {
+  Frontend frontend(options, sources, diagnostics);
+  if (!frontend.parse()) {
+    if (!frontend.ioError.empty())
+      llvm::errs() << "error: " << frontend.ioError << '\n';
+    return std::nullopt;
+  }
+  return frontend.check(true);
+}

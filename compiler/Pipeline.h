@@ -1,0 +1,43 @@
+// The pipeline: every stage in order, from a spec to an executable. Pipeline.cpp is the one place that knows the order.
+#pragma once
+
+#include "compiler/machines/Machine.h"
+#include "compiler/support/Diagnostics.h"
+#include "compiler/syntax/TypedModel.h"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace kinu {
+
+/// The stages, in their order; the names are those of the folders and of `--stop-after`.
+enum class Stage { Parse, Check, Import, Recognise, Differentiate, Precision, Shard, Recompute, Fuse, Schedule, Allocate,
+                   Vectorize, Emit };
+std::string_view name(Stage stage);
+std::optional<Stage> parseStage(std::string_view name);
+
+/// What a build writes instead of an executable: `--emit`.
+enum class Product { Tree, Graph, Step, Kernels, Llvm, Assembly, Object, Executable };
+
+struct PipelineOptions {
+  std::string spec;
+  std::string machine = "local";
+  std::string layout; ///< empty: one rank, no layout
+  std::map<std::string, int64_t> defines;
+  std::string output; ///< a file; `-` is standard output
+  Product product = Product::Executable;
+  Stage stopAfter = Stage::Emit;
+  std::string dumpFolder; ///< empty: no snapshots
+  bool verbose = false;   ///< time and size of every stage on standard error
+  unsigned threads = 0;   ///< for compiling kernels; 0: one per core
+};
+
+/// Runs the stages. Returns the exit code: 0, 1 (the spec has errors, which are in `diagnostics`), 106 (a file cannot be
+/// read or written, said on standard error) or 108 (a stage broke its contract).
+int runPipeline(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics);
+
+/// Parses and checks a spec for training, nothing more. None if there are errors.
+std::optional<TypedModel> checkSpec(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics);
+
+} // namespace kinu

@@ -1,0 +1,135 @@
+// Writes the manifest.
+#include "compiler/emit/Manifest.h"
+#include "dialects/kinu/Kinu.h"
+
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+using namespace kinu;
+namespace json = llvm::json;
+
+static json::Object tensor(NamedTensorType type, int64_t offset) {
+  json::Array axes;
+  for (const Axis &axis : type.getAxes())
+    axes.push_back(json::Array{axis.name.getValue(), axis.length});
+  int64_t element = type.isFloat() ? 4 : type.isBool() ? 1 : 8;
+  return json::Object{{"axes", std::move(axes)},
+                      {"dtype", type.isFloat() ? "f32" : type.isBool() ? "i1" : "i64"},
+                      {"offset", offset},
+                      {"bytes", type.getNumElements() * element}};
+}
+
+static int64_t offsetOf(Operation *op) { return op->getAttrOfType<IntegerAttr>("kinu.offset").getInt(); }
+
+static json::Array variables(ModuleOp module) {
+  json::Array all;
+  for (VariableOp variable : module.getOps<VariableOp>()) {
+    if (variable.getRole() == "table") // filled by the program `constants`, of no concern to anybody else
+      continue;
+    json::Object entry = tensor(cast<NamedTensorType>(variable.getType()), offsetOf(variable));
+    entry["name"] = variable.getSymName();
+    entry["role"] = variable.getRole();
+    if (variable.getOwner())
+      entry["of"] = *variable.getOwner();
+    entry["init"] = json::Object{{"kind", variable.getInit()},
+                                 {"a", variable.getA().convertToDouble()},
+                                 {"b", variable.getB().convertToDouble()}};
+    all.push_back(std::move(entry));
+  }
+  return all;
+}
+
+/// Equal inputs of one program were merged before, so names are unique.
+static json::Object programs(ModuleOp module) {
+  json::Object all;
+  for (ProgramOp program : module.getOps<ProgramOp>()) {
+    json::Array inputs, outputs;
+    for (Operation &op : program.getBody().front()) {
+      if (auto input = dyn_cast<InputOp>(op)) {
+        json::Object entry = tensor(input.getType(), offsetOf(input));
+        entry["name"] = input.getName();
+        if (input.getBelow())
+          entry["below"] = static_cast<int64_t>(*input.getBelow());
+        inputs.push_back(std::move(entry));
+      } else if (auto output = dyn_cast<OutputOp>(op)) {
+        json::Object entry = tensor(typeOf(output.getValue()), offsetOf(output));
+        entry["name"] = output.getName();
+        outputs.push_back(std::move(entry));
+      }
+    }
+    all[program.getSymName()] = json::Object{{"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}};
+  }
+  return all;
+}
+
+static json::Object source(const typed::Source &from) {
+  using Kind = typed::Source::Kind;
+  switch (from.kind) {
+  case Kind::Text: return json::Object{{"kind", "text"}};
+  case Kind::Shift: return json::Object{{"kind", "shift"}, {"of", source(from.of[0])}, {"by", from.number}};
+  case Kind::Document: return json::Object{{"kind", "document"}};
+  case Kind::Position: return json::Object{{"kind", "position"}};
+  case Kind::Line: return json::Object{{"kind", "line"}, {"field", from.number}};
+  case Kind::Present: return json::Object{{"kind", "present"}, {"of", source(from.of[0])}};
+  case Kind::Piece: return json::Object{{"kind", "piece"}, {"text", from.piece}};
+  case Kind::Random: return json::Object{{"kind", "random"}, {"axes", json::Array(from.axes)}};
+  }
+  llvm_unreachable("a source is one of these");
+}
+
+static json::Object optimizer(const typed::Optimizer &from) {
+  using Kind = typed::Schedule::Kind;
+  StringRef schedule = from.rate.kind == Kind::Constant ? "constant" : from.rate.kind == Kind::Linear ? "linear" : "cosine";
+  return json::Object{{"kind", from.kind == typed::Optimizer::Kind::AdamW ? "adamw" : "sgd"},
+          {"lr", json::Object{{"kind", schedule}, {"peak", from.rate.peak}, {"warmup", from.rate.warmup}, {"floor", from.rate.floor}}},
+          {"beta1", from.beta1},
+          {"beta2", from.beta2},
+          {"eps", from.epsilon},
+          {"decay", from.decay},
+          {"clip", from.clip},
+          {"momentum", from.momentum}};
+}
+
+static json::Object train(const typed::TrainConfig &from) {
+  json::Array bindings;
+  for (const typed::Binding &binding : from.bindings)
+    bindings.push_back(json::Object{{"input", binding.input}, {"source", source(binding.source)}});
+  int64_t sequence = from.lengths.empty() ? 1 : from.lengths[0].length;
+  for (const typed::Axis &axis : from.lengths)
+    if (axis.name == "seq")
+      sequence = axis.length;
+  return json::Object{{"batch", from.batch},
+          {"micro_batches", from.accumulate},
+          {"seq", sequence},
+          {"steps", from.steps},
+          {"seed", from.seed},
+          {"evaluate_every", from.evaluateEvery},
+          {"checkpoint_every", from.checkpointEvery},
+          {"optimizer", optimizer(from.optimizer)},
+          {"data", json::Object{{"files", json::Array(from.files)},
+                                {"tokenizer", from.tokenizer},
+                                {"validation", from.validation},
+                                {"validation_files", json::Array(from.validationFiles)},
+                                {"bindings", std::move(bindings)}}}};
+}
+
+std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machines::Machine &machine) {
+  json::Object root{{"model", plan.name},
+                    {"spec_hash", module->getAttrOfType<StringAttr>("kinu.spec_hash").getValue()},
+                    {"machine", machine.name},
+                    {"kinu_version", KINU_VERSION},
+                    {"peak_flops_per_core", machine.peakFlopsPerCore()},
+                    {"cores", machine.cores},
+                    {"arena_bytes", module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt()},
+                    {"variables", variables(module)},
+                    {"programs", programs(module)},
+                    {"loss_count", nullptr}};
+  if (plan.loss && !plan.loss->mask) {
+    int64_t microBatches = plan.train ? plan.train->accumulate : 1;
+    root["loss_count"] = static_cast<double>(plan.loss->value->type.elements() * microBatches);
+  }
+  root["train"] = train(plan.train.value_or(typed::TrainConfig()));
+  std::string text;
+  llvm::raw_string_ostream(text) << json::Value(std::move(root));
+  return text;
+}

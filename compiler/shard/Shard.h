@@ -1,0 +1,17 @@
+// The shard stage: from one device's graph to each rank's.
+//
+// Programs run on one rank so far: a layout is checked against the model (check does that) and refused here if its
+// smallest mesh has more than one rank. Propagation and partition will stand here, between precision and recompute.
+#pragma once
+
+#include "compiler/support/Diagnostics.h"
+#include "compiler/syntax/TypedModel.h"
+
+#include <string>
+
+namespace kinu::shard {
+
+/// Finds the layout `name` (empty: none is asked for) and reports `unknown-layout` or `too-many-ranks`.
+void check(const TypedModel &model, const std::string &name, Diagnostics &diagnostics);
+
+} // namespace kinu::shard

@@ -1,0 +1,58 @@
+// `kinu build`: from a spec to an executable, or to what any stage leaves.
+#include "compiler/tools/Commands.h"
+
+using namespace kinu;
+using namespace kinu::tools;
+
+static const std::map<std::string, Product> kProducts = {
+    {"tree", Product::Tree}, {"graph", Product::Graph},   {"step", Product::Step}, {"kernels", Product::Kernels},
+    {"llvm", Product::Llvm}, {"asm", Product::Assembly}, {"obj", Product::Object}, {"exe", Product::Executable}};
+
+/// The executable's default name: the spec's without `.kinu`.
+static std::string defaultOutput(llvm::StringRef spec) {
+  llvm::StringRef name = spec.rsplit('/').second.empty() ? spec : spec.rsplit('/').second;
+  name.consume_back(".kinu");
+  return name.str();
+}
+
+void tools::addBuild(CLI::App &app, Action &action) {
+  CLI::App *command = app.add_subcommand("build", R"(compile a spec
+
+Examples:
+  kinu build gpt2.kinu -o gpt2                        an executable for this machine
+  kinu build gpt2.kinu --machine fugaku -o gpt2.a64fx for A64FX
+  kinu build gpt2.kinu -D depth=2 -D width=64 -o tiny a smaller model of the same shape
+  kinu build gpt2.kinu --emit=asm -o gpt2.s           assembly of its kernels
+  kinu build gpt2.kinu --stop-after=differentiate     the training step as IR
+  kinu build gpt2.kinu --dump-dir stages -o gpt2      IR after every stage)");
+  auto options = std::make_shared<SpecOptions>();
+  PipelineOptions &pipeline = options->pipeline;
+  options->addTo(*command);
+  command->add_option("-o,--output", pipeline.output, "where to write; - is standard output");
+  command->add_option("--machine", pipeline.machine, "the machine to compile for")->check(CLI::IsMember(machines::knownNames()));
+  command->add_option("--layout", pipeline.layout, "the layout of the spec to build for");
+  command->add_option("--emit", pipeline.product, "what to write")->transform(CLI::CheckedTransformer(kProducts))->type_name("KIND");
+  auto stop = std::make_shared<std::string>();
+  command->add_option("--stop-after", *stop, "write what this stage leaves, and stop")
+      ->check(CLI::IsMember({"parse", "check", "import", "recognise", "differentiate", "precision", "shard", "recompute",
+                             "fuse", "schedule", "allocate", "emit"}));
+  command->add_option("--dump-dir", pipeline.dumpFolder, "write a snapshot after every stage to this folder");
+  command->add_option("-j,--jobs", pipeline.threads, "kernels compiled at a time; 0: one per core");
+  command->add_flag("-v,--verbose", pipeline.verbose, "say what is done and how long it took");
+  command->callback([=, &action] {
+    action = [=] {
+      PipelineOptions &pipeline = options->pipeline;
+      options->parseDefines();
+      if (!stop->empty())
+        pipeline.stopAfter = *parseStage(*stop);
+      bool wantsFile = pipeline.stopAfter == Stage::Emit && pipeline.product >= Product::Object;
+      if (pipeline.output.empty())
+        pipeline.output = wantsFile ? defaultOutput(pipeline.spec) + (pipeline.product == Product::Object ? ".o" : "") : "-";
+      SourceMap sources;
+      Diagnostics diagnostics;
+      int code = runPipeline(pipeline, sources, diagnostics);
+      options->render(diagnostics, sources);
+      return code;
+    };
+  });
+}

@@ -1,0 +1,36 @@
+// The commands of `kinu`: each adds itself to the command line and leaves what to run.
+#pragma once
+
+#include "compiler/Pipeline.h"
+
+#include "CLI/CLI.hpp"
+
+#include <functional>
+
+namespace kinu::tools {
+
+/// What the chosen command does; returns the exit code.
+using Action = std::function<int()>;
+
+/// Exit codes of `kinu`.
+inline constexpr int kOk = 0, kSpecErrors = 1, kUsage = 2, kIoError = 106;
+
+void addBuild(CLI::App &app, Action &action);
+void addCheck(CLI::App &app, Action &action);
+void addFormat(CLI::App &app, Action &action);
+void addTokenize(CLI::App &app, Action &action);
+
+/// Options that several commands share: the spec, `-D name=n` and `--diagnostics`.
+struct SpecOptions {
+  PipelineOptions pipeline;
+  std::vector<std::string> defines;
+  std::string diagnostics = "text";
+
+  void addTo(CLI::App &command);
+  /// Fills `pipeline.defines`; throws CLI::ValidationError on a malformed one.
+  void parseDefines();
+  /// Writes what was collected to standard error, in colour on a terminal.
+  void render(const Diagnostics &collected, const SourceMap &sources) const;
+};
+
+} // namespace kinu::tools
