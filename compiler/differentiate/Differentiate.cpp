@@ -1,0 +1,143 @@
+// The pass: what @train becomes, and the seeds of its gradients. See Passes.td.
+#include "compiler/differentiate/Differentiate.h"
+#include "compiler/differentiate/Backward.h"
+#include "compiler/differentiate/Rules.h"
+
+namespace kinu {
+#define GEN_PASS_DEF_DIFFERENTIATE
+#include "compiler/differentiate/Passes.h.inc"
+} // namespace kinu
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::differentiate;
+
+bool differentiate::isTrained(VariableOp variable) {
+  return llvm::is_contained({"weight", "bias", "gain"}, variable.getRole());
+}
+
+static OutputOp findOutput(ProgramOp program, StringRef name) {
+  for (auto output : program.getOps<OutputOp>())
+    if (output.getName() == name)
+      return output;
+  return {};
+}
+
+/// Moves every read of a variable to the region of the innermost round that it names, and makes one of equal ones: so a
+/// variable's gradient is complete in one place, and is accumulated once.
+static void gatherReads(ProgramOp program) {
+  SmallVector<ReadOp> reads;
+  program.walk([&](ReadOp read) { reads.push_back(read); });
+  DenseMap<Block *, SmallVector<ReadOp>> gathered;
+  for (ReadOp read : reads) {
+    Block *home = &program.getBody().front();
+    for (Value round : read.getRounds())
+      home = round.getParentBlock();
+    auto same = [&](ReadOp other) {
+      return other.getVariableAttr() == read.getVariableAttr() && other.getRounds() == read.getRounds();
+    };
+    SmallVector<ReadOp> &there = gathered[home];
+    if (auto *first = llvm::find_if(there, same); first != there.end()) {
+      read.replaceAllUsesWith(first->getResult());
+      read.erase();
+      continue;
+    }
+    if (there.empty())
+      read->moveBefore(home, home->begin());
+    else
+      read->moveAfter(there.back());
+    there.push_back(read);
+  }
+}
+
+/// A program that computes nothing but `$loss_count`, if that depends on the data.
+static void emitCount(ProgramOp train) {
+  OutputOp count = findOutput(train, "$loss_count");
+  if (!count || count.getValue().getDefiningOp<ConstantOp>())
+    return;
+  ProgramOp program = train.clone();
+  program.setSymName("count");
+  train->getBlock()->getOperations().insertAfter(train->getIterator(), program);
+  SmallVector<OutputOp> others;
+  for (auto output : program.getOps<OutputOp>())
+    if (output.getName() != "$loss_count")
+      others.push_back(output);
+  for (OutputOp output : others)
+    output.erase();
+  eraseDeadOps(program.getBody().front());
+}
+
+static void emitGradientVariables(ModuleOp module) {
+  SmallVector<VariableOp> trained = llvm::filter_to_vector(module.getOps<VariableOp>(), isTrained);
+  OpBuilder builder(module.getContext());
+  if (!trained.empty())
+    builder.setInsertionPointAfter(trained.back());
+  for (VariableOp variable : trained)
+    VariableOp::create(builder, variable.getLoc(), (variable.getSymName() + ".gradient").str(), "gradient", "zeros",
+                       llvm::APFloat(0.0), llvm::APFloat(0.0), variable.getType(), variable.getSymNameAttr());
+}
+
+/// 1 / N, and 0 where N is 0: the gradient of the step's loss by `$loss_sum`.
+static Value lossSeed(OpBuilder &builder, Location loc) {
+  auto scalar = NamedTensorType::get(builder.getContext(), {}, builder.getF32Type());
+  Value count = InputOp::create(builder, loc, scalar, "$loss_count", IntegerAttr());
+  Value zero = ConstantOp::create(builder, loc, 0.0), one = ConstantOp::create(builder, loc, 1.0);
+  Value some = CompareOp::create(builder, loc, ComparePredicate::gt, count, zero);
+  Value safe = SelectOp::create(builder, loc, some, count, one);
+  return SelectOp::create(builder, loc, some, DivOp::create(builder, loc, one, safe), zero);
+}
+
+static LogicalResult emitGradients(ProgramOp program, int64_t globalBatch) {
+  Block &block = program.getBody().front();
+  SmallVector<Value> sources, targets;
+  program.walk([&](ReadOp read) {
+    auto variable = SymbolTable::lookupNearestSymbolFrom<VariableOp>(program, read.getVariableAttr());
+    if (variable && isTrained(variable))
+      sources.push_back(read);
+  });
+  OutputOp loss = findOutput(program, "$loss_sum"), aux = findOutput(program, "$aux_sum");
+  for (OutputOp output : {loss, aux})
+    if (output)
+      targets.push_back(output.getValue());
+  Activity activity(block, sources, targets);
+  OpBuilder builder = OpBuilder::atBlockEnd(&block);
+  Backward backward(builder, activity);
+  if (loss)
+    backward.add(loss.getValue(), lossSeed(builder, loss.getLoc()));
+  if (aux)
+    backward.add(aux.getValue(), ConstantOp::create(builder, aux.getLoc(), 1.0 / static_cast<double>(globalBatch)));
+  return backward.run(block);
+}
+
+namespace {
+struct Differentiate : kinu::impl::DifferentiateBase<Differentiate> {
+  using DifferentiateBase::DifferentiateBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto train = module.lookupSymbol<ProgramOp>("train");
+    if (!train)
+      return;
+    auto globalBatch = module->getAttrOfType<IntegerAttr>("kinu.global_batch");
+    if (!globalBatch) {
+      module.emitError("requires attribute kinu.global_batch: the auxiliary loss is a mean over it");
+      return signalPassFailure();
+    }
+    if (optimizer != "adamw" && optimizer != "sgd") {
+      module.emitError("requires optimizer adamw or sgd, but it is ") << optimizer;
+      return signalPassFailure();
+    }
+    gatherReads(train);
+    emitCount(train);
+    emitGradientVariables(module);
+    train.setSymName("micro");
+    if (failed(emitGradients(train, globalBatch.getInt())))
+      return signalPassFailure();
+    train.walk([&](RepeatOp repeat) {
+      if (!repeat.getReverse())
+        saved += repeat.getSaved().size();
+    });
+    emitUpdate(module, {optimizer == "adamw", beta1, beta2, epsilon, decay, momentum, clip});
+  }
+};
+} // namespace
