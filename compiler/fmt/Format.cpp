@@ -35,6 +35,7 @@ private:
   uint32_t shortBodyEnd = 0;       ///< `}` of the body that is kept on this line
   unsigned brackets = 0;           ///< open in this line
   unsigned newlines = 0;           ///< since the last token or comment
+  size_t next = 0;                 ///< where the last search of nextToken ended
   bool mayLeaveLine = false;       ///< whether an empty line may come next: not at the start of a file or body
 
   unsigned indent() const { return 2 * bodyEnds.size(); }
@@ -45,6 +46,7 @@ private:
   void addToken(size_t index);
   void addComment(size_t index);
   void openBody(size_t index);
+  const Token &nextToken(size_t index);
   void flush();
 };
 
@@ -153,14 +155,19 @@ void Formatter::addToken(size_t index) {
   newlines = 0;
 }
 
+/// The first token from `index` on that is no trivia. Goes on where the last search ended: comments may be many.
+const Token &Formatter::nextToken(size_t index) {
+  next = std::max(next, index);
+  while (file.tokens[next].isTrivia())
+    ++next;
+  return file.tokens[next];
+}
+
 /// A comment stays behind its token, or on a line of its own: inside a statement that goes on, or before the next one.
 void Formatter::addComment(size_t index) {
   llvm::StringRef text = sources.text(file.tokens[index].range).rtrim();
-  size_t next = index;
-  while (file.tokens[next].isTrivia())
-    ++next;
   bool isTrailing = newlines == 0 && !line.pieces.empty();
-  if (isTrailing || (!line.pieces.empty() && !startsLine(file.tokens[next]))) {
+  if (isTrailing || (!line.pieces.empty() && !startsLine(nextToken(index)))) {
     line.pieces.back().comments.push_back({text, !isTrailing});
   } else {
     flush();
