@@ -1,9 +1,9 @@
 // The folder that holds a run's checkpoints: names, commits, pruning, and the lock that keeps a second run out.
 //
-// Each checkpoint is a folder `step-SSSSSSSS.NNNNNN.RANDOM` of its own, N counting the checkpoints of the folder. No path
-// is ever used twice or renamed: on node-local file systems (Fugaku's first-layer storage) other nodes may see the old
-// content of such a path for a minute. A checkpoint exists once its file COMMIT does, which is written last, when all
-// else is on the disk; it holds the hash of the checkpoint's manifest.json.
+// Each checkpoint is a folder `step-SSSSSSSS.NNNNNN.RANDOM` of its own, N counting the checkpoints of the folder. No
+// path is ever used twice or renamed: on node-local file systems (Fugaku's first-layer storage) other nodes may see the
+// old content of such a path for a minute. A checkpoint exists once its file COMMIT does, which is written last, when
+// all else is on the disk; it holds the hash of the checkpoint's manifest.json.
 #pragma once
 
 #include <cstdint>

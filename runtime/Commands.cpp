@@ -10,11 +10,12 @@
 namespace kinu::rt {
 
 Exit evaluateCheckpoint(const Run &run) {
-  std::unique_ptr<Data> data = openData(run);
   std::unique_ptr<Executor> executor = startExecutor(run);
-  auto state = loadNewestCheckpoint(run.options.checkpointFolder, run.manifest, executor->arena(), LoadedParts::Weights);
+  const std::string &folder = run.options.checkpointFolder;
+  auto state = loadNewestCheckpoint(folder, run.manifest, executor->arena(), LoadedParts::Weights);
   if (!state)
-    fail(Exit::NoCheckpoint, "there is no checkpoint in `", run.options.checkpointFolder, "`; train first");
+    fail(Exit::NoCheckpoint, "there is no checkpoint in `", folder, "`; train first");
+  std::unique_ptr<Data> data = openData(run);
   auto evaluation = evaluate(*executor, run.manifest, data->loader, data->shards.validation);
   if (!evaluation)
     return Exit::Stopped;

@@ -52,10 +52,15 @@ Executor::Program *Executor::find(std::string_view name) {
   return nullptr;
 }
 
-/// Tasks are split into contiguous ranges, one per thread: neighbours share operands. A lone task needs no team.
+/// Whether a kernel takes longer than waking the team, a few microseconds: by its arithmetic or by its traffic.
+static bool isWorthSplitting(const KinuKernel &kernel) {
+  return kernel.tasks > 1 && (kernel.operations > 5e4 || kernel.bytes > 3e4);
+}
+
+/// Tasks are split into contiguous ranges, one per thread: neighbours share operands.
 void Executor::launch(const KinuKernel &kernel, void *const *buffers) {
   char *scratch = memory.data() + roundUp(executable.arenaBytes);
-  if (kernel.tasks <= 1 || threads == 1) {
+  if (threads == 1 || !isWorthSplitting(kernel)) {
     kernel.run(buffers, scratch, 0, kernel.tasks);
     return;
   }

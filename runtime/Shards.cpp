@@ -59,7 +59,8 @@ static std::optional<Shards> openShards(const fs::path &folder, int idBytes) {
     shards.training = openShard((folder / "train").string(), idBytes, json.at("train"));
     shards.validation = openShard((folder / "validation").string(), idBytes, json.at("validation"));
     auto matches = [](const TokenShard &shard, const Json &expected) {
-      return expected.at("tokens_hash") == Json(shard.tokensHash) && expected.at("starts_hash") == Json(shard.startsHash);
+      return expected.at("tokens_hash") == Json(shard.tokensHash) &&
+             expected.at("starts_hash") == Json(shard.startsHash);
     };
     if (matches(shards.training, json.at("train")) && matches(shards.validation, json.at("validation")))
       return shards;

@@ -60,7 +60,8 @@ static std::string quoted(const std::string &symbol) {
 /// carriage return and a line feed apart, as the two characters they are.
 static std::string whitespacePieces(bool isChar, const std::vector<TextSpan> &spans) {
   auto has = [&](char c) {
-    return std::any_of(spans.begin(), spans.end(), [c](const TextSpan &span) { return span.text.find(c) != span.text.npos; });
+    auto holds = [c](const TextSpan &span) { return span.text.find(c) != span.text.npos; };
+    return std::any_of(spans.begin(), spans.end(), holds);
   };
   std::string pieces = quoted("\n");
   if (has('\r'))

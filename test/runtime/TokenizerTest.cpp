@@ -101,7 +101,9 @@ static std::string field(int number, const std::string &bytes) {
   return out + char(length) + bytes;
 }
 
-static std::string piece(const std::string &text, const std::string &more = "") { return field(1, field(1, text) + more); }
+static std::string piece(const std::string &text, const std::string &more = "") {
+  return field(1, field(1, text) + more);
+}
 
 static void expectDefect(const std::string &model, const std::string &what) {
   auto defect = findTokenizerDefect(model);

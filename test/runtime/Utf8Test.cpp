@@ -5,7 +5,9 @@
 
 using namespace kinu::rt;
 
-TEST(Utf8, AcceptsCharactersOfEveryLength) { EXPECT_FALSE(findInvalidUtf8("a\xC3\xA9\xE7\x8C\xAB\xF0\x9F\x90\x88\r\n")); }
+TEST(Utf8, AcceptsCharactersOfEveryLength) {
+  EXPECT_FALSE(findInvalidUtf8("a\xC3\xA9\xE7\x8C\xAB\xF0\x9F\x90\x88\r\n"));
+}
 
 TEST(Utf8, NamesTheFirstBadByte) {
   EXPECT_EQ(findInvalidUtf8("ab\xFF"), 2u);
