@@ -24,7 +24,7 @@ fi
 head -n 4 corpus.txt
 if [ ! -e corpus.model ]; then
   say "a tokenizer of 1024 pieces"
-  kinu tokenize corpus.txt -o corpus.model --type bpe --vocab 1024 --validation 0.1
+  kinu tokenize corpus.txt -o corpus.model --type bpe --pieces 1024 --validation 0.1
 fi
 
 say "compiling quickstart.kinu for this machine"

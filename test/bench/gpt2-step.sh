@@ -4,7 +4,7 @@
 source "$(dirname "$0")/common.sh"
 text=$2
 cd "$work"
-[ -e corpus.model ] || kinu tokenize "$text" -o corpus.model --vocab 4000
+[ -e corpus.model ] || kinu tokenize "$text" -o corpus.model --pieces 4000
 
 # The example with another batch and length, and this text.
 build() {
