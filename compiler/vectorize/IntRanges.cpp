@@ -62,9 +62,9 @@ static IntRange reduced(ReduceOp op, IntRange x) {
 IntRange IntRanges::compute(Value value) {
   if (typeOf(value).isBool())
     return {0, 1};
-  if (!typeOf(value).isInt())
-    return {};
   Operation *op = value.getDefiningOp();
+  if (!typeOf(value).isInt() || !op)
+    return {};
   auto operand = [&](unsigned i) { return of(op->getOperand(i)); };
   return llvm::TypeSwitch<Operation *, IntRange>(op)
       .Case([&](ConstantOp c) -> IntRange {
