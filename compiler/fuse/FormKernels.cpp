@@ -45,6 +45,11 @@ static void sinkFreeOps(Region &region) {
   });
 }
 
+/// Ops that are kernels by themselves.
+static bool isKernel(Operation *op) {
+  return isa<DotOp, AttentionOp, AttentionBackwardOp, ScatterOp, CumSumOp, TopOp>(op);
+}
+
 namespace {
 struct FormKernels : fuse::impl::FormKernelsBase<FormKernels> {
   void runOnOperation() override {
@@ -80,8 +85,9 @@ private:
     for (Operation *op : original)
       if (!isFusable(op))
         placement.place(op);
+    // Nothing is erased before everything is placed: the analysis speaks of the old ops.
     for (Operation *op : llvm::reverse(original))
-      if (isFusable(op)) {
+      if (isFusable(op) || isKernel(op)) {
         op->dropAllUses();
         op->erase();
       }
@@ -104,7 +110,8 @@ private:
 
     /// Places what makes a value, if this block does, and returns the value in memory.
     Value require(Value value) {
-      if (Operation *source = value.getDefiningOp(); source && source->getBlock() == &block)
+      Operation *source = value.getDefiningOp();
+      if (source && source->getBlock() == &block && !isa<step::LaunchOp, step::ViewOp>(source))
         place(source);
       Value made = inMemory.lookup(value);
       return made ? made : value;
@@ -128,10 +135,10 @@ private:
       builder.setInsertionPointToEnd(&block);
       if (auto write = dyn_cast<WriteOp>(op))
         ownMemory(write.getValueMutable());
-      if (isa<DotOp, AttentionOp, AttentionBackwardOp, ScatterOp, CumSumOp, TopOp>(op)) {
+      if (isKernel(op)) {
         step::LaunchOp launch = pass.outliner->launch(builder, op);
-        op->replaceAllUsesWith(launch.getResults());
-        op->erase();
+        for (auto [value, result] : llvm::zip(op->getResults(), launch.getResults()))
+          inMemory[value] = result;
         return;
       }
       op->moveBefore(&block, block.end());
