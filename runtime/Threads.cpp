@@ -2,6 +2,7 @@
 #include "runtime/Threads.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <hwloc.h>
 #include <omp.h>
 #include <sched.h>
@@ -61,8 +62,8 @@ static void flushDenormals() {
 
 int setUpThreads(int requested) {
   Topology topology;
-  int available = availableCores();
-  int threads = requested > 0 ? requested : available;
+  bool chosenByEnvironment = requested <= 0 && std::getenv("OMP_NUM_THREADS");
+  int threads = requested > 0 ? requested : chosenByEnvironment ? omp_get_max_threads() : availableCores();
   bool pin = threads > 1 && threads == topology.cores() && threads <= allowedProcessors();
   omp_set_dynamic(0);
   omp_set_num_threads(threads);

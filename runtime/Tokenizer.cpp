@@ -54,7 +54,7 @@ bool Tokenizer::isText(int64_t id) const {
 int64_t Tokenizer::id(const std::string &piece) const {
   int id = processor->PieceToId(piece);
   if (id < 0 || processor->IdToPiece(id) != piece)
-    fail(Exit::BadData, "tokenizer `", file, "` has no piece `", piece, "`; train it with `kinu tokenize --symbol '",
+    fail(Exit::BadData, "tokenizer `", file, "` has no piece `", piece, "`; train it with `kinu tokenize --symbols '",
          piece, "'`");
   return id;
 }
