@@ -57,11 +57,13 @@ Value Evaluator::evaluate(Value value, const Point &point, Value mask) {
 }
 
 Value Evaluator::compute(Value value, const Point &point, Value mask) {
-  if (auto found = memory.find(value); found != memory.end())
-    return loadArgument(value, found->second, point, mask);
   Operation *op = value.getDefiningOp();
+  if (auto found = memory.find(value); found != memory.end()) {
+    bool isPlaced = llvm::all_of(typeOf(value).getAxes(), [&](const Axis &axis) { return point.contains(axis.name); });
+    return isPlaced ? load(typeOf(value), found->second, point, mask) : fail(value.getParentBlock()->getParentOp());
+  }
   if (!op)
-    return fail(cast<BlockArgument>(value).getOwner()->getParentOp());
+    return fail(value.getParentBlock()->getParentOp());
   if (op->hasTrait<Elementwise>() || isa<ConstantOp>(op))
     return evaluateElementwise(op, point, mask);
   if (auto random = dyn_cast<RandomOp>(op))
@@ -118,11 +120,7 @@ static Type storedType(Emission &e, NamedTensorType type) {
   return type.isBool() ? Type(e.getI8Type()) : type.getElement();
 }
 
-Value Evaluator::loadArgument(Value argument, Value pointer, const Point &point, Value mask) {
-  NamedTensorType type = typeOf(argument);
-  for (const Axis &axis : type.getAxes())
-    if (!point.contains(axis.name))
-      return fail(argument.getParentBlock()->getParentOp());
+Value Evaluator::load(NamedTensorType type, Value pointer, const Point &point, Value mask) {
   Place place = placeOf(e, type, point);
   Type element = storedType(e, type);
   Value loaded = place.kind == Place::Scalar       ? e.load(element, pointer, place.index)

@@ -50,6 +50,9 @@ public:
   /// it depends on a lane index. With `mask` (vector<lanes x i1>) the other lanes are not loaded and hold anything.
   mlir::Value evaluate(mlir::Value value, const Point &point, mlir::Value mask = {});
 
+  /// What lies in memory of `type` at the point; as `evaluate` gives it.
+  mlir::Value load(NamedTensorType type, mlir::Value pointer, const Point &point, mlir::Value mask = {});
+
   /// Stores a computed value (as `evaluate` gives it) into memory of `type` at the point.
   void store(mlir::Value computed, NamedTensorType type, mlir::Value pointer, const Point &point, mlir::Value mask = {});
 
@@ -79,7 +82,6 @@ private:
   mlir::Value find(const Key &key) const;
   mlir::Value compute(mlir::Value value, const Point &point, mlir::Value mask);
   mlir::Value fail(mlir::Operation *op);
-  mlir::Value loadArgument(mlir::Value argument, mlir::Value pointer, const Point &point, mlir::Value mask);
 
   // EvaluateAxes.cpp: ops that ask for their operand at another point.
   mlir::Value evaluateAxes(mlir::Operation *op, const Point &point, mlir::Value mask);

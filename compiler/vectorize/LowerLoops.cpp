@@ -5,6 +5,7 @@
 // pass; along a row axis, every lane is a row of its own and the inner loops are plain loops.
 #include "compiler/vectorize/CollapseAxes.h"
 #include "compiler/vectorize/Evaluator.h"
+#include "compiler/vectorize/Items.h"
 #include "compiler/vectorize/LoopPlan.h"
 #include "compiler/vectorize/Reduction.h"
 #include "compiler/vectorize/Tasks.h"
@@ -35,7 +36,6 @@ public:
 
 private:
   void emitItem(Value item);
-  void emitMiddle(ArrayRef<Axis> axes, const Point &point, Value block);
   void emitRowVectors(const Point &point, Value block);
   void emitRows(const Group &rows);
   void emitPass(const RowPass &pass, const Group &rows);
@@ -53,12 +53,7 @@ private:
 } // namespace
 
 void LoopEmitter::emitTasks() {
-  Value first = e.mul(e.begin, split.itemsPerTask);
-  Value last = e.smaller(e.mul(e.end, split.itemsPerTask), e.i64(split.items));
-  e.loop(first, last, 1, [&](Value item) {
-    Evaluator::Scope scope(evaluator);
-    emitItem(item);
-  });
+  emitItems(evaluator, split.items, split.itemsPerTask, [&](Value item) { emitItem(item); });
 }
 
 /// Finds the item's place: outer axes, then the block of the vector axis, the last fastest.
@@ -68,28 +63,11 @@ void LoopEmitter::emitItem(Value item) {
     block = e.mul(e.rem(item, split.blocks), split.block);
     item = e.div(item, split.blocks);
   }
-  Point point;
-  for (size_t i = split.outer.size(); i-- > 0;) {
-    const Axis &axis = split.outer[i];
-    point[axis.name] = Index::at(i == 0 ? item : e.rem(item, axis.length));
-    item = e.div(item, axis.length);
-  }
-  emitMiddle(split.middle, point, block);
-}
-
-void LoopEmitter::emitMiddle(ArrayRef<Axis> axes, const Point &point, Value block) {
-  if (axes.empty()) {
+  emitPoints(evaluator, split.middle, pointOf(e, item, split.outer), [&](const Point &point) {
     if (split.block)
       emitRowVectors(point, block);
     else
       emitRows({{point}, {}});
-    return;
-  }
-  e.loop(e.i64(0), e.i64(axes.front().length), 1, [&](Value i) {
-    Evaluator::Scope scope(evaluator);
-    Point next = point;
-    next[axes.front().name] = Index::at(i);
-    emitMiddle(axes.drop_front(), next, block);
   });
 }
 
@@ -131,14 +109,18 @@ void LoopEmitter::emitRowVectors(const Point &point, Value block) {
 void LoopEmitter::emitRows(const Group &rows) {
   for (const RowPass &pass : plan.passes)
     emitPass(pass, rows);
-  for (int64_t result : plan.rowResults)
-    for (const Point &point : rows.points)
-      writeResult(result, point, rows.mask);
+  for (const Point &point : rows.points)
+    writeResults(plan.rowResults, point, rows.mask);
 }
 
-void LoopEmitter::writeResult(int64_t number, const Point &point, Value mask) {
-  Value result = kernel.getBody().front().getTerminator()->getOperand(number);
-  evaluator.store(evaluator.evaluate(result, point, mask), typeOf(result), e.results[number], point, mask);
+/// Everything is read before anything is written: a result may lie over an operand that another result needs.
+void LoopEmitter::writeResults(ArrayRef<int64_t> numbers, const Point &point, Value mask) {
+  auto yielded = kernel.getBody().front().getTerminator()->getOperands();
+  SmallVector<Value> values;
+  for (int64_t number : numbers)
+    values.push_back(evaluator.evaluate(yielded[number], point, mask));
+  for (auto [number, value] : llvm::zip(numbers, values))
+    evaluator.store(value, typeOf(yielded[number]), e.results[number], point, mask);
 }
 
 /// Loops over `axes` around `step`, which sees the group's points extended by the loops' indices. Along the vector axis
@@ -217,9 +199,8 @@ void LoopEmitter::emitPass(const RowPass &pass, const Group &rows) {
         bool masked = group.mask && isa<VectorType>(sum.getType());
         sum = masked ? Value(arith::SelectOp::create(e, group.mask, next, sum)) : next;
       }
-    for (int64_t result : pass.results)
-      for (const Point &point : group.points)
-        writeResult(result, point, group.mask);
+    for (const Point &point : group.points)
+      writeResults(pass.results, point, group.mask);
     return after;
   };
   // The vector axis goes into the innermost loop.

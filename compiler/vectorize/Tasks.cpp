@@ -1,25 +1,15 @@
 // How the rows of a kernel are cut into items, and items into tasks.
 #include "compiler/vectorize/Tasks.h"
 
+#include "compiler/vectorize/Items.h"
+
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::vectorize;
 
-static constexpr double kTaskOperations = 16384; ///< below this, handing a task over costs more than doing it
-static constexpr int64_t kTasksAtLeast = 8;      ///< for a launch that is worth splitting at all
 static constexpr int64_t kItemElements = 2048;   ///< enough to hide the decoding of an item's number
 static constexpr int64_t kItemsAtLeast = 64;     ///< rather small items than too few of them
 static constexpr int64_t kBlockElements = 8192;
-
-int64_t vectorize::itemsPerTask(int64_t items, double operationsPerItem) {
-  auto enough = static_cast<int64_t>(std::ceil(kTaskOperations / std::max(1.0, operationsPerItem)));
-  bool isWorthSplitting = operationsPerItem * double(items) > 4 * kTaskOperations;
-  if (isWorthSplitting)
-    enough = std::min(enough, std::max<int64_t>(1, items / kTasksAtLeast));
-  return std::clamp<int64_t>(enough, 1, items);
-}
-
-static int64_t ceilDivide(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
 /// Cuts a vector axis that is a row axis into blocks. With reductions a block is the vectors done side by side, four if
 /// that leaves enough blocks: whole cache lines are read, and four sums hide each other's latency.

@@ -21,7 +21,4 @@ struct TaskSplit {
 /// `operations`: per element.
 TaskSplit splitTasks(const LoopPlan &plan, int64_t lanes, double operations);
 
-/// Numbers of items that make tasks worth a thread's while, for items of so many operations each.
-int64_t itemsPerTask(int64_t items, double operationsPerItem);
-
 } // namespace kinu::vectorize

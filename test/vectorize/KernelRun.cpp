@@ -2,11 +2,12 @@
 #include "KernelRun.h"
 
 #include "compiler/emit/CodeGeneration.h"
-#include "compiler/interpret/Evaluate.h"
+#include "compiler/interpret/Interpreter.h"
 
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
 
 #include <gtest/gtest.h>
@@ -39,7 +40,16 @@ static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> link(StringRef object) 
   return jit;
 }
 
-CompiledKernel::CompiledKernel(const std::string &text) : session(new Session) {
+static llvm::Expected<vectorize::Lowered> lower(step::KernelOp op, const machines::Machine &machine) {
+  switch (op.getKind()) {
+  case step::KernelKind::contraction: return vectorize::lowerContraction(op, machine);
+  case step::KernelKind::attention: return vectorize::lowerAttention(op, machine);
+  case step::KernelKind::attention_backward: return vectorize::lowerAttentionBackward(op, machine);
+  default: return vectorize::lowerLoops(op, machine);
+  }
+}
+
+CompiledKernel::CompiledKernel(const std::string &text, const machines::Machine &machine) : session(new Session) {
   vectorize::loadDialects(session->context);
   session->source = parseSourceString<ModuleOp>(text, &session->context);
   if (!session->source) {
@@ -47,8 +57,7 @@ CompiledKernel::CompiledKernel(const std::string &text) : session(new Session) {
     return;
   }
   op = *session->source->getOps<step::KernelOp>().begin();
-  machines::Machine machine = machines::detectLocal();
-  auto lowered = vectorize::lowerLoops(op, machine);
+  auto lowered = lower(op, machine);
   if (!lowered) {
     ADD_FAILURE() << llvm::toString(lowered.takeError());
     return;
@@ -69,6 +78,21 @@ CompiledKernel::CompiledKernel(const std::string &text) : session(new Session) {
 }
 
 CompiledKernel::~CompiledKernel() = default;
+
+std::string test::assemblyOf(const std::string &text, const machines::Machine &machine) {
+  MLIRContext context;
+  vectorize::loadDialects(context);
+  OwningOpRef<ModuleOp> source = parseSourceString<ModuleOp>(text, &context);
+  auto lowered = lower(*source->getOps<step::KernelOp>().begin(), machine);
+  if (!lowered) {
+    ADD_FAILURE() << llvm::toString(lowered.takeError());
+    return {};
+  }
+  auto assembly = emit::compileKernel(*lowered->module, machine, {emit::OutputKind::Assembly, 3});
+  if (!assembly)
+    ADD_FAILURE() << llvm::toString(assembly.takeError());
+  return assembly ? *assembly : "";
+}
 
 namespace {
 /// Bytes that end where a page begins that must not be touched.
@@ -146,32 +170,34 @@ std::vector<Tensor> CompiledKernel::results(const std::vector<Tensor> &operands)
   return results;
 }
 
+/// A module with the kernel's ops as a program: inputs and outputs are named by their numbers.
+static OwningOpRef<ModuleOp> asProgram(step::KernelOp kernel) {
+  OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
+  auto builder = OpBuilder::atBlockEnd(module->getBody());
+  auto program = ProgramOp::create(builder, kernel.getLoc(), "eval");
+  builder.createBlock(&program.getBody());
+  IRMapping mapping;
+  for (auto [i, argument] : llvm::enumerate(kernel.getBody().getArguments()))
+    mapping.map(argument, InputOp::create(builder, kernel.getLoc(), argument.getType(), std::to_string(i), IntegerAttr()));
+  for (Operation &op : kernel.getBody().front().without_terminator())
+    builder.clone(op, mapping);
+  for (auto [i, value] : llvm::enumerate(kernel.getBody().front().getTerminator()->getOperands()))
+    OutputOp::create(builder, kernel.getLoc(), std::to_string(i), mapping.lookup(value));
+  return module;
+}
+
 std::vector<Tensor> CompiledKernel::expected(const std::vector<Tensor> &operands) const {
-  llvm::DenseMap<Value, interpret::TensorRef> values;
-  Block &block = step::KernelOp(op).getBody().front();
-  for (auto [argument, tensor] : llvm::zip(block.getArguments(), operands))
-    values[argument] = std::make_shared<Tensor>(tensor);
-  for (Operation &inner : block.without_terminator()) {
-    SmallVector<interpret::TensorRef> inputs;
-    for (Value operand : inner.getOperands())
-      inputs.push_back(values[operand]);
-    std::string fault;
-    interpret::TensorRef result = interpret::evaluateElementwise(&inner, inputs);
-    if (!result)
-      result = interpret::evaluateAxes(&inner, inputs);
-    if (!result)
-      result = interpret::evaluateLookup(&inner, inputs, fault);
-    if (!result)
-      result = interpret::evaluateRandom(&inner, inputs);
-    if (!result || !fault.empty()) {
-      ADD_FAILURE() << "the interpreter does not know " << inner.getName().getStringRef().str() << " " << fault;
-      return {};
-    }
-    values[inner.getResult(0)] = result;
+  OwningOpRef<ModuleOp> program = asProgram(op);
+  interpret::Interpreter interpreter(*program);
+  for (auto [i, tensor] : llvm::enumerate(operands))
+    interpreter.setInput(std::to_string(i), tensor);
+  if (llvm::Error error = interpreter.run("eval")) {
+    ADD_FAILURE() << llvm::toString(std::move(error));
+    return {};
   }
   std::vector<Tensor> results;
-  for (Value value : block.getTerminator()->getOperands())
-    results.push_back(values[value]->reordered(typeOf(value)));
+  for (auto [i, value] : llvm::enumerate(step::KernelOp(op).getBody().front().getTerminator()->getOperands()))
+    results.push_back(interpreter.output(std::to_string(i)).reordered(typeOf(value)));
   return results;
 }
 

@@ -15,7 +15,7 @@ namespace kinu::test {
 class CompiledKernel {
 public:
   /// `text` is a `step.kernel`; a test fails, and `ok` is false, where it does not parse, lower or compile.
-  explicit CompiledKernel(const std::string &text);
+  explicit CompiledKernel(const std::string &text, const machines::Machine &machine = machines::detectLocal());
   ~CompiledKernel();
 
   bool ok() const { return run != nullptr; }
@@ -25,7 +25,7 @@ public:
   /// Runs every task, one call each, on buffers of the exact size, each followed by a page that must not be touched.
   /// Results start as NaN (ints as a number nobody computes), or as the operand they share memory with.
   std::vector<interpret::Tensor> results(const std::vector<interpret::Tensor> &operands) const;
-  /// The same ops in double precision, on the same operands.
+  /// The same ops in double precision, on the same operands; composites by their definition.
   std::vector<interpret::Tensor> expected(const std::vector<interpret::Tensor> &operands) const;
 
   /// Operands of the kernel's types: floats from -2 to 2, ints from 0 to `below` (exclusive), bools.
@@ -40,6 +40,9 @@ private:
   step::KernelOp op;
   std::optional<vectorize::Lowered> code;
 };
+
+/// The assembly of a kernel for any machine; empty, and a test fails, where it does not compile.
+std::string assemblyOf(const std::string &text, const machines::Machine &machine);
 
 /// Compiles, runs on random operands and expects |got - wanted| <= tolerance * (1 + |wanted|) everywhere; ints and bools
 /// must be equal. Prints the largest difference.
