@@ -2,7 +2,7 @@
 //
 // Prints GF/s of one thread, the share of the machine's peak, and of what a product in the first cache reaches meanwhile:
 // neighbours on the same host can halve any figure. Each is the best of many runs. `GemmBench [part of a name]`
-#include "test/vectorize/JitKernel.h"
+#include "test/vectorize/KernelRun.h"
 
 #include "llvm/Support/Format.h"
 
@@ -79,10 +79,10 @@ struct Runnable {
   /// Operations per second of one launch.
   double rate() {
     double start = threadSeconds();
-    kernel->call(buffers.data(), scratch, 0, kernel->tasks);
-    return kernel->operations / (threadSeconds() - start);
+    kernel->run(buffers.data(), scratch, 0, kernel->lowered().tasks);
+    return kernel->lowered().operations / (threadSeconds() - start);
   }
-  std::unique_ptr<JitKernel> kernel;
+  std::unique_ptr<CompiledKernel> kernel;
   std::vector<std::vector<float>> memory;
   std::vector<void *> buffers;
   void *scratch;
@@ -93,11 +93,11 @@ Runnable::Runnable(const Case &shape, const machines::Machine &machine) {
   int64_t counts[3];
   std::string text = kernelText(shape, counts);
   double start = threadSeconds();
-  kernel = std::make_unique<JitKernel>(text, machine);
+  kernel = std::make_unique<CompiledKernel>(text, machine);
   compileSeconds = threadSeconds() - start;
   for (int64_t count : counts)
     buffers.push_back(memory.emplace_back(count, 0.5f).data());
-  scratch = std::aligned_alloc(64, size_t((kernel->scratchBytes + 4095) / 4096 * 4096));
+  scratch = std::aligned_alloc(64, size_t((kernel->lowered().scratchBytes + 4095) / 4096 * 4096));
 }
 
 /// The canary: a product that stays in the first cache and so shows what the core can do at the moment.
@@ -116,13 +116,13 @@ int main(int argc, char **argv) {
         bestCanary = std::max(bestCanary, canary.rate());
       double rate = subject.rate();
       best = std::max(best, rate);
-      seconds += subject.kernel->operations / rate;
+      seconds += subject.kernel->lowered().operations / rate;
     }
     llvm::outs() << llvm::formatv("{0,-32}", shape.name)
                  << llvm::format("%7.1f GF/s %3.0f%% of peak, %3.0f%% of canary", best / 1e9,
                                  100 * best / machine.peakFlopsPerCore(), 100 * best / bestCanary)
-                 << llvm::format("  %4lld tasks %6lld kB scratch  compiled in %.2f s\n", (long long)subject.kernel->tasks,
-                                 (long long)(subject.kernel->scratchBytes / 1024), subject.compileSeconds);
+                 << llvm::format("  %4lld tasks %6lld kB scratch  compiled in %.2f s\n", (long long)subject.kernel->lowered().tasks,
+                                 (long long)(subject.kernel->lowered().scratchBytes / 1024), subject.compileSeconds);
     llvm::outs().flush();
   }
 }

@@ -91,3 +91,22 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
   };
   e.loop(firstTile, endTile, 1, overPanels);
 }
+
+void kinu::vectorize::copyOut(Emission &e, Value block, int64_t blockRow, Value rows, Value result, int64_t resultRow,
+                              const Walk &columnWalk, Value firstColumn, Value columns) {
+  bool vectors = columnWalk.vectors(e.lanes);
+  e.loop(e.i64(0), rows, 1, [&](Value row) {
+    Value from = e.address(block, e.getF32Type(), e.mul(row, blockRow));
+    Value to = e.address(result, e.getF32Type(), e.mul(row, resultRow));
+    Value whole = vectors ? e.mul(e.div(columns, e.lanes), e.lanes) : e.i64(0);
+    if (vectors)
+      e.loop(e.i64(0), whole, e.lanes, [&](Value column) {
+        Value value = e.loadVector(e.getF32Type(), from, column);
+        e.storeVector(value, to, columnWalk.offset(e, e.add(firstColumn, column)));
+      });
+    e.loop(whole, columns, 1, [&](Value column) {
+      Value value = e.load(e.getF32Type(), from, column);
+      e.store(value, to, columnWalk.offset(e, e.add(firstColumn, column)));
+    });
+  });
+}

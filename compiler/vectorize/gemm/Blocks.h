@@ -47,4 +47,9 @@ void multiplyBlock(Emission &e, const RowTiles &tiles, mlir::Value firstTile, ml
                    const LeftOperand &left, mlir::Value panels, mlir::Value sums, mlir::Value columns,
                    int64_t columnTail, const ResultBlock &result);
 
+/// Copies a dense block of `rows` x `columns` (i64), whose rows are `blockRow` apart, to where the elements of a tensor
+/// lie: `result` + row * resultRow + columns' walk from `firstColumn` on, a multiple of a vector.
+void copyOut(Emission &e, mlir::Value block, int64_t blockRow, mlir::Value rows, mlir::Value result, int64_t resultRow,
+             const Walk &columnWalk, mlir::Value firstColumn, mlir::Value columns);
+
 } // namespace kinu::vectorize

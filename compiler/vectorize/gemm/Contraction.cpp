@@ -77,13 +77,7 @@ void Contraction::scatter(Value firstTile, Value endTile, Value columns, Value r
     Value from = plus(block(), e.mul(number, tiles.rows * blockRow));
     Value to = plus(resultBase, tiles.resultOffset(e, tile));
     tiles.withRows(e, tile, [&](int64_t rows) {
-      e.loop(e.i64(0), e.i64(rows), 1, [&](Value row) {
-        e.loop(e.i64(0), columns, 1, [&](Value column) {
-          Value value = e.load(e.getF32Type(), from, e.add(e.mul(row, blockRow), column));
-          Value place = shape.resultColumns.offset(e, e.add(firstColumn, column));
-          e.store(value, to, e.add(e.mul(row, tiles.resultRow), place));
-        });
-      });
+      copyOut(e, from, blockRow, e.i64(rows), to, tiles.resultRow, shape.resultColumns, firstColumn, columns);
     });
   });
 }

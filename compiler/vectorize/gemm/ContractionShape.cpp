@@ -13,16 +13,6 @@ struct Loop {
 using Loops = SmallVector<Loop>;
 } // namespace
 
-static int64_t strideOf(NamedTensorType type, StringAttr name) {
-  int64_t stride = 1;
-  for (const Axis &axis : llvm::reverse(type.getAxes())) {
-    if (axis.name == name)
-      return stride;
-    stride *= axis.length;
-  }
-  return 0;
-}
-
 static Walk walk(ArrayRef<Loop> loops, int64_t Loop::*stride) {
   SmallVector<Walk::Step> steps;
   for (const Loop &loop : loops)

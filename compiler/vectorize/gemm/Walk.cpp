@@ -2,6 +2,7 @@
 #include "compiler/vectorize/gemm/Walk.h"
 
 using namespace mlir;
+using namespace kinu;
 using namespace kinu::vectorize;
 
 Walk::Walk(ArrayRef<Step> all) {
@@ -36,4 +37,21 @@ Value Walk::offset(Emission &e, Value index) const {
       index = e.div(index, step.length);
   }
   return offset;
+}
+
+int64_t kinu::vectorize::strideOf(NamedTensorType type, StringAttr axis) {
+  int64_t stride = 1;
+  for (const Axis &inner : llvm::reverse(type.getAxes())) {
+    if (inner.name == axis)
+      return stride;
+    stride *= inner.length;
+  }
+  return 0;
+}
+
+Walk kinu::vectorize::walkOver(NamedTensorType type, ArrayRef<Axis> axes) {
+  SmallVector<Walk::Step> steps;
+  for (const Axis &axis : axes)
+    steps.push_back({axis.length, strideOf(type, axis.name)});
+  return Walk(steps);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/vectorize/Emission.h"
+#include "dialects/kinu/Kinu.h"
 
 namespace kinu::vectorize {
 
@@ -19,6 +20,8 @@ public:
   /// Every step of the index moves equally far: `stride()`.
   bool uniform() const { return steps.size() <= 1; }
   int64_t stride() const { return steps.empty() ? 0 : steps.back().stride; }
+  /// Neighbours in memory from the first to the last.
+  bool contiguous() const { return steps.empty() || (uniform() && stride() == 1); }
   /// The length of the innermost stretch without a jump.
   int64_t run() const { return steps.empty() ? 1 : steps.back().length; }
   /// `lanes` places from any multiple of `lanes` on lie next to each other, up to the end of the walk.
@@ -29,5 +32,10 @@ public:
 private:
   llvm::SmallVector<Step> steps;
 };
+
+/// The step, in elements, from one index of the axis to the next in a tensor in memory order; 0 if it has no such axis.
+int64_t strideOf(NamedTensorType type, mlir::StringAttr axis);
+/// The walk of an index over `axes`, the last fastest, through such a tensor.
+Walk walkOver(NamedTensorType type, llvm::ArrayRef<Axis> axes);
 
 } // namespace kinu::vectorize
