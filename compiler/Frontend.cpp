@@ -49,6 +49,8 @@ std::optional<TypedModel> Frontend::check(bool training, const std::map<std::str
   check::CheckOptions checkOptions;
   checkOptions.lengths = lengths;
   checkOptions.defines = options.defines;
+  for (const auto &[axis, length] : lengths)
+    checkOptions.defines.erase(axis); // this program's length goes before the command line's
   checkOptions.training = training;
   checkOptions.import = [this](const syntax::ImportDecl &declaration) { return import(declaration); };
   std::optional<TypedModel> model = check::check(*spec, checkOptions, diagnostics);

@@ -64,12 +64,14 @@ static SmallVector<StringAttr> productOrder(DotOp op) {
   return shared;
 }
 
-/// The operand with the most elements decides; of equals a value in memory before a broadcast.
-static SmallVector<StringAttr> largestOperand(Operation *op) {
-  Value best = op->getOperand(0);
+/// The operand with the most axes decides; of equals one that is in memory anyway, then the one with the most elements.
+static SmallVector<StringAttr> leadingOperand(Operation *op) {
   auto rank = [](Value value) {
-    return std::pair(typeOf(value).getNumElements(), value.getDefiningOp<BroadcastOp>() ? 0 : 1);
+    Operation *source = value.getDefiningOp();
+    bool inMemory = !source || isa<DotOp, ReadOp, InputOp, AttentionOp, AttentionBackwardOp, RepeatOp>(source);
+    return std::tuple(typeOf(value).getAxes().size(), inMemory, typeOf(value).getNumElements());
   };
+  Value best = op->getOperand(0);
   for (Value operand : op->getOperands())
     if (rank(operand) > rank(best))
       best = operand;
@@ -122,7 +124,7 @@ static SmallVector<StringAttr> proposal(Operation *op) {
       .Default([](Operation *other) {
         if (other->getNumOperands() == 0)
           return SmallVector<StringAttr>();
-        return largestOperand(other);
+        return leadingOperand(other);
       });
 }
 

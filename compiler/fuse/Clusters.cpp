@@ -59,12 +59,16 @@ constexpr unsigned kMostValues = 32;
 
 class Search {
 public:
-  explicit Search(Block &block) : block(block) { findMandatoryRoots(); }
+  explicit Search(Block &block) : block(block) {
+    findMandatoryRoots();
+    mandatory = roots;
+  }
 
   std::vector<Cluster> run() {
     for (;;) {
       if (grow() || share())
         continue;
+      dropInnerRoots();
       return std::move(clusters);
     }
   }
@@ -292,6 +296,20 @@ private:
     return !dear.empty();
   }
 
+  /// A root that only its own cluster uses, since clusters merged, need not be written.
+  void dropInnerRoots() {
+    llvm::DenseMap<Operation *, unsigned> computedBy;
+    for (const Cluster &cluster : clusters)
+      for (Operation *op : cluster.ops)
+        ++computedBy[op];
+    for (Cluster &cluster : clusters)
+      llvm::erase_if(cluster.roots, [&](Operation *root) {
+        return !mandatory.contains(root) && llvm::all_of(root->getUsers(), [&](Operation *user) {
+          return cluster.ops.contains(user) && computedBy.lookup(user) == 1;
+        });
+      });
+  }
+
   /// Whether reading a value is cheaper than computing it: transcendental functions, random numbers, lookups, or more
   /// tensors to read than the one it makes.
   bool isDear(Operation *op) {
@@ -320,7 +338,7 @@ private:
   }
 
   Block &block;
-  llvm::SetVector<Operation *> roots;
+  llvm::SetVector<Operation *> roots, mandatory;
   std::vector<Cluster> clusters;
   llvm::DenseSet<std::pair<Operation *, Operation *>> walkedAway;
 };

@@ -24,8 +24,13 @@ static KernelOp makeKernel(OpBuilder &builder, Location loc, KernelKind kind, Ar
 static SmallVector<int64_t> findInplace(KernelOp kernel, const Space &space) {
   SmallVector<int64_t> pairs;
   auto yield = cast<YieldOp>(kernel.getBody().front().getTerminator());
+  // A row's results are written when the row is done; a kernel that also writes inside rows would read them again.
+  bool rowsOnly = llvm::all_of(yield.getValues(), [&](Value result) {
+    return typeOf(result).getAxes().size() == space.rows.size();
+  });
+  size_t axes = rowsOnly ? space.rows.size() : space.size();
   for (auto [i, argument] : llvm::enumerate(kernel.getBody().getArguments())) {
-    if (typeOf(argument).getAxes().size() != space.size())
+    if (typeOf(argument).getAxes().size() != axes)
       continue;
     bool elsewhere = false;
     SmallVector<Value> work{argument};

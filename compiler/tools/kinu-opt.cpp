@@ -3,6 +3,7 @@
 #include "compiler/allocate/Allocate.h"
 #include "compiler/differentiate/Differentiate.h"
 #include "compiler/fuse/Fuse.h"
+#include "compiler/recognise/Recognise.h"
 #include "compiler/schedule/Schedule.h"
 #include "dialects/kinu/Kinu.h"
 #include "dialects/step/Step.h"
@@ -12,6 +13,7 @@
 
 int main(int argc, char **argv) {
   mlir::registerTransformsPasses();
+  kinu::registerRecognisePasses();
   kinu::registerDifferentiatePasses();
   kinu::fuse::registerFusePasses();
   kinu::schedule::registerSchedulePasses();
