@@ -41,7 +41,7 @@ private:
   void emitPass(const RowPass &pass, const Group &rows);
   SmallVector<Value> emitNest(ArrayRef<Axis> axes, const Group &group, ValueRange sums, Step step);
   SmallVector<Value> emitVectors(const Point &point, unsigned slots, ValueRange sums, Step step);
-  void writeResult(int64_t number, const Point &point, Value mask);
+  void writeResults(ArrayRef<int64_t> numbers, const Point &point, Value mask);
   Group lanesFrom(const Point &point, Value base, int64_t multiple, unsigned count, Value mask);
 
   Emission &e;
