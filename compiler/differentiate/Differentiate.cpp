@@ -23,30 +23,35 @@ static OutputOp findOutput(ProgramOp program, StringRef name) {
   return {};
 }
 
-/// Moves every read of a variable to the region of the innermost round that it names, and makes one of equal ones: so a
-/// variable's gradient is complete in one place, and is accumulated once.
+/// Makes one read of all that read the same variable in the same round, in the region of the innermost round that it
+/// names, before its first use. So a variable's gradient is complete in one place, as early as can be in the backward
+/// pass, and is accumulated once.
 static void gatherReads(ProgramOp program) {
-  SmallVector<ReadOp> reads;
+  SmallVector<ReadOp> reads, kept;
   program.walk([&](ReadOp read) { reads.push_back(read); });
-  DenseMap<Block *, SmallVector<ReadOp>> gathered;
   for (ReadOp read : reads) {
-    Block *home = &program.getBody().front();
-    for (Value round : read.getRounds())
-      home = round.getParentBlock();
-    auto same = [&](ReadOp other) {
+    auto *first = llvm::find_if(kept, [&](ReadOp other) {
       return other.getVariableAttr() == read.getVariableAttr() && other.getRounds() == read.getRounds();
-    };
-    SmallVector<ReadOp> &there = gathered[home];
-    if (auto *first = llvm::find_if(there, same); first != there.end()) {
-      read.replaceAllUsesWith(first->getResult());
-      read.erase();
+    });
+    if (first == kept.end()) {
+      kept.push_back(read);
       continue;
     }
-    if (there.empty())
-      read->moveBefore(home, home->begin());
+    read.replaceAllUsesWith(first->getResult());
+    read.erase();
+  }
+  for (ReadOp read : kept) {
+    Block *home = read.getRounds().empty() ? &program.getBody().front() : read.getRounds().back().getParentBlock();
+    Operation *firstUse = nullptr;
+    for (Operation *user : read->getUsers()) {
+      Operation *use = home->findAncestorOpInBlock(*user);
+      if (!firstUse || use->isBeforeInBlock(firstUse))
+        firstUse = use;
+    }
+    if (firstUse)
+      read->moveBefore(firstUse);
     else
-      read->moveAfter(there.back());
-    there.push_back(read);
+      read.erase();
   }
 }
 

@@ -26,7 +26,7 @@ static bool comesBefore(Value a, Value b) {
   return cast<BlockArgument>(a).getArgNumber() < cast<BlockArgument>(b).getArgNumber();
 }
 
-bool Recall::isInside(Value value) { return forward.getBody().isAncestor(value.getParentRegion()); }
+bool Recall::isInside(Value value) { return value.getParentRegion() == &forward.getBody(); }
 
 Recall::Recall(RepeatOp forward, Block &backward) : forward(forward), backward(backward) {
   SetVector<Value> needed;

@@ -31,11 +31,9 @@ private:
 } // namespace kinu::interpret
 
 void Evaluation::block(Block &block) {
-  for (Operation &op : block.without_terminator())
-    if (fault.empty())
+  for (Operation &op : block)
+    if (fault.empty() && !isa<YieldOp>(op))
       operation(&op);
-  if (!block.empty() && !isa<YieldOp>(block.back()) && fault.empty())
-    operation(&block.back());
 }
 
 void Evaluation::operation(Operation *op) {

@@ -24,11 +24,14 @@ struct Differentiated : Graph {
     return registry;
   }
 
-  /// Variables are drawn uniformly from [low, high).
-  explicit Differentiated(const std::string &text, double low = -1, double high = 1, DifferentiateOptions options = {})
+  /// Variables are drawn uniformly from [low, high). `before` adds passes that run first.
+  explicit Differentiated(const std::string &text, double low = -1, double high = 1, DifferentiateOptions options = {},
+                          void (*before)(mlir::OpPassManager &) = nullptr)
       : Graph(text, rules()) {
     module.get()->setAttr("kinu.global_batch", mlir::Builder(&context).getI64IntegerAttr(4));
     mlir::PassManager passes(&context);
+    if (before)
+      before(passes);
     passes.addPass(createDifferentiate(options));
     passes.addPass(mlir::createCanonicalizerPass());
     passes.addPass(mlir::createCSEPass());

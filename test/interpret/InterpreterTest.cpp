@@ -176,8 +176,8 @@ TEST(Interpreter, VariablesAreReadWrittenAndAccumulatedByRound) {
       %n = kinu.constant(1 : i64) : !kinu.tensor<i64>
       %w = kinu.read @w[%n : !kinu.tensor<i64>] : !kinu.tensor<b=2 : f32>
       %d = kinu.add %w, %w : (!kinu.tensor<b=2 : f32>, !kinu.tensor<b=2 : f32>) -> !kinu.tensor<b=2 : f32>
-      kinu.accumulate @g[%n : !kinu.tensor<i64>], %d : !kinu.tensor<b=2 : f32>
       kinu.write @w[%n : !kinu.tensor<i64>], %d : !kinu.tensor<b=2 : f32>
+      kinu.accumulate @g[%n : !kinu.tensor<i64>], %d : !kinu.tensor<b=2 : f32>
     })");
   Interpreter interpreter(*graph.module);
   interpreter.initializeVariables(1);
