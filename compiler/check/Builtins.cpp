@@ -1,4 +1,4 @@
-// The primitives of the language that are written as calls.
+// The primitives of the language that are written as calls; those that move data are in Routing.cpp.
 #include "compiler/check/Elaborator.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -75,9 +75,9 @@ Operand Elaborator::builtin(const CallExpr &call) {
 bool Elaborator::shape(const CallExpr &call, size_t least, size_t most, llvm::ArrayRef<llvm::StringRef> labels) {
   size_t positional = 0;
   for (const Argument &argument : call.arguments) {
-    if (argument.kind == Argument::Kind::Positional)
-      ++positional;
-    else if (argument.kind == Argument::Kind::Labelled && !llvm::is_contained(labels, argument.label.text)) {
+    if (argument.kind == Argument::Kind::Positional) {
+      ++positional; // the parser has seen to it that these come first
+    } else if (argument.kind == Argument::Kind::Labelled && !llvm::is_contained(labels, argument.label.text)) {
       auto &diagnostic = error("unknown-label", argument.label.range,
                                "`" + call.callee.text + "` has no `" + argument.label.text + ":`");
       if (!labels.empty())
@@ -266,170 +266,6 @@ Operand Elaborator::randomCall(const CallExpr &call) {
   result.value->name = frame.site + "random" + (use ? "#" + std::to_string(use) : "");
   for (const RepeatContext &repeat : openRepeats)
     result.value->operands.push_back(repeat.round);
-  return result;
-}
-
-Operand Elaborator::topCall(const CallExpr &call) {
-  if (!shape(call, 1, 1, {"over", "as"}))
-    return {};
-  Operand x = expression(*call.arguments[0].value);
-  auto axes = over(call);
-  const Argument *as = labelled(call, "as");
-  const AxisInfo *choice = as ? axisOf(*as->value) : nullptr;
-  if (!numeric(x, call.arguments[0].value->range, "`top`") || !axes || !choice)
-    return {};
-  if (axes->size() != 1) {
-    error("one-axis", call.range, "`top` chooses along one axis, here are " + std::to_string(axes->size()));
-    return {};
-  }
-  const AxisInfo &from = *axes->front();
-  if (!notBatch(from, call.range, "choosing along") || !present(x, from, call.range, "this chooses along"))
-    return {};
-  if (choice->length > from.length) {
-    error("top-too-many", call.range,
-          "`" + choice->name + "` has " + std::to_string(choice->length) + ", more than the " +
-              std::to_string(from.length) + " of `" + from.name + "`");
-    return {};
-  }
-  Operand result = replaceAxes(Kind::Top, x, {&from}, {choice}, call.range);
-  if (!result)
-    return {};
-  result.value->type.element = Element::Int;
-  result.interval = Interval{0, from.length - 1};
-  return result;
-}
-
-Operand Elaborator::scatterCall(const CallExpr &call) {
-  if (!shape(call, 1, 1, {"over"}))
-    return {};
-  bool drop = call.otherwise && !call.otherwise->value;
-  if (call.otherwise && !drop) {
-    error("else-drop", call.otherwise->range, "`scatter` can only drop what lies outside").suggest("write `else drop`");
-    return {};
-  }
-  Operand x = expression(*call.arguments[0].value);
-  auto summed = over(call);
-  if (!numeric(x, call.arguments[0].value->range, "`scatter`") || !summed)
-    return {};
-  typed::Type all{x.element(), x.type().axes};
-  std::vector<typed::Value *> operands{x.value};
-  std::vector<const AxisInfo *> targets;
-  for (const Argument &argument : call.arguments) {
-    if (argument.kind != Argument::Kind::Index)
-      continue;
-    const AxisInfo *target = axis(argument.label);
-    Operand index = expression(*argument.value);
-    if (!target || !isInt(index, argument.value->range, "`scatter`") || !notBatch(*target, argument.range, "scattering along"))
-      return {};
-    if (!drop && !inRange(index, *target, argument.value->range, "write `else drop` to drop what lies outside"))
-      return {};
-    targets.push_back(target);
-    operands.push_back(index.value);
-    for (const typed::Axis &axis : index.type().axes)
-      if (!all.find(axis.name))
-        all.axes.push_back(axis);
-  }
-  if (targets.empty()) {
-    error("argument-count", call.range, "`scatter` needs to know where to: `axis = index`");
-    return {};
-  }
-  typed::Type type{x.element(), {}};
-  for (const AxisInfo *axis : *summed) {
-    if (!notBatch(*axis, call.range, "summing over"))
-      return {};
-    if (!all.find(axis->name)) {
-      error("absent-axis", call.range,
-            "this sums over `" + axis->name + "`, but the value and its indices have axes " + show(all.axes));
-      return {};
-    }
-  }
-  for (const typed::Axis &axis : all.axes)
-    if (llvm::none_of(*summed, [&](const AxisInfo *gone) { return gone->name == axis.name; }))
-      type.axes.push_back(axis);
-  for (const AxisInfo *target : targets) {
-    if (type.find(target->name)) {
-      error("axis-twice", call.range, "the result would have the axis `" + target->name + "` twice");
-      return {};
-    }
-    type.axes.push_back(typedAxis(*target));
-  }
-  if (!soundType(type, call.range))
-    return {};
-  Operand result;
-  result.value = emit(Kind::Scatter, std::move(type), operands, call.range);
-  if (!result)
-    return {};
-  result.value->drop = drop;
-  for (const AxisInfo *axis : *summed)
-    result.value->axes.push_back(axis->name);
-  for (const AxisInfo *target : targets)
-    result.value->targets.push_back(typedAxis(*target));
-  return result;
-}
-
-/// `concat(x, y, over: half, as: dim)`, or `over: {a, b}` with an axis for each value.
-Operand Elaborator::concatCall(const CallExpr &call) {
-  if (!shape(call, 2, 100, {"over", "as"}))
-    return {};
-  std::vector<Operand> parts;
-  for (const Argument &argument : call.arguments)
-    if (argument.kind == Argument::Kind::Positional) {
-      parts.push_back(expression(*argument.value));
-      if (!parts.back())
-        return {};
-    }
-  auto axes = over(call);
-  const Argument *as = labelled(call, "as");
-  const AxisInfo *whole = as ? axisOf(*as->value) : nullptr;
-  if (!axes || !whole)
-    return {};
-  if (axes->size() == 1)
-    axes->resize(parts.size(), axes->front());
-  if (axes->size() != parts.size()) {
-    error("one-axis", call.range, "`over:` names one axis, or one for each of the " + std::to_string(parts.size()) +
-                                      " values, here are " + std::to_string(axes->size()));
-    return {};
-  }
-  int64_t total = 0;
-  typed::Type type;
-  std::vector<typed::Value *> operands;
-  Operand result{nullptr, true, std::nullopt, nullptr};
-  for (size_t i = 0; i < parts.size(); ++i) {
-    const AxisInfo &axis = *(*axes)[i];
-    if (!notBatch(axis, call.range, "concatenating along") || !present(parts[i], axis, call.range, "this joins along"))
-      return {};
-    typed::Type rest{parts[i].element(), {}};
-    for (const typed::Axis &other : parts[i].type().axes)
-      rest.axes.push_back(other.name == axis.name ? typedAxis(*whole) : other);
-    if (i == 0)
-      type = rest;
-    bool alike = rest.element == type.element && rest.axes.size() == type.axes.size() &&
-                 llvm::all_of(rest.axes, [&](const typed::Axis &other) { return type.find(other.name); });
-    if (!alike) {
-      error("concat-unlike", call.range,
-            "`concat` needs values that are alike but for `over:`, these are " + show(parts[0].element()) + " " +
-                show(parts[0].type().axes) + " and " + show(parts[i].element()) + " " + show(parts[i].type().axes));
-      return {};
-    }
-    if (__builtin_add_overflow(total, axis.length, &total))
-      total = -1;
-    operands.push_back(parts[i].value);
-    result.isIndex &= parts[i].isIndex;
-  }
-  if (total != whole->length) {
-    error("concat-length", call.range,
-          "the lengths add up to " + std::to_string(total) + ", but `" + whole->name + "` has " +
-              std::to_string(whole->length));
-    return {};
-  }
-  if (!soundType(type, call.range))
-    return {};
-  result.value = emit(Kind::Concat, std::move(type), operands, call.range);
-  if (!result)
-    return {};
-  for (const AxisInfo *axis : *axes)
-    result.value->axes.push_back(axis->name);
-  result.value->targets = {typedAxis(*whole)};
   return result;
 }
 

@@ -178,72 +178,79 @@ bool Elaborator::mayExpand(Function &function, const CallExpr &call) {
   return !gaveUp;
 }
 
-Operand Elaborator::expand(Function &function, Instance &fixed, const CallExpr &call, llvm::ArrayRef<Operand> tensors) {
-  if (!mayExpand(function, call))
-    return {};
+/// The frame of a call: who owns the weights made in it, and how they and its random numbers are called.
+Frame Elaborator::calleeFrame(Function &function, Instance &fixed, const CallExpr &call) {
   Frame &caller = frames.back();
+  const std::string &name = function.syntax->name.text;
+  auto numbered = [](std::string site, unsigned use) { return use ? site + "#" + std::to_string(use) : site; };
   Frame frame;
   frame.function = &function;
   frame.call = call.range;
-  frame.site = caller.site + function.syntax->name.text;
-  if (unsigned use = caller.siteUses[function.syntax->name.text]++)
-    frame.site += "#" + std::to_string(use);
   if (function.syntax->isBlock) {
     frame.instance = &fixed;
     frame.path = fixed.path + ".";
     frame.repeats = fixed.repeats;
-    frame.site = fixed.path;
-    if (unsigned use = fixed.calls++)
-      frame.site += "#" + std::to_string(use);
+    frame.site = numbered(fixed.path, fixed.calls++) + ".";
+  } else {
+    frame.site = numbered(caller.site + name, caller.siteUses[name]++) + ".";
   }
-  frame.site += ".";
-  frames.push_back(std::move(frame));
+  return frame;
+}
+
+/// Expands a call in a scope and frame of its own, which are left again whatever happens.
+Operand Elaborator::expand(Function &function, Instance &fixed, const CallExpr &call, llvm::ArrayRef<Operand> tensors) {
+  if (!mayExpand(function, call))
+    return {};
+  frames.push_back(calleeFrame(function, fixed, call));
   Scope *outerScope = std::exchange(scope, &scopes.emplace_back(Scope{function.scope, function.order, {}}));
   const AxisSet *outerDeclared = std::exchange(declaredAxes, nullptr);
   size_t outerRepeats = std::exchange(repeatsAtEntry, openRepeats.size());
   unsigned errorsBefore = diagnostics.errorCount();
   function.active = true;
 
-  for (const Parameter &parameter : function.syntax->parameters) {
-    Entity entity;
-    entity.kind = parameter.kind == Parameter::Kind::Axis ? Entity::Kind::Axis : Entity::Kind::Value;
-    if (parameter.kind == Parameter::Kind::Axis)
-      entity.axis = fixed.axes[parameter.name.text];
-    else if (parameter.kind == Parameter::Kind::Number)
-      entity.operand = fixed.numbers[parameter.name.text];
-    else
-      continue;
-    declare(parameter.name, entity);
-  }
-  Operand result;
+  enterAxesAndNumbers(function, fixed);
   if (enterTensors(function, call, tensors)) {
     unsigned errorsAtBody = diagnostics.errorCount();
-    bool resultKnown = true;
-    if (function.syntax->result) {
-      auto declared = axes(*function.syntax->result);
-      resultKnown = declared.has_value();
-      if (declared) {
-        frames.back().result.emplace();
-        for (const AxisInfo *axis : *declared)
-          frames.back().result->insert(axis->name);
-      }
-    }
-    if (resultKnown)
-      body(function.syntax->body);
-    if (resultKnown && !frames.back().hasReturned && !gaveUp)
-      error("no-return", function.syntax->name.range, "`" + function.syntax->name.text + "` returns nothing")
-          .suggest("end it with `return ...`");
-    result = frames.back().returned;
+    expandBody(*function.syntax);
     function.broken |= diagnostics.errorCount() != errorsAtBody;
   }
-  if (diagnostics.errorCount() != errorsBefore)
-    result = {};
+  Operand result = diagnostics.errorCount() == errorsBefore ? frames.back().returned : Operand{};
+
   function.active = false;
   repeatsAtEntry = outerRepeats;
   declaredAxes = outerDeclared;
   scope = outerScope;
   frames.pop_back();
   return result;
+}
+
+void Elaborator::expandBody(const FunctionStatement &syntax) {
+  if (syntax.result) {
+    auto declared = axes(*syntax.result);
+    if (!declared)
+      return;
+    frames.back().result.emplace();
+    for (const AxisInfo *axis : *declared)
+      frames.back().result->insert(axis->name);
+  }
+  body(syntax.body);
+  if (!frames.back().hasReturned && !gaveUp)
+    error("no-return", syntax.name.range, "`" + syntax.name.text + "` returns nothing").suggest("end it with `return ...`");
+}
+
+void Elaborator::enterAxesAndNumbers(Function &function, Instance &fixed) {
+  for (const Parameter &parameter : function.syntax->parameters) {
+    Entity entity;
+    if (parameter.kind == Parameter::Kind::Axis) {
+      entity.kind = Entity::Kind::Axis;
+      entity.axis = fixed.axes[parameter.name.text];
+    } else if (parameter.kind == Parameter::Kind::Number) {
+      entity.operand = fixed.numbers[parameter.name.text];
+    } else {
+      continue;
+    }
+    declare(parameter.name, entity);
+  }
 }
 
 /// Enters the tensor parameters into the function's scope; fixes what its rest-axes stand for.

@@ -148,13 +148,22 @@ private:
   Operand clampCall(const syntax::CallExpr &call);
   Operand sizeCallValue(const syntax::CallExpr &call);
   Operand randomCall(const syntax::CallExpr &call);
-  Operand topCall(const syntax::CallExpr &call);
-  Operand scatterCall(const syntax::CallExpr &call);
-  Operand concatCall(const syntax::CallExpr &call);
   /// Checks the shape of a call: that many positional arguments, no label but these.
   bool shape(const syntax::CallExpr &call, size_t least, size_t most, llvm::ArrayRef<llvm::StringRef> labels);
   const syntax::Argument *labelled(const syntax::CallExpr &call, llvm::StringRef label, bool needed = true);
   std::optional<std::vector<const AxisInfo *>> over(const syntax::CallExpr &call);
+
+  // Routing.cpp: calls that move data along axes.
+  struct Destination;
+  Operand topCall(const syntax::CallExpr &call);
+  Operand scatterCall(const syntax::CallExpr &call);
+  bool destination(const syntax::CallExpr &call, bool drop, Destination &to);
+  std::optional<typed::Type> scatteredType(const syntax::CallExpr &call, const Destination &to,
+                                           llvm::ArrayRef<const AxisInfo *> summed);
+  Operand concatCall(const syntax::CallExpr &call);
+  std::optional<std::vector<const AxisInfo *>> concatAxes(const syntax::CallExpr &call, size_t count);
+  std::optional<typed::Type> concatType(const syntax::CallExpr &call, llvm::ArrayRef<Operand> parts,
+                                        llvm::ArrayRef<const AxisInfo *> axes, const AxisInfo &whole);
 
   // Calls.cpp: defs, blocks and instances applied to tensors (rule 6).
   Operand callExpression(const syntax::CallExpr &call);
@@ -168,6 +177,9 @@ private:
   bool matchElement(const syntax::Parameter &parameter, Operand &argument, SourceRange range);
   bool checkLabels(Function &function, const syntax::CallExpr &call, bool atUse);
   bool mayExpand(Function &function, const syntax::CallExpr &call);
+  Frame calleeFrame(Function &function, Instance &fixed, const syntax::CallExpr &call);
+  void enterAxesAndNumbers(Function &function, Instance &fixed);
+  void expandBody(const syntax::FunctionStatement &syntax);
   Operand expand(Function &function, Instance &fixed, const syntax::CallExpr &call, llvm::ArrayRef<Operand> tensors);
 
   // Instances.cpp: blocks and their weights.

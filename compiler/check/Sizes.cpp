@@ -2,6 +2,8 @@
 // remainder, and every overflow is an error.
 #include "compiler/check/Elaborator.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 using namespace kinu::syntax;
 
 namespace kinu::check {
@@ -134,13 +136,14 @@ std::optional<int64_t> Elaborator::exactQuotient(const BinaryExpr &expr, int64_t
 }
 
 std::optional<int64_t> Elaborator::sizeCall(const CallExpr &call) {
-  if (call.callee == "size" && call.arguments.size() == 1) {
+  bool plain = llvm::all_of(call.arguments, [](auto &one) { return one.kind == Argument::Kind::Positional; });
+  if (plain && call.callee == "size" && call.arguments.size() == 1) {
     const AxisInfo *of = axisOf(*call.arguments[0].value);
     if (!of || !notBatch(*of, call.range, "a size made from the length of"))
       return std::nullopt;
     return of->length;
   }
-  if ((call.callee == "min" || call.callee == "max") && call.arguments.size() == 2) {
+  if (plain && (call.callee == "min" || call.callee == "max") && call.arguments.size() == 2) {
     auto left = size(*call.arguments[0].value), right = size(*call.arguments[1].value);
     if (!left || !right)
       return std::nullopt;

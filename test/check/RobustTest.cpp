@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -42,11 +43,17 @@ std::vector<std::string> tokensOf(const std::string &text) {
   return tokens;
 }
 
+/// KINU_MUTATIONS asks for more than the short run's, with another sequence of random numbers.
+unsigned mutations() {
+  const char *asked = std::getenv("KINU_MUTATIONS");
+  return asked ? std::atoi(asked) : 150;
+}
+
 TEST(Robust, MutatedExamplesGiveAModelOrErrors) {
-  std::mt19937 random(20261122);
+  std::mt19937 random(20261122 + mutations());
   for (const std::string &text : exampleTexts()) {
     std::vector<std::string> tokens = tokensOf(text);
-    for (int round = 0; round < 150; ++round) {
+    for (unsigned round = 0; round < mutations(); ++round) {
       std::vector<std::string> mutated = tokens;
       for (unsigned change = random() % 3; change < 3; ++change) {
         size_t place = random() % mutated.size(), other = random() % mutated.size();
