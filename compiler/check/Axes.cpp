@@ -57,59 +57,65 @@ AxisInfo *Elaborator::declareAxis(const AxisStatement::Item &item) {
   return &kept;
 }
 
-/// `axis seq`, `axis seq up to context`: the length comes from -D, the options, or the train block.
-bool Elaborator::boundLength(AxisInfo &axis, const AxisStatement::Item &item) {
-  axis.bound = true;
-  if (item.length) {
-    axis.most = sizeFrom(*item.length, 1, "the length of an axis");
-    if (!axis.most)
-      return false;
+/// Who says how long a bound axis is: the options, -D, then the train block. None, too, after an error.
+std::optional<int64_t> Elaborator::givenLength(const Name &name, SourceRange &place) {
+  if (auto given = options.lengths.find(name.text); given != options.lengths.end())
+    return given->second;
+  if (auto define = options.defines.find(name.text); define != options.defines.end()) {
+    usedDefines.insert(name.text);
+    return define->second;
   }
+  for (const TrainClause &clause : train ? llvm::ArrayRef(train->clauses) : llvm::ArrayRef<TrainClause>())
+    if (auto *given = std::get_if<AxisLengthClause>(&clause); given && given->axis == name.text) {
+      place = given->range;
+      return sizeFrom(*given->length, 1, "the length of `" + name.text + "`");
+    }
+  return std::nullopt;
+}
+
+/// `axis seq`, `axis seq up to context`; the length of `batch` is that of a micro-batch.
+bool Elaborator::boundLength(AxisInfo &axis, const AxisStatement::Item &item) {
+  const std::string &name = item.name.text;
+  bool isBatch = name == "batch";
+  axis.bound = true;
   if (frames.size() > 1) {
     error("bound-axis-inside", item.range, "an axis that the run binds belongs to the model, not into a block")
-        .suggest("give it a length: `axis " + item.name.text + " = ...`");
+        .suggest("give it a length: `axis " + name + " = ...`");
     return false;
   }
-  std::optional<int64_t> length;
+  axis.most = item.length ? sizeFrom(*item.length, 1, "the length of an axis") : std::nullopt;
+  if (item.length && !axis.most)
+    return false;
   SourceRange place = item.name.range;
-  if (auto given = options.lengths.find(item.name.text); given != options.lengths.end()) {
-    length = given->second;
-  } else if (auto define = options.defines.find(item.name.text); define != options.defines.end()) {
-    length = define->second;
-    usedDefines.insert(item.name.text);
-  } else if (train) {
-    for (const TrainClause &clause : train->clauses)
-      if (auto *given = std::get_if<AxisLengthClause>(&clause); given && given->axis == item.name.text) {
-        place = given->range;
-        length = sizeFrom(*given->length, 1, "the length of `" + item.name.text + "`");
-        if (!length)
-          return false;
-      }
-  }
-  bool isBatch = item.name == "batch";
+  unsigned errorsBefore = diagnostics.errorCount();
+  std::optional<int64_t> length = givenLength(item.name, place);
+  if (diagnostics.errorCount() != errorsBefore)
+    return false;
   if (!length)
     length = isBatch ? 1 : axis.most;
   if (!length) {
-    error("unbound-axis", item.range, "nothing gives the axis `" + item.name.text + "` a length")
-        .suggest(train ? "add `" + item.name.text + " 128` to the train block"
-                       : "write `axis " + item.name.text + " up to 128`, or add a train block that binds it");
+    error("unbound-axis", item.range, "nothing gives the axis `" + name + "` a length")
+        .suggest(train ? "add `" + name + " 128` to the train block"
+                       : "write `axis " + name + " up to 128`, or add a train block that binds it");
     return false;
   }
   if (isBatch && !options.lengths.count("batch"))
-    length = *length / std::max<int64_t>(1, model.train ? model.train->accumulate : 1);
-  if (axis.most && *length > *axis.most) {
-    error("axis-too-long", place,
-          "`" + item.name.text + "` is " + std::to_string(*length) + ", but goes up to " + std::to_string(*axis.most))
+    length = *length / (model.train ? model.train->accumulate : 1);
+  axis.length = *length;
+  return lengthFits(axis, item, place);
+}
+
+bool Elaborator::lengthFits(const AxisInfo &axis, const AxisStatement::Item &item, SourceRange place) {
+  std::string is = "`" + item.name.text + "` is " + std::to_string(axis.length);
+  if (axis.most && axis.length > *axis.most) {
+    error("axis-too-long", place, is + ", but goes up to " + std::to_string(*axis.most))
         .note(item.range, "declared here");
     return false;
   }
-  if (*length < 1) {
-    error("size-too-small", place, "the length of `" + item.name.text + "` is " + std::to_string(*length) +
-                                       ", it must be at least 1");
-    return false;
-  }
-  axis.length = *length;
-  return true;
+  if (axis.length >= 1)
+    return true;
+  error("size-too-small", place, "the length of " + is + ", it must be at least 1");
+  return false;
 }
 
 bool Elaborator::productLength(AxisInfo &axis, const AxisStatement::Item &item) {

@@ -73,6 +73,8 @@ private:
   // Axes.cpp
   void axisStatement(const syntax::AxisStatement &statement);
   AxisInfo *declareAxis(const syntax::AxisStatement::Item &item);
+  std::optional<int64_t> givenLength(const syntax::Name &name, SourceRange &place);
+  bool lengthFits(const AxisInfo &axis, const syntax::AxisStatement::Item &item, SourceRange place);
   bool boundLength(AxisInfo &axis, const syntax::AxisStatement::Item &item);
   bool productLength(AxisInfo &axis, const syntax::AxisStatement::Item &item);
   std::string uniqueAxisName(llvm::StringRef name) const;
@@ -186,6 +188,8 @@ private:
   Instance *instantiate(Function &function, const syntax::Name &name, const syntax::CallExpr &call);
   void useStatement(const syntax::UseStatement &statement);
   void weightStatement(const syntax::WeightStatement &statement);
+  /// The repeat axes, then the axes of the list. False after an error.
+  bool weightAxes(const syntax::AxisList *list, typed::Variable &variable);
   void declareWeight(const syntax::WeightStatement &statement, size_t index);
   std::optional<typed::Initialiser> initialiser(const syntax::Expr &expr);
   std::optional<double> number(const syntax::Expr &expr, llvm::StringRef what);

@@ -103,65 +103,68 @@ static typed::Role roleOf(WeightStatement::Role role) {
   return typed::Role::Weight;
 }
 
-void Elaborator::declareWeight(const WeightStatement &statement, size_t index) {
-  const Name &name = statement.items[index].name;
-  Entity *entity = declare(name, {});
-  const AxisList *list = statement.axesOf(index);
-  const Expr *initial = statement.initialiserOf(index);
-  if (!entity)
-    return;
-  if (!initial) {
-    error("no-initialiser", name.range, "nothing says how `" + name.text + "` starts")
-        .suggest("add ` = normal(0.02)` or ` = zeros`");
-    return;
-  }
-  typed::Variable variable;
-  variable.path = frames.back().path + name.text;
-  variable.role = roleOf(statement.role);
-  variable.range = name.range;
+bool Elaborator::weightAxes(const AxisList *list, typed::Variable &variable) {
   for (const RepeatContext &repeat : frames.back().repeats)
     variable.axes.push_back({repeat.axis, repeat.count});
   variable.repeatAxes = variable.axes.size();
-  for (const AxisEntry &entry : list ? list->entries : std::vector<AxisEntry>()) {
+  for (const AxisEntry &entry : list ? llvm::ArrayRef(list->entries) : llvm::ArrayRef<AxisEntry>()) {
     if (entry.isRest) {
       error("rest-in-weight", entry.range, "the axes of a weight are written out: their order matters in files");
-      return;
+      return false;
     }
     const AxisInfo *axis = this->axis(entry.name);
     if (!axis)
-      return;
+      return false;
     if (axis->root->bound) {
       error("bound-axis-weight", entry.range,
             "`" + axis->name + "` is bound by the run: a weight would change its size with it")
           .suggest(axis->root->most ? "declare an axis of the largest length and look up in it: `w[position = " +
                                           axis->name + "]`"
                                     : "weights have axes of fixed length");
-      return;
+      return false;
     }
     if (llvm::any_of(variable.axes, [&](const typed::Axis &other) { return other.name == axis->name; })) {
       error("axis-twice", entry.range, "the axis `" + axis->name + "` is here twice").also(list->range);
-      return;
+      return false;
     }
     variable.axes.push_back(typedAxis(*axis));
   }
+  return soundType({Element::Float, variable.axes}, list ? list->range : variable.range);
+}
+
+void Elaborator::declareWeight(const WeightStatement &statement, size_t index) {
+  const WeightStatement::Item &item = statement.items[index];
+  Entity *entity = declare(item.name, {});
+  const Expr *initial = statement.initialiserOf(index);
+  if (!entity)
+    return;
+  if (!initial) {
+    error("no-initialiser", item.name.range, "nothing says how `" + item.name.text + "` starts")
+        .suggest("add ` = normal(0.02)` or ` = zeros`");
+    return;
+  }
+  typed::Variable variable;
+  variable.path = frames.back().path + item.name.text;
+  variable.role = roleOf(statement.role);
+  variable.range = item.name.range;
+  bool hasAxes = weightAxes(statement.axesOf(index), variable);
   auto initialised = initialiser(*initial);
-  if (!initialised || !soundType({Element::Float, variable.axes}, name.range))
+  if (!hasAxes || !initialised)
     return;
   variable.initialiser = *initialised;
 
-  auto [owner, isNew] = variableOwners.try_emplace(variable.path, &statement.items[index]);
+  // A shared block that is called again comes past the same statement with the same path.
+  auto [owner, isNew] = variableOwners.try_emplace(variable.path, &item);
   const typed::Variable *known = model.findVariable(variable.path);
-  if (!isNew && (owner->second != &statement.items[index] || !known || known->axes != variable.axes)) {
-    auto &diagnostic = error("equal-paths", name.range, "two weights would have the path `" + variable.path + "`");
-    if (known && !(known->range == name.range))
+  if (!isNew && (owner->second != &item || !known || known->axes != variable.axes)) {
+    auto &diagnostic = error("equal-paths", item.name.range, "two weights would have the path `" + variable.path + "`");
+    if (known && !(known->range == item.name.range))
       diagnostic.note(known->range, "the other is here");
     return;
   }
   if (isNew)
     model.variables.push_back(variable);
-  Operand read;
-  read.value = readVariable(variable, frames.back().repeats, name.range);
-  entity->operand = read;
+  entity->operand = plain(readVariable(variable, frames.back().repeats, item.name.range));
 }
 
 typed::Value *Elaborator::readVariable(const typed::Variable &variable, llvm::ArrayRef<RepeatContext> repeats,
