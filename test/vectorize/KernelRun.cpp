@@ -40,15 +40,6 @@ static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> link(StringRef object) 
   return jit;
 }
 
-static llvm::Expected<vectorize::Lowered> lower(step::KernelOp op, const machines::Machine &machine) {
-  switch (op.getKind()) {
-  case step::KernelKind::contraction: return vectorize::lowerContraction(op, machine);
-  case step::KernelKind::attention: return vectorize::lowerAttention(op, machine);
-  case step::KernelKind::attention_backward: return vectorize::lowerAttentionBackward(op, machine);
-  default: return vectorize::lowerLoops(op, machine);
-  }
-}
-
 CompiledKernel::CompiledKernel(const std::string &text, const machines::Machine &machine) : session(new Session) {
   vectorize::loadDialects(session->context);
   session->source = parseSourceString<ModuleOp>(text, &session->context);
@@ -57,7 +48,7 @@ CompiledKernel::CompiledKernel(const std::string &text, const machines::Machine 
     return;
   }
   op = *session->source->getOps<step::KernelOp>().begin();
-  auto lowered = lower(op, machine);
+  auto lowered = vectorize::lowerKernel(op, machine, session->context);
   if (!lowered) {
     ADD_FAILURE() << llvm::toString(lowered.takeError());
     return;
@@ -83,7 +74,7 @@ std::string test::assemblyOf(const std::string &text, const machines::Machine &m
   MLIRContext context;
   vectorize::loadDialects(context);
   OwningOpRef<ModuleOp> source = parseSourceString<ModuleOp>(text, &context);
-  auto lowered = lower(*source->getOps<step::KernelOp>().begin(), machine);
+  auto lowered = vectorize::lowerKernel(*source->getOps<step::KernelOp>().begin(), machine, context);
   if (!lowered) {
     ADD_FAILURE() << llvm::toString(lowered.takeError());
     return {};
