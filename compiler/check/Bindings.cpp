@@ -147,7 +147,8 @@ void checkBindings(const DataClause &clause, const RunContext &context) {
   }
   for (const typed::Input &input : context.model.inputs)
     if (!bound.count(input.name))
-      context.diagnostics.error("unbound-input", clause.range, "nothing gives the input `" + input.name + "` its values")
+      context.diagnostics
+          .error("unbound-input", clause.range, "nothing gives the input `" + input.name + "` its values")
           .note(input.range, "declared here")
           .suggest("add `" + input.name + " = text` to the bindings");
 }

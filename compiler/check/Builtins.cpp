@@ -200,7 +200,8 @@ Operand Elaborator::cumsumCall(const CallExpr &call) {
     error("one-axis", call.range, "`cumsum` runs along one axis, here are " + std::to_string(axes->size()));
     return {};
   }
-  if (!notBatch(*axes->front(), call.range, "a sum along") || !present(x, *axes->front(), call.range, "this sums along"))
+  if (!notBatch(*axes->front(), call.range, "a sum along") ||
+      !present(x, *axes->front(), call.range, "this sums along"))
     return {};
   if (x.element() == Element::Bool)
     x = toInt(x, call.range);
@@ -228,7 +229,8 @@ Operand Elaborator::clampCall(const CallExpr &call) {
     return {};
   Operand index = expression(*call.arguments[0].value);
   const AxisInfo *axis = axisOf(*call.arguments[1].value);
-  if (!axis || !isInt(index, call.arguments[0].value->range, "`clamp`") || !notBatch(*axis, call.range, "an index along"))
+  if (!axis || !isInt(index, call.arguments[0].value->range, "`clamp`") ||
+      !notBatch(*axis, call.range, "an index along"))
     return {};
   Operand low = arithmetic(Kind::Max, index, constantInt(0, call.range), call.range);
   Operand result = arithmetic(Kind::Min, low, constantInt(axis->length - 1, call.range), call.range);

@@ -126,8 +126,8 @@ bool Elaborator::bindNumber(Function &function, const Parameter &parameter, cons
   if (value.isIndex && value.type().axes.empty())
     return true;
   error("not-a-number", given ? given->value->range : parameter.range,
-        "`" + parameter.name.text + "` of `" + function.syntax->name.text + "` is a number, this is a value with axes " +
-            show(value.type().axes));
+        "`" + parameter.name.text + "` of `" + function.syntax->name.text +
+            "` is a number, this is a value with axes " + show(value.type().axes));
   return false;
 }
 
@@ -235,7 +235,8 @@ void Elaborator::expandBody(const FunctionStatement &syntax) {
   }
   body(syntax.body);
   if (!frames.back().hasReturned && !gaveUp)
-    error("no-return", syntax.name.range, "`" + syntax.name.text + "` returns nothing").suggest("end it with `return ...`");
+    error("no-return", syntax.name.range, "`" + syntax.name.text + "` returns nothing")
+        .suggest("end it with `return ...`");
 }
 
 void Elaborator::enterAxesAndNumbers(Function &function, Instance &fixed) {

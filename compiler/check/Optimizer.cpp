@@ -23,10 +23,11 @@ static bool readSetting(const Setting &setting, const Expr &expr, const RunConte
     *setting.value = *value;
     return true;
   }
-  context.diagnostics.error("bad-setting", expr.range,
-                            ("`" + setting.label + "` is at least " + llvm::formatv("{0}", setting.least).str() +
-                             (setting.below < 1e30 ? " and less than " + llvm::formatv("{0}", setting.below).str() : ""))
-                                .str());
+  context.diagnostics.error(
+      "bad-setting", expr.range,
+      ("`" + setting.label + "` is at least " + llvm::formatv("{0}", setting.least).str() +
+       (setting.below < 1e30 ? " and less than " + llvm::formatv("{0}", setting.below).str() : ""))
+          .str());
   return false;
 }
 

@@ -99,7 +99,8 @@ Operand Elaborator::zerosLike(const typed::Type &type, SourceRange range) {
     if (!index)
       return {};
     index->axes = {axis.name};
-    zeros = elementwise(Kind::Mul, Element::Float, {toFloat(Operand{index, true, std::nullopt, nullptr}, range), zeros}, range);
+    zeros = elementwise(Kind::Mul, Element::Float, {toFloat(Operand{index, true, std::nullopt, nullptr}, range), zeros},
+                        range);
   }
   return zeros;
 }

@@ -67,7 +67,7 @@ struct Instance {
   std::string path;
   std::map<std::string, const AxisInfo *> axes; ///< by parameter name
   std::map<std::string, Operand> numbers;       ///< by parameter name
-  std::vector<RepeatContext> repeats;           ///< around the place where it was made: its weights are stacked over them
+  std::vector<RepeatContext> repeats; ///< around the place where it was made: its weights are stacked over them
   unsigned calls = 0;
   SourceRange range;
 };

@@ -70,7 +70,8 @@ Operand Elaborator::lookup(Operand base, const SelectExpr &expr, llvm::ArrayRef<
     Operand index = expression(*item->index);
     if (!axis || !isInt(index, item->index->range, "a lookup"))
       return {};
-    if (!notBatch(*axis, item->range, "a lookup along") || !present(base, *axis, item->from.front().range, "this looks up along"))
+    if (!notBatch(*axis, item->range, "a lookup along") ||
+        !present(base, *axis, item->from.front().range, "this looks up along"))
       return {};
     if (llvm::is_contained(replaced, axis)) {
       error("axis-twice", item->range, "`" + axis->name + "` is looked up twice");

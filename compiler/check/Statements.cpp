@@ -26,7 +26,8 @@ void Elaborator::statement(const Statement &statement) {
   auto onlyInModel = [&](llvm::StringRef what) {
     if (inModel && openRepeats.empty())
       return true;
-    error("only-in-model", statement.keyword, ("`" + what + "` stands in the model itself, not inside a block or repeat").str());
+    error("only-in-model", statement.keyword,
+          ("`" + what + "` stands in the model itself, not inside a block or repeat").str());
     return false;
   };
   switch (statement.kind) {

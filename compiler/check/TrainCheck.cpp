@@ -43,7 +43,8 @@ static void checkLength(const AxisLengthClause &clause, const RunContext &contex
     return; // its length was refused
   if (!entity->axis->bound || entity->axis->root != entity->axis) {
     context.diagnostics
-        .error("axis-not-bound", clause.axis.range, "the length of `" + clause.axis.text + "` is not for the run to say")
+        .error("axis-not-bound", clause.axis.range,
+               "the length of `" + clause.axis.text + "` is not for the run to say")
         .note(entity->range, "it has one here")
         .suggest("declare it `axis " + clause.axis.text + "` or `axis " + clause.axis.text + " up to n`");
     return;

@@ -79,8 +79,9 @@ TEST(Model, ConstantsFoldAndSizesAreExact) {
 }
 
 TEST(Model, RepeatStacksWeightsMadeInsideAndSharesThoseOutside) {
-  CheckedSpec spec(model("use shared = rmsnorm(over: embed)\nlet h = x\n"
-                         "repeat layer = 3 {\n use own = rmsnorm(over: embed)\n h = h + own(shared(h))\n}\noutput h\n"));
+  CheckedSpec spec(
+      model("use shared = rmsnorm(over: embed)\nlet h = x\n"
+            "repeat layer = 3 {\n use own = rmsnorm(over: embed)\n h = h + own(shared(h))\n}\noutput h\n"));
   const typed::Value *value = outputOf(spec);
   ASSERT_EQ(value->kind, Kind::RepeatResult);
   const typed::Variable *own = spec.model->findVariable("layer.own.scale");
@@ -102,8 +103,9 @@ TEST(Model, AnInstanceCalledTwiceSharesItsWeights) {
 }
 
 TEST(Model, AuxInsideARepeatIsSummedOverItsRounds) {
-  CheckedSpec spec(model("let h = x\nrepeat layer = 2 {\n h = h * 2.0\n aux big[batch] = mean(h, over: {seq, embed})\n}\n"
-                         "loss h\n"));
+  CheckedSpec spec(
+      model("let h = x\nrepeat layer = 2 {\n h = h * 2.0\n aux big[batch] = mean(h, over: {seq, embed})\n}\n"
+            "loss h\n"));
   ASSERT_TRUE(spec.model) << spec.messages;
   ASSERT_EQ(spec.model->auxes.size(), 1u);
   EXPECT_EQ(spec.model->auxes[0].name, "layer.big");
@@ -144,8 +146,9 @@ TEST(Model, RandomSitesAreDistinct) {
 }
 
 TEST(Model, AxesOfAFunctionGetAFreeName) {
-  CheckedSpec spec(model("axis half = 3\nweight w[half] = zeros\nlet q[batch, seq, half, embed] = w * rope(x, over: embed, at: seq)\n"
-                         "output q\n"));
+  CheckedSpec spec(model(
+      "axis half = 3\nweight w[half] = zeros\nlet q[batch, seq, half, embed] = w * rope(x, over: embed, at: seq)\n"
+      "output q\n"));
   ASSERT_TRUE(spec.model) << spec.messages;
   EXPECT_NE(spec.model->dump().find("half.1=2"), std::string::npos);
 }
@@ -153,9 +156,10 @@ TEST(Model, AxesOfAFunctionGetAFreeName) {
 TEST(Model, DefinesReplaceSizesAndLengths) {
   check::CheckOptions options;
   options.defines = {{"width", 6}, {"seq", 5}};
-  CheckedSpec spec("model m { size width = 4\n axis batch, seq up to 8\n axis embed = width\n input x[batch, seq, embed]\n"
-                   " let y = x\n output y\n}\n",
-                   options);
+  CheckedSpec spec(
+      "model m { size width = 4\n axis batch, seq up to 8\n axis embed = width\n input x[batch, seq, embed]\n"
+      " let y = x\n output y\n}\n",
+      options);
   EXPECT_EQ(axesOf(outputOf(spec)), "batch=1 seq=5 embed=6");
 }
 
@@ -163,7 +167,8 @@ TEST(Model, TheMicroBatchIsTheBatchDividedByAccumulate) {
   CheckedSpec spec("model m { axis batch, seq up to 8\n axis token = 4\n input t[batch, seq] in token\n"
                    " weight w[token] = zeros\n loss w[token = t]\n}\n"
                    "train m {\n data \"a.txt\" tokenizer \"a.model\" { t = text }\n batch 12\n accumulate 3\n steps 5\n"
-                   " optimizer adamw(lr: cosine(peak: 1e-3, warmup: 2, floor: 1e-4), betas: (0.8, 0.9), decay: 0.1, clip: 1.0)\n}\n");
+                   " optimizer adamw(lr: cosine(peak: 1e-3, warmup: 2, floor: 1e-4), betas: (0.8, 0.9), decay: 0.1, "
+                   "clip: 1.0)\n}\n");
   ASSERT_TRUE(spec.model) << spec.messages;
   EXPECT_EQ(spec.model->inputs[0].type.find("batch")->length, 4);
   EXPECT_EQ(spec.model->inputs[0].below, 4);

@@ -111,8 +111,9 @@ TEST(Robust, IndependentErrorsAreAllReported) {
 }
 
 TEST(Robust, AForgottenRenameIsSuggestedWhereTheSoftmaxMissesTheAxis) {
-  CheckedSpec spec("import std\nmodel m {\n axis batch, seq up to 8, key like seq\n axis dim = 4\n input q[batch, seq, dim]\n"
-                   " let s = q @{dim} q\n let p = softmax(s, over: key)\n}\n");
+  CheckedSpec spec(
+      "import std\nmodel m {\n axis batch, seq up to 8, key like seq\n axis dim = 4\n input q[batch, seq, dim]\n"
+      " let s = q @{dim} q\n let p = softmax(s, over: key)\n}\n");
   EXPECT_EQ(spec.ids(), "argument-axes");
   EXPECT_NE(spec.messages.find("`[seq as key]`"), std::string::npos) << spec.messages;
 }

@@ -63,7 +63,8 @@ template <typename Function> std::vector<double> each(Function function) {
 TEST(Std, Activations) {
   expectNear(evaluate("let y = relu(x)", sample), each([](double x) { return std::max(x, 0.0); }));
   expectNear(evaluate("let y = silu(x)", sample), each([](double x) { return x / (1 + std::exp(-x)); }));
-  expectNear(evaluate("let y = gelu(x)", sample), each([](double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }));
+  expectNear(evaluate("let y = gelu(x)", sample),
+             each([](double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }));
   expectNear(evaluate("let y = gelu_tanh(x)", sample), each([](double x) {
                return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
              }));
@@ -81,9 +82,10 @@ TEST(Std, ASoftmaxOverARowMaskedEverywhereIsZero) {
 }
 
 TEST(Std, CrossEntropyIsTheNegativeLogarithmOfTheSoftmax) {
-  std::vector<double> loss = evaluate("let id = clamp(row + 2, col)\nlet p = softmax(x, over: col)\n"
-                                      "let y = cross_entropy(x, where(x[col = 0] > 9.0, 0, id), over: col) + log(p[col = id])",
-                                      sample);
+  std::vector<double> loss =
+      evaluate("let id = clamp(row + 2, col)\nlet p = softmax(x, over: col)\n"
+               "let y = cross_entropy(x, where(x[col = 0] > 9.0, 0, id), over: col) + log(p[col = id])",
+               sample);
   expectNear(loss, {0, 0});
   expectNear(evaluate("let y = sum(exp(log_softmax(x, over: col)), over: col)", sample), {1, 1});
 }
