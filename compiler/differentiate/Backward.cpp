@@ -27,7 +27,8 @@ Value Backward::take(Value value) {
 
 Value Backward::takeOrZeros(Value value) {
   Value gradient = take(value);
-  return gradient ? gradient : zeros(builder, value.getLoc(), typeOf(value));
+  return gradient ? retype(builder, value.getLoc(), gradient, typeOf(value))
+                  : zeros(builder, value.getLoc(), typeOf(value));
 }
 
 LogicalResult Backward::run(Block &block) {
@@ -95,7 +96,8 @@ LogicalResult differentiate::differentiateRegion(Region &source, Region &target,
   SmallVector<Value> yielded;
   for (Value argument : arguments) {
     Value taken = backward.take(argument);
-    yielded.push_back(taken ? taken : zeros(builder, argument.getLoc(), typeOf(argument)));
+    yielded.push_back(taken ? retype(builder, argument.getLoc(), taken, typeOf(argument))
+                            : zeros(builder, argument.getLoc(), typeOf(argument)));
   }
   YieldOp::create(builder, last->getLoc(), yielded);
   eraseDeadOps(to);

@@ -24,7 +24,7 @@ private:
   /// The gradient of a variable is complete when its read is reached: one accumulation for each read.
   void read(ReadOp op);
   llvm::LogicalResult repeat(RepeatOp op);
-  /// As `take`, but zeros for nothing.
+  /// As `take`, but of exactly the value's type, and zeros for nothing.
   mlir::Value takeOrZeros(mlir::Value value);
 
   mlir::OpBuilder &builder;

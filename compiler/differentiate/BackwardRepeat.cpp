@@ -54,10 +54,9 @@ LogicalResult Backward::repeat(RepeatOp op) {
     Value result = op.getResults()[i], argument = op.getCarriedArguments()[i];
     if (!activity.needsGradient(result) && !activity.needsGradient(argument))
       continue;
-    Value gradient = take(result);
-    any |= gradient != nullptr;
+    any |= gradients.contains(result);
     parts.carried.push_back(i);
-    parts.inits.push_back(gradient ? gradient : zeros(builder, loc, typeOf(result)));
+    parts.inits.push_back(takeOrZeros(result));
     parts.body->addArgument(result.getType(), loc);
   }
   ValueRange yielded = op.getYield().getValues();
@@ -74,7 +73,7 @@ LogicalResult Backward::repeat(RepeatOp op) {
   for (auto [i, saved] : llvm::enumerate(op.getSaved()))
     if (Value gradient = take(saved)) {
       any = true;
-      parts.stacked.push_back(gradient);
+      parts.stacked.push_back(retype(builder, loc, gradient, typeOf(saved)));
       Value slice = yielded[numCarried + numSums + i];
       body.add(slice, parts.body->addArgument(slice.getType(), loc));
     }

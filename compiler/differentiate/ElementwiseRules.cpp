@@ -62,7 +62,10 @@ static void attachBinary(MLIRContext *context) {
   }>(context);
   attach<DivOp, [](DivOp op, Rule &r) {
     r.chain(op.getLhs(), r.join<DivOp>(r.number(1.0), op.getRhs()));
-    r.chain(op.getRhs(), r.same<NegOp>(r.join<DivOp>(op, op.getRhs())));
+    // -x / y^2, with the part that y does not vary along summed first: a norm's root is smaller than what it divides.
+    Value share = conform(r.builder, r.loc, ChainOp::create(r.builder, r.loc, typeOf(r.g), r.g, op), typeOf(op.getRhs()));
+    r.give(op.getRhs(), ChainOp::create(r.builder, r.loc, typeOf(share), share,
+                                        r.join<DivOp>(r.number(-1.0), op.getRhs())));
   }>(context);
   attach<PowOp, powRule>(context);
   // Of equal operands the first is the one chosen.

@@ -29,14 +29,17 @@ static bool comesBefore(Value a, Value b) {
 bool Recall::isInside(Value value) { return value.getParentRegion() == &forward.getBody(); }
 
 Recall::Recall(RepeatOp forward, Block &backward) : forward(forward), backward(backward) {
-  SetVector<Value> needed;
   backward.walk([&](Operation *op) {
     for (Value operand : op->getOperands())
       if (isInside(operand) && !isFree(operand))
         needed.insert(operand);
   });
-  SmallVector<Value> ordered = needed.takeVector();
+  SmallVector<Value> ordered(needed.getArrayRef());
   llvm::sort(ordered, comesBefore);
+  for (Value value : ordered) {
+    SetVector<Value> leaves;
+    collectLeaves(value, leaves, onTheWay);
+  }
   // What cannot be computed again is saved anyway, so the rest may be computed from it.
   for (Value value : ordered)
     if (!value.getDefiningOp() || !isCheap(value.getDefiningOp()))
@@ -77,19 +80,36 @@ void Recall::collectLeaves(Value value, SetVector<Value> &leaves, DenseSet<Value
     collectLeaves(operand, leaves, visited);
 }
 
+Value Recall::narrowest(Value leaf) {
+  while (!needed.contains(leaf)) {
+    Operation *only = nullptr;
+    for (Operation *user : leaf.getUsers()) {
+      if (!isCheap(user) || !onTheWay.contains(user->getResult(0)) || user == only)
+        continue;
+      if (only)
+        return leaf;
+      only = user;
+    }
+    if (!only || bytes(only->getResult(0)) > bytes(leaf))
+      return leaf;
+    leaf = only->getResult(0);
+  }
+  return leaf;
+}
+
 void Recall::choose(Value value) {
-  if (saved.contains(value))
-    return;
   SetVector<Value> leaves;
   DenseSet<Value> visited;
   collectLeaves(value, leaves, visited);
   int64_t cost = 0;
   for (Value leaf : leaves)
     cost += bytes(leaf);
-  if (cost < bytes(value))
-    saved.insert_range(leaves);
-  else
+  if (cost > bytes(value) || (cost == bytes(value) && leaves.size() > 1)) {
     saved.insert(value);
+    return;
+  }
+  for (Value leaf : leaves)
+    saved.insert(narrowest(leaf));
 }
 
 Value Recall::recall(Value value, Operation *before) {

@@ -29,11 +29,14 @@ private:
   void choose(mlir::Value value);
   /// The values that `value` would be computed from, not free and not saved; `value` itself if it cannot be.
   void collectLeaves(mlir::Value value, llvm::SetVector<mlir::Value> &leaves, llvm::DenseSet<mlir::Value> &visited);
+  /// The last value on the way from a leaf through which everything passes that is needed: a bias added, say.
+  mlir::Value narrowest(mlir::Value leaf);
   mlir::Value recall(mlir::Value value, mlir::Operation *before);
 
   RepeatOp forward;
   mlir::Block &backward;
-  llvm::SetVector<mlir::Value> saved;
+  llvm::SetVector<mlir::Value> needed, saved;
+  llvm::DenseSet<mlir::Value> onTheWay; ///< values from which elementwise ops lead to a needed one
   llvm::DenseMap<mlir::Value, bool> freeValues;
   llvm::DenseMap<mlir::Value, mlir::Value> recalled;
 };

@@ -16,9 +16,14 @@ Value differentiate::conform(OpBuilder &builder, Location loc, Value gradient, N
       kept.push_back(axis);
   if (!over.empty())
     gradient = ReduceOp::create(builder, loc, type.withAxes(kept), ReductionKind::sum, gradient, builder.getArrayAttr(over));
-  if (gradient.getType() != type)
+  if (kept.size() < type.getAxes().size())
     gradient = BroadcastOp::create(builder, loc, type, gradient);
   return gradient;
+}
+
+Value differentiate::retype(OpBuilder &builder, Location loc, Value gradient, NamedTensorType type) {
+  gradient = conform(builder, loc, gradient, type);
+  return gradient.getType() == type ? gradient : BroadcastOp::create(builder, loc, type, gradient).getResult();
 }
 
 Value differentiate::zeros(OpBuilder &builder, Location loc, NamedTensorType type) {

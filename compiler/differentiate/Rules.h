@@ -5,9 +5,11 @@
 
 namespace kinu::differentiate {
 
-/// The elements of a gradient as one of `type`: summed over axes that `type` does not have, repeated along axes that
-/// only `type` has, and with its order of axes.
+/// The gradient with the axes of `type`, in any order: summed over axes that `type` does not have, repeated along axes
+/// that only `type` has.
 mlir::Value conform(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value gradient, NamedTensorType type);
+/// As `conform`, and of exactly this type, its order of axes included: what a region hands to its op.
+mlir::Value retype(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value gradient, NamedTensorType type);
 /// Zeros of a type.
 mlir::Value zeros(mlir::OpBuilder &builder, mlir::Location loc, NamedTensorType type);
 
