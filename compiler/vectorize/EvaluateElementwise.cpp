@@ -47,6 +47,11 @@ Value Evaluator::evaluateElementwise(Operation *op, const Point &point, Value ma
   SmallVector<Value> x;
   for (Value operand : op->getOperands())
     x.push_back(evaluate(operand, point, mask));
+  // One division, and a product in every lane: vector division is slow on every machine.
+  if (isa<DivOp>(op) && isa<VectorType>(x[0].getType()) && !isa<VectorType>(x[1].getType())) {
+    Value reciprocal = arith::DivFOp::create(e, e.constant(real, 1), x[1]);
+    return arith::MulFOp::create(e, x[0], e.splat(reciprocal), kContract);
+  }
   // A condition that is the same for all lanes chooses whole vectors.
   auto values = MutableArrayRef<Value>(x);
   bool isSelect = isa<SelectOp>(op);

@@ -59,8 +59,9 @@ Value Evaluator::evaluate(Value value, const Point &point, Value mask) {
 Value Evaluator::compute(Value value, const Point &point, Value mask) {
   Operation *op = value.getDefiningOp();
   if (auto found = memory.find(value); found != memory.end()) {
-    bool isPlaced = llvm::all_of(typeOf(value).getAxes(), [&](const Axis &axis) { return point.contains(axis.name); });
-    return isPlaced ? load(typeOf(value), found->second, point, mask) : fail(value.getParentBlock()->getParentOp());
+    auto [pointer, layout] = found->second;
+    bool isPlaced = llvm::all_of(layout.getAxes(), [&](const Axis &axis) { return point.contains(axis.name); });
+    return isPlaced ? load(layout, pointer, point, mask) : fail(value.getParentBlock()->getParentOp());
   }
   if (!op)
     return fail(value.getParentBlock()->getParentOp());

@@ -41,7 +41,9 @@ public:
   explicit Evaluator(Emission &emission) : e(emission), real(emission.getF32Type()) {}
 
   /// Says where a block argument lies in memory: `pointer` to its elements in the order of its type's axes.
-  void bindMemory(mlir::Value value, mlir::Value pointer) { memory[value] = pointer; }
+  void bindMemory(mlir::Value value, mlir::Value pointer) { bindMemory(value, pointer, typeOf(value)); }
+  /// The same of any value of which memory holds the part that `layout` says: some of its axes, in memory order.
+  void bindMemory(mlir::Value value, mlir::Value pointer, NamedTensorType layout) { memory[value] = {pointer, layout}; }
   /// Says what `value` is at `point`: a scalar, or a vector if a lane index of the point is along an axis of the value.
   /// Used for reductions, and for the raw score of attention. Bool: i1; int: i64 or i32; float: f32.
   void define(mlir::Value value, const Point &point, mlir::Value is);
@@ -100,7 +102,7 @@ private:
   mlir::Value evaluateBool(mlir::Operation *op, llvm::ArrayRef<mlir::Value> x);
   mlir::Value evaluateRandom(RandomOp op, const Point &point, mlir::Value mask);
 
-  llvm::DenseMap<mlir::Value, mlir::Value> memory;
+  llvm::DenseMap<mlir::Value, std::pair<mlir::Value, NamedTensorType>> memory;
   IntRanges ranges;
   mlir::SmallVector<Memo, 4> memo{1};
   mlir::Operation *failed = nullptr;

@@ -150,7 +150,13 @@ LoopPlan vectorize::planLoops(step::KernelOp kernel, int64_t lanes) {
   placeResults(kernel, levels, innerAxes, plan, passes, lastLevel);
   for (auto &entry : passes)
     plan.passes.push_back(std::move(entry.second));
-  if (lanes > 1)
-    plan.vectorAxis = chooseVectorAxis(kernel, plan, axes, lanes);
+  if (lanes == 1)
+    return plan;
+  plan.vectorAxis = chooseVectorAxis(kernel, plan, axes, lanes);
+  // The vector axis goes into the innermost loop.
+  if (plan.vectorAxis)
+    for (RowPass &pass : plan.passes)
+      std::stable_partition(pass.axes.begin(), pass.axes.end(), [&](const Axis &axis) { return axis.name != plan.vectorAxis->name; });
+  keepDearValues(kernel, plan);
   return plan;
 }

@@ -42,6 +42,7 @@ private:
   SmallVector<Value> emitNest(ArrayRef<Axis> axes, const Group &group, ValueRange sums, Step step);
   SmallVector<Value> emitVectors(const Point &point, unsigned slots, ValueRange sums, Step step);
   void writeResults(ArrayRef<int64_t> numbers, const Point &point, Value mask);
+  Value scratchAt(int64_t offset) { return e.address(e.scratch, e.getI8Type(), e.i64(offset)); }
   Group lanesFrom(const Point &point, Value base, int64_t multiple, unsigned count, Value mask);
 
   Emission &e;
@@ -269,5 +270,5 @@ llvm::Expected<Lowered> vectorize::lowerLoops(step::KernelOp original, const mac
   llvm::Expected<OwningOpRef<ModuleOp>> module = e.finish();
   if (!module)
     return module.takeError();
-  return Lowered{std::move(*module), split.tasks, 0, operationsOf(kernel), 0};
+  return Lowered{std::move(*module), split.tasks, plan.scratchBytes, operationsOf(kernel), 0};
 }

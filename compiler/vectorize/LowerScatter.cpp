@@ -1,7 +1,8 @@
 // `scatter` kernels: zero the result, then add the elements one after the other, each where its indices say.
 //
-// Different elements may meet in one place, so the summed axes are walked in order; what is parallel are the axes that
-// operand and result share, by vectors along the result's last one. The sum is the same for every number of threads.
+// Different elements may meet in one place, so every item owns a range of places: it zeroes them and walks over all
+// elements in order, taking those that belong to it. The sum is the same for every number of threads. Items are also
+// parallel over the axes that operand and result share, but for the last one, which is walked by vectors.
 #include "compiler/vectorize/VectorBlocks.h"
 #include "compiler/vectorize/Vectorize.h"
 
@@ -44,45 +45,106 @@ static ScatterAxes axesOf(ScatterOp op) {
   return axes;
 }
 
-/// The place in the result that an element goes to, and whether it lies inside (null: it surely does).
-static std::pair<Point, Value> target(Evaluator &evaluator, ScatterOp op, Point point) {
+/// How the places of a scatter are dealt out: an item is a point of the shared axes and a range of the first target axis.
+struct PlaceRanges {
+  Axis target;
+  int64_t length = 1, ranges = 1, items = 1;
+};
+} // namespace
+
+static PlaceRanges rangesOf(const ScatterAxes &axes) {
+  PlaceRanges ranges{axes.targets.front()};
+  for (const Axis &axis : axes.shared)
+    ranges.items *= axis.length;
+  // Each range costs another walk over the indices.
+  int64_t wanted = std::min(ceilDivide(2 * kTasksAtLeast, ranges.items), ranges.target.length);
+  ranges.length = ceilDivide(ranges.target.length, wanted);
+  ranges.ranges = ceilDivide(ranges.target.length, ranges.length);
+  ranges.items *= ranges.ranges;
+  return ranges;
+}
+
+namespace {
+/// Writes one item's part of the result.
+struct ScatterEmitter {
+  Evaluator &evaluator;
+  ScatterOp op;
+  const ScatterAxes &axes;
+  Value first, last; ///< the item's range of the first target axis
+
+  void emitZeros(const Point &shared);
+  void emitAdd(const Point &point);
+
+private:
+  std::pair<Point, Value> placeOf(const Point &point);
+  void emitRow(const Point &point, llvm::function_ref<void(const Point &, Value mask)> body);
+};
+} // namespace
+
+/// The part of the result that one element of the summed axes touches: by vectors, or a single place.
+void ScatterEmitter::emitRow(const Point &point, llvm::function_ref<void(const Point &, Value)> body) {
   Emission &e = evaluator.e;
-  Value isInside;
-  Point to = point;
+  if (axes.vector)
+    emitVectors(evaluator, *axes.vector, e.i64(0), e.i64(axes.vector->length), point, body);
+  else
+    body(point, {});
+}
+
+void ScatterEmitter::emitZeros(const Point &shared) {
+  Emission &e = evaluator.e;
+  Value zero = e.constant(op.getType().getElement(), 0);
+  e.loop(first, last, 1, [&](Value i) {
+    Evaluator::Scope scope(evaluator);
+    Point target = shared;
+    target[axes.targets.front().name] = Index::at(i);
+    emitPoints(evaluator, ArrayRef(axes.targets).drop_front(), target, [&](const Point &point) {
+      emitRow(point, [&](const Point &place, Value mask) {
+        evaluator.store(zero, op.getType(), e.results[0], place, mask);
+      });
+    });
+  });
+}
+
+/// Where an element goes, and whether that is one of the item's places.
+std::pair<Point, Value> ScatterEmitter::placeOf(const Point &point) {
+  Emission &e = evaluator.e;
+  Value isOwn = e.i1(true);
+  auto require = [&](arith::CmpIPredicate predicate, Value x, Value y) {
+    isOwn = e.createOrFold<arith::AndIOp>(isOwn, arith::CmpIOp::create(e, predicate, x, y));
+  };
+  Point place = point;
   for (auto [name, index] : llvm::zip(op.getAxes().getAsRange<StringAttr>(), op.getIndices())) {
     Value number = resized(e, evaluator.evaluate(index, point), 64);
     StringAttr axis = StringAttr::get(e.getContext(), name.getValue());
-    to[axis] = Index::at(number);
-    if (!op.getDrop())
-      continue;
-    Value inside = arith::CmpIOp::create(e, arith::CmpIPredicate::ult, number, e.i64(op.getType().length(axis)));
-    isInside = isInside ? Value(arith::AndIOp::create(e, isInside, inside)) : inside;
+    place[axis] = Index::at(number);
+    if (axis == axes.targets.front().name) {
+      require(arith::CmpIPredicate::sge, number, first);
+      require(arith::CmpIPredicate::slt, number, last);
+    } else if (op.getDrop()) {
+      require(arith::CmpIPredicate::ult, number, e.i64(op.getType().length(axis)));
+    }
   }
-  return {to, isInside};
+  return {place, isOwn};
 }
 
-/// Adds one element, or the part of a row that belongs to the item, where its indices say.
-static void emitAdd(Evaluator &evaluator, ScatterOp op, const VectorBlocks &space, Value item, const Point &point) {
+void ScatterEmitter::emitAdd(const Point &point) {
   Emission &e = evaluator.e;
   NamedTensorType type = op.getType();
-  auto [to, isInside] = target(evaluator, op, point);
-  auto add = [&, to = to] {
-    emitBlock(evaluator, space, item, point, [&](const Point &from, Value mask) {
-      Point place = to;
-      if (space.axis)
-        place[space.axis->name] = from.find(space.axis->name)->second;
+  auto [target, isOwn] = placeOf(point);
+  e.ifThen(isOwn, [&, target = target] {
+    Evaluator::Scope scope(evaluator);
+    emitRow(point, [&](const Point &from, Value mask) {
+      Point place = target;
+      if (axes.vector)
+        place[axes.vector->name] = from.find(axes.vector->name)->second;
       Value element = evaluator.evaluate(op.getOperand(), from, mask);
       Value sum = evaluator.load(type, e.results[0], place, mask);
+      if (isa<VectorType>(sum.getType()))
+        element = e.splat(element);
       Value next = type.isFloat() ? Value(arith::AddFOp::create(e, sum, element))
                                   : Value(arith::AddIOp::create(e, sum, resized(e, element, 64)));
       evaluator.store(next, type, e.results[0], place, mask);
     });
-  };
-  if (!isInside)
-    return add();
-  e.ifThen(isInside, [&] {
-    Evaluator::Scope scope(evaluator);
-    add();
   });
 }
 
@@ -97,25 +159,22 @@ llvm::Expected<Lowered> vectorize::lowerScatter(step::KernelOp kernel, const mac
     evaluator.bindMemory(argument, pointer);
 
   ScatterAxes axes = axesOf(op);
-  VectorBlocks space(axes.shared, axes.vector, e.lanes);
+  PlaceRanges ranges = rangesOf(axes);
   double operations = double(typeOf(op.getOperand()).getNumElements());
   double moved = operations + double(op.getType().getNumElements());
-  int64_t perTask = itemsPerTask(space.items, moved / double(space.items));
-  Value zero = e.constant(op.getType().getElement(), 0);
-  emitItems(evaluator, space.items, perTask, [&](Value item) {
-    Point shared = pointOf(e, space, item);
-    emitPoints(evaluator, axes.targets, shared, [&](const Point &point) {
-      emitBlock(evaluator, space, item, point, [&](const Point &place, Value mask) {
-        evaluator.store(zero, op.getType(), e.results[0], place, mask);
-      });
-    });
-    emitPoints(evaluator, axes.summed, shared,
-               [&](const Point &point) { emitAdd(evaluator, op, space, item, point); });
+  int64_t perTask = itemsPerTask(ranges.items, moved / double(ranges.items));
+  emitItems(evaluator, ranges.items, perTask, [&](Value item) {
+    Value first = e.mul(e.rem(item, ranges.ranges), ranges.length);
+    Value last = e.smaller(e.add(first, ranges.length), e.i64(ranges.target.length));
+    Point shared = pointOf(e, e.div(item, ranges.ranges), axes.shared);
+    ScatterEmitter emitter{evaluator, op, axes, first, last};
+    emitter.emitZeros(shared);
+    emitPoints(evaluator, axes.summed, shared, [&](const Point &point) { emitter.emitAdd(point); });
   });
   if (evaluator.unsupported())
     return llvm::createStringError("kernel " + kernel.getSymName() + ": an operand of its scatter has no code");
   llvm::Expected<OwningOpRef<ModuleOp>> module = e.finish();
   if (!module)
     return module.takeError();
-  return Lowered{std::move(*module), ceilDivide(space.items, perTask), 0, operations, 0};
+  return Lowered{std::move(*module), ceilDivide(ranges.items, perTask), 0, operations, 0};
 }

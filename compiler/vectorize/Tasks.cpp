@@ -11,8 +11,8 @@ static constexpr int64_t kItemElements = 2048;   ///< enough to hide the decodin
 static constexpr int64_t kItemsAtLeast = 64;     ///< rather small items than too few of them
 static constexpr int64_t kBlockElements = 8192;
 
-/// Cuts a vector axis that is a row axis into blocks. With reductions a block is the vectors done side by side, four if
-/// that leaves enough blocks: whole cache lines are read, and four sums hide each other's latency.
+/// Cuts a vector axis that is a row axis into blocks. With reductions a block is the vectors done side by side, eight if
+/// that leaves enough blocks: long pieces of memory are read, and the sums hide each other's latency.
 static void cutBlocks(const LoopPlan &plan, int64_t lanes, int64_t innerElements, int64_t otherItems, TaskSplit &split) {
   int64_t length = plan.vectorAxis->length;
   if (plan.passes.empty()) {
@@ -20,7 +20,7 @@ static void cutBlocks(const LoopPlan &plan, int64_t lanes, int64_t innerElements
     if (otherItems == 1 && length > kBlockElements / 8)
       split.block = std::min<int64_t>(split.block, llvm::alignTo(ceilDivide(length, kTasksAtLeast), lanes));
   } else {
-    split.group = 4;
+    split.group = 8;
     while (split.group > 1 && ceilDivide(length, lanes * split.group) * otherItems < kTasksAtLeast)
       split.group /= 2;
     int64_t groupElements = lanes * split.group;

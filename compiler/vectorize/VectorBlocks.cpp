@@ -22,22 +22,29 @@ Point vectorize::pointOf(Emission &e, const VectorBlocks &space, Value item) {
   return pointOf(e, e.div(item, space.blocks), space.outer);
 }
 
+void vectorize::emitVectors(Evaluator &evaluator, const Axis &axis, Value base, Value end, const Point &point,
+                            llvm::function_ref<void(const Point &, Value)> body) {
+  Emission &e = evaluator.e;
+  int64_t length = axis.length, whole = length / e.lanes * e.lanes;
+  auto visit = [&](Value at, Value mask) {
+    Evaluator::Scope scope(evaluator);
+    Point next = point;
+    next[axis.name] = Index::lanesFrom(at, e.lanes);
+    body(next, mask);
+  };
+  e.loop(base, e.smaller(end, e.i64(whole)), e.lanes, [&](Value at) { visit(at, {}); });
+  if (whole == length)
+    return;
+  Value isLast = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, end, e.i64(length));
+  e.ifThen(isLast, [&] { visit(e.i64(whole), e.firstLanes(length - whole)); });
+}
+
 void vectorize::emitBlock(Evaluator &evaluator, const VectorBlocks &space, Value item, const Point &point,
                           llvm::function_ref<void(const Point &, Value)> body) {
   if (!space.axis)
     return body(point, {});
   Emission &e = evaluator.e;
-  int64_t length = space.axis->length, whole = length / e.lanes * e.lanes;
-  auto visit = [&](Value base, Value mask) {
-    Evaluator::Scope scope(evaluator);
-    Point next = point;
-    next[space.axis->name] = Index::lanesFrom(base, e.lanes);
-    body(next, mask);
-  };
   Value first = e.mul(e.rem(item, space.blocks), space.block);
-  e.loop(first, e.smaller(e.add(first, space.block), e.i64(whole)), e.lanes, [&](Value base) { visit(base, {}); });
-  if (whole == length)
-    return;
-  Value isLast = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, first, e.i64((space.blocks - 1) * space.block));
-  e.ifThen(isLast, [&] { visit(e.i64(whole), e.firstLanes(length - whole)); });
+  Value end = e.smaller(e.add(first, space.block), e.i64(space.axis->length));
+  emitVectors(evaluator, *space.axis, first, end, point, body);
 }

@@ -1,9 +1,14 @@
-// A space of independent rows whose last axis is walked by vectors: what scatter and cumsum are parallel over.
+// A space of independent rows whose last axis is walked by vectors: what cumsum is parallel over.
 #pragma once
 
 #include "compiler/vectorize/Items.h"
 
 namespace kinu::vectorize {
+
+/// Visits the vectors of [base, end) of `axis`, `base` a multiple of the lanes, each in a scope of its own. A last one under
+/// a mask covers what is left if `end` is the axis' length and that no multiple of the lanes.
+void emitVectors(Evaluator &evaluator, const Axis &axis, mlir::Value base, mlir::Value end, const Point &point,
+                 llvm::function_ref<void(const Point &, mlir::Value mask)> body);
 
 /// An item is a point of `outer` and a block of `axis`; without `axis`, one point and scalar code.
 struct VectorBlocks {
@@ -19,8 +24,7 @@ struct VectorBlocks {
 /// The item's point of the outer axes.
 Point pointOf(Emission &e, const VectorBlocks &space, mlir::Value item);
 
-/// Visits the vectors of the item's block, the last under a mask if the axis ends inside; each in a scope of its own.
-/// Without a vector axis visits `point` itself.
+/// Visits the vectors of the item's block, as emitVectors; without a vector axis visits `point` itself.
 void emitBlock(Evaluator &evaluator, const VectorBlocks &space, mlir::Value item, const Point &point,
                llvm::function_ref<void(const Point &, mlir::Value mask)> body);
 

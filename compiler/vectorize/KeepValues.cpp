@@ -1,0 +1,58 @@
+// Which values a pass keeps for the next ones: softmax sums exp(x - max) in one pass and divides it in the next.
+#include "compiler/vectorize/LoopPlan.h"
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::vectorize;
+
+static constexpr int64_t kKeptBytes = 64 * 1024; ///< larger rows would not stay in a near cache
+
+/// All that `value` is computed from at the same point of the rows, itself included; reductions are known by then.
+static void collectCone(Value value, llvm::SmallDenseSet<Value> &cone) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isa<ReduceOp>(op) || !cone.insert(value).second)
+    return;
+  for (Value operand : op->getOperands())
+    collectCone(operand, cone);
+}
+
+static llvm::SmallDenseSet<Value> coneOf(step::KernelOp kernel, const RowPass &pass) {
+  llvm::SmallDenseSet<Value> cone;
+  for (ReduceOp reduce : pass.reductions)
+    collectCone(reduce.getOperand(), cone);
+  for (int64_t result : pass.results)
+    collectCone(kernel.getBody().front().getTerminator()->getOperand(result), cone);
+  return cone;
+}
+
+static bool isDear(Operation &op) { return isa<ExpOp, LogOp, TanhOp, ErfOp, SinOp, CosOp, PowOp, RandomOp>(op); }
+
+/// The pass's axes as a type, if they are all that `value` varies over within a row.
+static NamedTensorType layoutFor(Value value, const RowPass &pass, const LoopPlan &plan) {
+  NamedTensorType type = typeOf(value);
+  for (const Axis &axis : type.getAxes())
+    if (!plan.isRow(axis.name) && !pass.has(axis.name))
+      return {};
+  bool varies = llvm::all_of(pass.axes, [&](const Axis &axis) { return type.has(axis.name); });
+  return varies ? type.withAxes(pass.axes) : NamedTensorType();
+}
+
+void vectorize::keepDearValues(step::KernelOp kernel, LoopPlan &plan) {
+  if (plan.vectorsAreRows())
+    return;
+  llvm::SmallDenseSet<Value> kept;
+  for (auto [i, pass] : llvm::enumerate(plan.passes)) {
+    llvm::SmallDenseSet<Value> here = coneOf(kernel, pass), later;
+    for (const RowPass &next : ArrayRef(plan.passes).drop_front(i + 1))
+      later.insert_range(coneOf(kernel, next));
+    for (Operation &op : kernel.getBody().front()) {
+      if (!isDear(op) || !here.contains(op.getResult(0)) || !later.contains(op.getResult(0)))
+        continue;
+      NamedTensorType layout = layoutFor(op.getResult(0), pass, plan);
+      if (!layout || plan.scratchBytes + pass.size() * 4 > kKeptBytes || !kept.insert(op.getResult(0)).second)
+        continue;
+      pass.kept.push_back({op.getResult(0), layout, plan.scratchBytes});
+      plan.scratchBytes += llvm::alignTo(pass.size() * 4, 64);
+    }
+  }
+}
