@@ -9,9 +9,7 @@
 #include "compiler/fuse/Fuse.h"
 #include "compiler/import/Import.h"
 #include "compiler/precision/Precision.h"
-#if __has_include("compiler/recognise/Recognise.h")
 #include "compiler/recognise/Recognise.h"
-#endif
 #include "compiler/schedule/Schedule.h"
 #include "compiler/shard/Shard.h"
 
@@ -63,11 +61,7 @@ public:
     // The graph of the whole model, one program for training, evaluation and generation.
     stage(Stage::Import, [&] { return importModels(); });
     // Composite ops are found before the backward pass is made, because each has a better derivative than its parts.
-#if __has_include("compiler/recognise/Recognise.h")
     stage(Stage::Recognise, [&] { return passes([](OpPassManager &pm) { recognise::buildPipeline(pm); }); });
-#else
-    stage(Stage::Recognise, [] { return success(); });
-#endif
     // One training step: micro-batch, count, update.
     stage(Stage::Differentiate, [&] { return differentiateTraining(); });
     // Types, ranks and recomputation: for fp32 on one rank nothing is left to do; what asks for more was refused.
