@@ -1,73 +1,89 @@
 // Sizes of blocks and tasks, from the sizes of the caches and a small model of what packing costs.
 #include "compiler/vectorize/gemm/Blocking.h"
 
+#include <cmath>
+#include <limits>
+
 using namespace kinu::vectorize;
 using kinu::machines::Machine;
 
 /// Threads that a rank may have; every task list should divide evenly among any of them.
-static constexpr int64_t kThreads[] = {2, 4, 6, 12};
+static constexpr int64_t kThreads[] = {1, 2, 3, 4, 6, 8, 12};
 
 /// Cycles to pack one element, read from memory, and written to a cache (measured on the x86 host: 0.5 to 0.9).
 static constexpr double kPackCycles = 0.7;
-/// Cycles to read one element of the left operand again from a cache beyond the second.
-static constexpr double kRereadCycles = 0.1;
-/// Cycles to start a task.
-static constexpr double kTaskCycles = 2000;
+/// Cycles to read an element of the left operand in place, once for each stretch of columns.
+static constexpr double kReadCycles = 0.3;
 
 /// Bytes of the second cache that one core may count on.
 static int64_t cacheOfCore(const Machine &machine) { return machine.l2Bytes / machine.l2Cores; }
 
-/// k of one round: a panel of the right operand fills three quarters of the first cache, or, where the second one is
-/// large, the packed columns stay there.
-static int64_t chooseSums(const ContractionShape &shape, const Machine &machine) {
-  int64_t panelRow = columnsPerBlock(machine) * 4;
-  int64_t most = std::max<int64_t>(256, machine.l1Bytes * 3 / 4 / panelRow);
-  int64_t rounds = llvm::divideCeil(shape.sums(), most);
-  if (rounds == 1 || shape.scattered)
-    return shape.sums();
-  return llvm::alignTo(llvm::divideCeil(shape.sums(), rounds), machine.floatsPerVector());
+/// k of one round. Where a panel of the right operand that long fills no more than three quarters of the first cache it
+/// stays there while the left tiles pass; else the left tile stays and the panels pass, and a longer k saves rounds.
+static void chooseSums(const ContractionShape &shape, const Machine &machine, Blocking &blocking) {
+  int64_t fits = machine.l1Bytes * 3 / 4 / (columnsPerBlock(machine) * 4);
+  bool panelStays = fits >= 192;
+  blocking.order = panelStays ? LoopOrder::TilesWithinPanels : LoopOrder::PanelsWithinTiles;
+  int64_t rounds = llvm::divideCeil(shape.sums(), panelStays ? fits : 384);
+  bool once = rounds == 1 || shape.scattered;
+  blocking.sums = once ? shape.sums() : llvm::alignTo(llvm::divideCeil(shape.sums(), rounds), machine.floatsPerVector());
 }
 
-static bool mustPackLeft(const ContractionShape &shape) { return !shape.leftSum.uniform() || shape.leftSum.stride() != 1; }
-
-/// Cycles of one task, in which the product itself runs at the machine's peak.
-static double taskCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking) {
+/// Cycles of the busiest of `threads` threads, in which the products themselves run at the machine's peak.
+static double threadCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking,
+                           int64_t threads) {
+  double tasks = double(llvm::divideCeil(blocking.tasks(shape), threads));
   double rows = double(blocking.tilesPerTask * shape.tiles.rows), columns = double(blocking.columns);
-  double sums = double(shape.sums());
-  double multiply = rows * columns * sums / double(machine.floatsPerVector() * machine.fmaPipes);
-  double right = columns * sums * kPackCycles;
-  double left = rows * sums * (blocking.packLeft ? kPackCycles : kRereadCycles);
-  return multiply + right + left + kTaskCycles;
+  double leftCycles = blocking.packLeft ? kPackCycles : kReadCycles;
+  double rightPacked, leftRead;
+  if (blocking.rowsFastest) {
+    rightPacked = std::ceil(tasks / double(blocking.rowTasks(shape))) * columns;
+    leftRead = tasks * rows;
+  } else {
+    double stretches = std::max(std::ceil(tasks * columns / double(blocking.mostColumns)),
+                                std::ceil(tasks / double(blocking.columnTasks(shape))));
+    rightPacked = tasks * columns;
+    leftRead = stretches * rows;
+  }
+  double multiply = tasks * rows * columns / double(machine.floatsPerVector() * machine.fmaPipes);
+  return double(shape.sums()) * (multiply + rightPacked * kPackCycles + leftRead * leftCycles);
 }
 
-/// Cycles times threads, summed over numbers of threads: what the busiest thread of each takes.
+/// The sum over numbers of threads of what all threads together take.
 static double launchCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking) {
   double cycles = 0;
   for (int64_t threads : kThreads)
-    cycles += double(llvm::divideCeil(blocking.tasks(shape), threads) * threads) * taskCycles(shape, machine, blocking);
+    cycles += double(threads) * threadCycles(shape, machine, blocking, threads);
   return cycles;
 }
 
 Blocking kinu::vectorize::chooseBlocking(const ContractionShape &shape, const Machine &machine) {
   int64_t width = columnsPerBlock(machine), panels = llvm::divideCeil(shape.columns(), width);
-  Blocking best;
-  best.sums = chooseSums(shape, machine);
-  best.packLeft = mustPackLeft(shape);
   int64_t cache = cacheOfCore(machine);
-  best.tilesPerPack = std::max<int64_t>(1, cache / 8 / (best.sums * shape.tiles.rows * 4));
-  int64_t mostPanels = std::max<int64_t>(1, cache / 2 / (best.sums * width * 4));
-  double bestCycles = -1;
-  for (int64_t columnTasks = llvm::divideCeil(panels, mostPanels); columnTasks <= panels; ++columnTasks)
-    for (int64_t rowTasks : {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48}) {
-      Blocking blocking = best;
-      blocking.columns = std::min(shape.columns(), int64_t(llvm::divideCeil(panels, columnTasks)) * width);
-      blocking.tilesPerTask = llvm::divideCeil(shape.tiles.tiles(), rowTasks);
-      double cycles = launchCycles(shape, machine, blocking);
-      if (bestCycles < 0 || cycles < bestCycles) {
-        bestCycles = cycles;
-        best.columns = blocking.columns;
-        best.tilesPerTask = blocking.tilesPerTask;
+  Blocking candidate;
+  chooseSums(shape, machine, candidate);
+  candidate.packLeft = !shape.leftSum.uniform() || shape.leftSum.stride() != 1;
+  candidate.tilesPerPack = std::max<int64_t>(1, cache / 8 / (candidate.sums * shape.tiles.rows * 4));
+  int64_t mostPanels = std::clamp<int64_t>(cache / 4 / (candidate.sums * width * 4), 1, panels);
+  candidate.mostColumns = mostPanels * width;
+
+  Blocking best = candidate;
+  double bestCycles = std::numeric_limits<double>::infinity();
+  for (int64_t taskPanels = 1; taskPanels <= mostPanels; taskPanels = std::max(taskPanels + 1, taskPanels * 4 / 3))
+    for (int64_t rowTasks : {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96})
+      for (bool rowsFastest : {false, true}) {
+        // A block that is to be scattered is kept whole, so tasks of it are done one by one.
+        if (shape.scattered && rowsFastest)
+          continue;
+        candidate.columns = std::min(shape.columns(), taskPanels * width);
+        candidate.mostColumns = shape.scattered ? taskPanels * width : mostPanels * width;
+        candidate.tilesPerTask = llvm::divideCeil(shape.tiles.tiles(), rowTasks);
+        candidate.rowsFastest = rowsFastest;
+        double cycles = launchCycles(shape, machine, candidate);
+        if (cycles < bestCycles) {
+          bestCycles = cycles;
+          best = candidate;
+        }
       }
-    }
   return best;
 }

@@ -1,16 +1,22 @@
-// How a product is cut: into tasks for threads, and within a task into blocks for the caches.
+// How a product is cut: into tasks for threads, and within a thread's tasks into blocks for the caches.
 #pragma once
 
 #include "compiler/vectorize/gemm/ContractionShape.h"
 
 namespace kinu::vectorize {
 
+/// Tasks are numbered by batch, column run, and then column tasks within row tasks, or the other way round if
+/// `rowsFastest`. Neighbours in the fastest direction that one thread gets are done as one: what they share is packed
+/// once, or once for every `mostColumns` columns.
 struct Blocking {
   int64_t sums;         ///< k of one round of packing: a multiple of a vector, or all
   int64_t columns;      ///< of one task: a multiple of a panel's, or all
+  int64_t mostColumns;  ///< whose packed panels fit the second cache: a multiple of a panel's
   int64_t tilesPerTask; ///< row tiles of one task
   int64_t tilesPerPack; ///< row tiles whose left operand is packed at once
   bool packLeft;        ///< else the left operand is read in place
+  bool rowsFastest;
+  LoopOrder order;      ///< of the micro-kernels in a block
 
   int64_t columnTasks(const ContractionShape &shape) const { return llvm::divideCeil(shape.columns(), columns); }
   int64_t rowTasks(const ContractionShape &shape) const { return llvm::divideCeil(shape.tiles.tiles(), tilesPerTask); }

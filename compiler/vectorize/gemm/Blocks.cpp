@@ -62,7 +62,7 @@ void kinu::vectorize::packLeft(Emission &e, const RowTiles &tiles, const Walk &s
 
 void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value firstTile, Value endTile,
                                     const LeftOperand &left, Value panels, Value sums, Value columns,
-                                    int64_t columnTail, const ResultBlock &result) {
+                                    int64_t columnTail, const ResultBlock &result, LoopOrder order) {
   int64_t width = columnsPerBlock(e.machine);
   Value fullPanels = e.div(columns, width);
   auto product = [&](Value tile, Value panel, int64_t panelColumns) {
@@ -82,14 +82,20 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
       callMicroKernel(e, shape, lhs, rhs, to, sums, result.accumulate);
     });
   };
-  // Tiles outside: the left tile stays in the first cache while panels stream from the second.
-  auto overPanels = [&](Value tile) {
-    e.loop(e.i64(0), fullPanels, 1, [&](Value panel) { product(tile, panel, width); });
+  auto overPanels = [&](llvm::function_ref<void(Value, int64_t)> body) {
+    e.loop(e.i64(0), fullPanels, 1, [&](Value panel) { body(panel, width); });
     if (columnTail)
-      e.loop(fullPanels, e.div(e.add(columns, width - 1), width), 1,
-             [&](Value panel) { product(tile, panel, columnTail); });
+      e.loop(fullPanels, e.div(e.add(columns, width - 1), width), 1, [&](Value panel) { body(panel, columnTail); });
   };
-  e.loop(firstTile, endTile, 1, overPanels);
+  auto overTiles = [&](llvm::function_ref<void(Value)> body) { e.loop(firstTile, endTile, 1, body); };
+  if (order == LoopOrder::PanelsWithinTiles)
+    overTiles([&](Value tile) {
+      overPanels([&](Value panel, int64_t panelColumns) { product(tile, panel, panelColumns); });
+    });
+  else
+    overPanels([&](Value panel, int64_t panelColumns) {
+      overTiles([&](Value tile) { product(tile, panel, panelColumns); });
+    });
 }
 
 void kinu::vectorize::copyOut(Emission &e, Value block, int64_t blockRow, Value rows, Value result, int64_t resultRow,

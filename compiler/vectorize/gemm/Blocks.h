@@ -40,12 +40,15 @@ struct ResultBlock {
   mlir::Value accumulate; ///< i1
 };
 
+/// Which loop over micro-kernels is outside: what it holds fixed stays in the first cache while the other operand passes.
+enum class LoopOrder { PanelsWithinTiles, TilesWithinPanels };
+
 /// result[tiles, columns] (+)= left[tiles, sums] panels[sums, columns], for tiles [firstTile, endTile) and `columns`
 /// columns from the first panel on. `columns` is a multiple of the panel's width, or ends with the operand whose last
 /// panel has `columnTail` columns.
 void multiplyBlock(Emission &e, const RowTiles &tiles, mlir::Value firstTile, mlir::Value endTile,
                    const LeftOperand &left, mlir::Value panels, mlir::Value sums, mlir::Value columns,
-                   int64_t columnTail, const ResultBlock &result);
+                   int64_t columnTail, const ResultBlock &result, LoopOrder order = LoopOrder::PanelsWithinTiles);
 
 /// Copies a dense block of `rows` x `columns` (i64), whose rows are `blockRow` apart, to where the elements of a tensor
 /// lie: `result` + row * resultRow + columns' walk from `firstColumn` on, a multiple of a vector.

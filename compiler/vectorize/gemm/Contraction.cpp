@@ -1,8 +1,9 @@
 // Kernels of one `kinu.dot`: matrix products in the manner of BLIS (Van Zee and van de Geijn, 2015).
 //
 // A task owns a block of the result, [row tiles x columns], and runs through all of k in a fixed order, so the result is
-// the same for any number of threads. For each stretch of k it packs the right operand's columns into panels, the left
-// operand's rows into tiles unless they can be read in place, and lets micro-kernels run over tiles and panels.
+// the same for any number of threads. Neighbouring tasks of a thread are done as one piece. For each stretch of k a piece
+// packs the right operand's columns into panels, the left operand's rows into tiles unless they can be read in place, and
+// lets micro-kernels run over tiles and panels.
 #include "compiler/vectorize/Vectorize.h"
 #include "compiler/vectorize/gemm/Blocking.h"
 
@@ -22,9 +23,10 @@ struct Contraction {
   Value left, right, result; ///< pointers
   int64_t columnTail = shape.rightOperand.columnTail(e.machine);
   // The thread's scratch, in elements: panels, packed rows, and a block of the result if it is to be scattered.
-  int64_t panelElements = packedElements(e.machine, blocking.sums, blocking.columns);
+  int64_t mostColumns = std::min(blocking.mostColumns, shape.columns()); ///< of a piece
+  int64_t panelElements = packedElements(e.machine, blocking.sums, mostColumns);
   int64_t leftElements = blocking.packLeft ? blocking.tilesPerPack * shape.tiles.rows * blocking.sums : 0;
-  int64_t blockRow = llvm::alignTo(blocking.columns, e.lanes);
+  int64_t blockRow = llvm::alignTo(mostColumns, e.lanes);
   int64_t blockElements = shape.scattered ? blocking.tilesPerTask * shape.tiles.rows * blockRow : 0;
 
   int64_t scratchBytes() const { return 4 * (panelElements + llvm::alignTo(leftElements, e.lanes) + blockElements); }
@@ -32,7 +34,9 @@ struct Contraction {
   Value block() {
     return e.address(e.scratch, e.getF32Type(), e.i64(panelElements + llvm::alignTo(leftElements, e.lanes)));
   }
-  void task(Value number);
+  void tasks();
+  void line(Value number, Value from, Value to);
+  void piece(Value outer, Value firstTile, Value endTile, Value firstColumn, Value endColumn);
   void rows(Value leftBase, Value firstTile, Value endTile, Value firstSum, Value sums, Value columns, Value resultBase);
   void multiply(const RowTiles &tiles, Value firstTile, Value endTile, const LeftOperand &operand, Value firstSum,
                 Value sums, Value columns, Value base);
@@ -44,7 +48,8 @@ struct Contraction {
 void Contraction::multiply(const RowTiles &tiles, Value firstTile, Value endTile, const LeftOperand &operand,
                            Value firstSum, Value sums, Value columns, Value base) {
   Value accumulate = arith::CmpIOp::create(e, arith::CmpIPredicate::ne, firstSum, e.i64(0));
-  multiplyBlock(e, tiles, firstTile, endTile, operand, e.scratch, sums, columns, columnTail, {base, accumulate});
+  multiplyBlock(e, tiles, firstTile, endTile, operand, e.scratch, sums, columns, columnTail, {base, accumulate},
+                blocking.order);
 }
 
 /// All rows of a task for one stretch of k whose panels are packed.
@@ -82,23 +87,13 @@ void Contraction::scatter(Value firstTile, Value endTile, Value columns, Value r
   });
 }
 
-void Contraction::task(Value number) {
-  int64_t rowTasks = blocking.rowTasks(shape), columnTasks = blocking.columnTasks(shape);
+void Contraction::piece(Value outer, Value firstTile, Value endTile, Value firstColumn, Value endColumn) {
   int64_t columnRuns = shape.resultColumnRuns.length();
-  Value rowTask = e.rem(number, rowTasks), rest = e.div(number, rowTasks);
-  Value columnTask = e.rem(rest, columnTasks);
-  rest = e.div(rest, columnTasks);
-  Value columnRun = e.rem(rest, columnRuns), batch = e.div(rest, columnRuns);
-
-  Value firstTile = e.mul(rowTask, blocking.tilesPerTask);
-  Value endTile = e.smaller(e.add(firstTile, blocking.tilesPerTask), e.i64(shape.tiles.tiles()));
-  Value firstColumn = e.mul(columnTask, blocking.columns);
-  Value left = arith::SubIOp::create(e, e.i64(shape.columns()), firstColumn);
-  Value columns = e.smaller(left, e.i64(blocking.columns));
-  Value leftBase = plus(this->left, shape.leftBatch.offset(e, batch));
+  Value columnRun = e.rem(outer, columnRuns), batch = e.div(outer, columnRuns);
+  Value columns = arith::SubIOp::create(e, endColumn, firstColumn);
+  Value leftBase = plus(left, shape.leftBatch.offset(e, batch));
   Value rightBase = plus(right, e.add(shape.rightBatch.offset(e, batch), shape.rightColumnRuns.offset(e, columnRun)));
   Value resultBase = plus(result, e.add(shape.resultBatch.offset(e, batch), shape.resultColumnRuns.offset(e, columnRun)));
-
   e.loop(e.i64(0), e.i64(shape.sums()), blocking.sums, [&](Value firstSum) {
     Value sums = e.smaller(arith::SubIOp::create(e, e.i64(shape.sums()), firstSum), e.i64(blocking.sums));
     packRight(e, shape.rightOperand, rightBase, e.scratch, firstSum, sums, firstColumn, columns);
@@ -107,6 +102,36 @@ void Contraction::task(Value number) {
   });
   if (shape.scattered)
     scatter(firstTile, endTile, columns, resultBase, firstColumn);
+}
+
+/// Tasks [from, to) of those that differ in the fastest direction only; `number` tells the others apart.
+void Contraction::line(Value number, Value from, Value to) {
+  auto tilesUpTo = [&](Value task) {
+    return e.smaller(e.mul(task, blocking.tilesPerTask), e.i64(shape.tiles.tiles()));
+  };
+  auto columnsUpTo = [&](Value task) { return e.smaller(e.mul(task, blocking.columns), e.i64(shape.columns())); };
+  if (blocking.rowsFastest) {
+    int64_t columnTasks = blocking.columnTasks(shape);
+    Value task = e.rem(number, columnTasks);
+    return piece(e.div(number, columnTasks), tilesUpTo(from), tilesUpTo(to), columnsUpTo(task),
+                 columnsUpTo(e.add(task, 1)));
+  }
+  int64_t rowTasks = blocking.rowTasks(shape);
+  Value task = e.rem(number, rowTasks), endColumn = columnsUpTo(to);
+  e.loop(columnsUpTo(from), endColumn, mostColumns, [&](Value column) {
+    piece(e.div(number, rowTasks), tilesUpTo(task), tilesUpTo(e.add(task, 1)), column,
+          e.smaller(e.add(column, mostColumns), endColumn));
+  });
+}
+
+void Contraction::tasks() {
+  int64_t fastest = blocking.rowsFastest ? blocking.rowTasks(shape) : blocking.columnTasks(shape);
+  e.loop(e.div(e.begin, fastest), e.div(e.add(e.end, fastest - 1), fastest), 1, [&](Value number) {
+    Value first = e.mul(number, fastest);
+    Value from = arith::MaxSIOp::create(e, arith::SubIOp::create(e, e.begin, first), e.i64(0));
+    Value to = e.smaller(arith::SubIOp::create(e, e.end, first), e.i64(fastest));
+    line(number, from, to);
+  });
 }
 
 llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp kernel, const Machine &machine) {
@@ -130,7 +155,7 @@ llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp kernel,
                    e.operands[operands[shape.left]],
                    e.operands[operands[shape.right]],
                    e.results[0]};
-  e.loop(e.begin, e.end, 1, [&](Value number) { code.task(number); });
+  code.tasks();
   Lowered lowered;
   lowered.tasks = blocking.tasks(shape);
   lowered.scratchBytes = code.scratchBytes();
