@@ -48,18 +48,19 @@ struct Differentiated : Graph {
     interpreter->setInput("$loss_count", 3.0);
   }
 
-  /// Sets every float input that the program reads and nobody has set, at random.
+  ProgramOp micro() { return module->lookupSymbol<ProgramOp>("micro"); }
+
+  /// Sets every float of the model that @micro reads, at random.
   void drawInputs() {
     std::uniform_real_distribution<double> uniform(-1, 1);
-    for (auto program : module->getOps<ProgramOp>())
-      program.walk([&](InputOp input) {
-        if (!input.getType().isFloat() || input.getName().starts_with("$"))
-          return;
-        interpret::Tensor value(input.getType());
-        for (double &element : value.floats)
-          element = uniform(generator);
-        interpreter->setInput(input.getName(), value);
-      });
+    micro().walk([&](InputOp input) {
+      if (!input.getType().isFloat() || input.getName().starts_with("$"))
+        return;
+      interpret::Tensor value(input.getType());
+      for (double &element : value.floats)
+        element = uniform(generator);
+      interpreter->setInput(input.getName(), value);
+    });
   }
 
   /// The loss that the gradient belongs to.
