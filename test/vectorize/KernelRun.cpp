@@ -147,9 +147,14 @@ std::vector<Tensor> CompiledKernel::results(const std::vector<Tensor> &operands)
     std::memset(owned.back()->start, 0xFF, bytes); // NaN
     buffers.push_back(owned.back()->start);
   }
+  // The pairs are alternatives: every operand gives its memory once.
   ArrayRef<int64_t> pairs = step::KernelOp(op).getInplace();
+  llvm::SmallDenseSet<int64_t> given, taken;
   for (size_t i = 0; i < pairs.size(); i += 2)
-    buffers[operands.size() + pairs[i]] = buffers[pairs[i + 1]];
+    if (!taken.contains(pairs[i]) && given.insert(pairs[i + 1]).second) {
+      taken.insert(pairs[i]);
+      buffers[operands.size() + pairs[i]] = buffers[pairs[i + 1]];
+    }
   GuardedBuffer scratch(std::max<int64_t>(64, (code->scratchBytes + 63) / 64 * 64));
   for (int64_t task = 0; task < code->tasks; ++task) {
     std::memset(scratch.start, 0xFF, code->scratchBytes);

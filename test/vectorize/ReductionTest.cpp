@@ -171,3 +171,16 @@ TEST(Reduction, AdamW) {
   EXPECT_GE(kernel.lowered().tasks, 8);
   expectNear(kernel, kernel.randomOperands(7), 1e-5);
 }
+
+// Results that take the memory of each other's operands: everything is read before anything is written.
+TEST(Reduction, SwapsInPlace) {
+  for (int64_t n : kLengths)
+    expectAsInterpreted(sized(R"mlir(
+      !x = !kinu.tensor<a=3, b=$ : f32>
+      step.kernel @k loops rows ["a", "b"] inplace [0, 0, 1, 1] {
+      ^bb0(%x: !x, %y: !x):
+        %0 = kinu.neg %y : !x
+        %1 = kinu.abs %x : !x
+        kinu.yield %0, %1 : !x, !x
+      })mlir", n));
+}
