@@ -1,0 +1,131 @@
+// RUN: kinu-opt %s --kinu-form-kernels | FileCheck %s
+
+!x = !kinu.tensor<seq=3, embed=4 : f32>
+!w = !kinu.tensor<embed=4, ffn=6 : f32>
+!a = !kinu.tensor<seq=3, ffn=6 : f32>
+!row = !kinu.tensor<seq=3 : f32>
+!s = !kinu.tensor<f32>
+
+kinu.variable @w weight normal(0.0, 0.02) : !w
+kinu.variable @v weight normal(0.0, 0.02) : !x
+
+// A chain of elementwise ops between two products is one kernel; each product is one.
+// CHECK-LABEL: kinu.program @chain
+// CHECK: %[[A:.*]] = step.launch @[[$DOT:k[0-9]+_contraction]](
+// CHECK: %[[B:.*]] = step.launch @[[$CHAIN:k[0-9]+_loops]](%[[A]])
+// CHECK: step.launch @{{k[0-9]+}}_contraction(%[[B]],
+// CHECK-NOT: kinu.{{tanh|exp|mul|dot}}
+kinu.program @chain {
+  %x = kinu.input "x" : !x
+  %w = kinu.read @w : !w
+  %a = kinu.dot %x, %w over ["embed"] : (!x, !w) -> !a
+  %t = kinu.tanh %a : !a
+  %e = kinu.exp %t : !a
+  %m = kinu.mul %e, %t : (!a, !a) -> !a
+  %y = kinu.dot %m, %w over ["ffn"] : (!a, !w) -> !x
+  kinu.output "y", %y : !x
+}
+
+// Equal computations are one kernel, launched for both values.
+// CHECK-LABEL: kinu.program @twice
+// CHECK: step.launch @[[SAME:k[0-9]+_loops]](
+// CHECK: step.launch @[[SAME]](
+kinu.program @twice {
+  %x = kinu.input "x" : !x
+  %y = kinu.input "y" : !x
+  %a = kinu.sin %x : !x
+  %b = kinu.sin %y : !x
+  kinu.output "a", %a : !x
+  kinu.output "b", %b : !x
+}
+
+// A softmax with its maximum and its sum is one kernel over rows.
+// CHECK-LABEL: kinu.program @softmax
+// CHECK: step.launch @[[$SOFTMAX:k[0-9]+_loops]](
+// CHECK-NOT: step.launch
+// CHECK: kinu.output
+kinu.program @softmax {
+  %x = kinu.input "x" : !x
+  %m = kinu.reduce max %x over ["embed"] : (!x) -> !row
+  %d = kinu.sub %x, %m : (!x, !row) -> !x
+  %e = kinu.exp %d : !x
+  %s = kinu.reduce sum %e over ["embed"] : (!x) -> !row
+  %p = kinu.div %e, %s : (!x, !row) -> !x
+  kinu.output "p", %p : !x
+}
+
+// Reductions that leave different axes do not share rows, so they are two kernels.
+// CHECK-LABEL: kinu.program @rows_and_columns
+// CHECK: step.launch
+// CHECK: step.launch
+// CHECK: kinu.output
+kinu.program @rows_and_columns {
+  %x = kinu.input "x" : !x
+  %m = kinu.reduce sum %x over ["embed"] : (!x) -> !row
+  %c = kinu.reduce sum %x over ["seq"] : (!x) -> !kinu.tensor<embed=4 : f32>
+  kinu.output "m", %m : !row
+  kinu.output "c", %c : !kinu.tensor<embed=4 : f32>
+}
+
+// Splitting an axis in place moves nothing: it is a view.
+// CHECK-LABEL: kinu.program @view
+// CHECK: %[[V:.*]] = step.view %{{.*}} : (!kinu.tensor<seq=3, embed=4 : f32>) -> !kinu.tensor<seq=3, head=2, dim=2 : f32>
+// CHECK: kinu.output "v", %[[V]]
+// A join of axes that are not beside each other in memory is a kernel.
+// CHECK: %[[J:.*]] = step.launch
+// CHECK: kinu.output "j", %[[J]]
+kinu.program @view {
+  %x = kinu.input "x" : !x
+  %y = kinu.input "y" : !kinu.tensor<head=2, seq=3, dim=2 : f32>
+  %v = kinu.split %x "embed" into ["head", "dim"] : (!x) -> !kinu.tensor<seq=3, head=2, dim=2 : f32>
+  kinu.output "v", %v : !kinu.tensor<seq=3, head=2, dim=2 : f32>
+  %j = kinu.join %y ["head", "dim"] into "embed" : (!kinu.tensor<head=2, seq=3, dim=2 : f32>) -> !x
+  kinu.output "j", %j : !x
+}
+
+// What is written is computed for that write alone: a value that came from outside is copied.
+// CHECK-LABEL: kinu.program @write
+// CHECK: %[[X:.*]] = kinu.input "x"
+// CHECK: %[[C:.*]] = step.launch @{{k[0-9]+}}_loops(%[[X]])
+// CHECK: kinu.write @v, %[[C]]
+kinu.program @write {
+  %x = kinu.input "x" : !x
+  kinu.write @v, %x : !x
+}
+
+// A mask costs less than reading one: each round computes its own, and none is carried in from outside.
+// CHECK-LABEL: kinu.program @sunk
+// CHECK-NOT: step.launch
+// CHECK: kinu.repeat
+// CHECK: step.launch @[[$MASKED:k[0-9]+_loops]](%{{[^,]*}}) "
+// CHECK-NOT: step.launch
+kinu.program @sunk {
+  %x = kinu.input "x" : !x
+  %i = kinu.index : !kinu.tensor<seq=3 : i64>
+  %e = kinu.index : !kinu.tensor<embed=4 : i64>
+  %mask = kinu.compare le %e, %i : (!kinu.tensor<embed=4 : i64>, !kinu.tensor<seq=3 : i64>) -> !kinu.tensor<seq=3, embed=4 : i1>
+  %zero = kinu.constant(0.0) : !s
+  %y = kinu.repeat "layer" 2 carried(%x : !x) stacked() -> carried(!x) sums() saved() {
+  ^bb0(%layer: !kinu.tensor<i64>, %in: !x):
+    %m = kinu.select %mask, %in, %zero : (!kinu.tensor<seq=3, embed=4 : i1>, !x, !s) -> !x
+    kinu.yield %m : !x
+  }
+  kinu.output "y", %y : !x
+}
+
+// The kernels. A product has no rows of its own; the chain may write over its operand.
+// CHECK: step.kernel @[[$DOT]] contraction rows [] inplace []
+// CHECK: kinu.dot
+// CHECK: step.kernel @[[$CHAIN]] loops rows ["seq", "ffn"] inplace [0, 0]
+// CHECK: kinu.tanh
+// CHECK-NEXT: kinu.exp
+// CHECK-NEXT: kinu.mul
+// CHECK-NEXT: kinu.yield
+// The rows of a softmax are the axes that its reductions leave.
+// CHECK: step.kernel @[[$SOFTMAX]] loops rows ["seq"]
+// CHECK: kinu.reduce max
+// CHECK: kinu.reduce sum
+// CHECK: step.kernel @[[$MASKED]] loops
+// CHECK: kinu.index
+// CHECK: kinu.compare le
+// CHECK: kinu.select
