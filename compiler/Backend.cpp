@@ -1,7 +1,6 @@
 #include "compiler/Backend.h"
 
 #include "compiler/emit/CodeGeneration.h"
-#include "compiler/emit/Executable.h"
 #include "compiler/emit/KernelCache.h"
 #include "compiler/emit/Manifest.h"
 #include "compiler/vectorize/Vectorize.h"
@@ -110,30 +109,43 @@ static llvm::Error writeText(MutableArrayRef<Kernel> kernels, const machines::Ma
   return writeFile(options.output, all);
 }
 
-llvm::Error kinu::buildProduct(ModuleOp module, const TypedModel &plan, const machines::Machine &machine,
-                               const PipelineOptions &options) {
+static std::vector<Kernel> describeAll(ModuleOp module) {
   std::vector<Kernel> kernels;
   for (step::KernelOp op : module.getOps<step::KernelOp>())
     kernels.push_back(describe(op));
-  if (options.product == Product::Llvm || options.product == Product::Assembly)
-    return writeText(kernels, machine, options);
+  return kernels;
+}
 
+llvm::Expected<CompiledLaunches> kinu::compileLaunches(ModuleOp module, const machines::Machine &machine, unsigned threads) {
+  std::vector<Kernel> kernels = describeAll(module);
   std::vector<emit::KernelJob> jobs;
   for (const Kernel &kernel : kernels)
     jobs.push_back({kernel.symbol, kernel.text, [&kernel, &machine] { return compileOne(kernel, machine, emit::OutputKind::Object); }});
   auto warn = [](StringRef message) { llvm::errs() << "warning: " << message << '\n'; };
-  auto compiled = emit::compileKernels(jobs, machine, emit::KernelCache(), options.threads, warn);
+  auto compiled = emit::compileKernels(jobs, machine, emit::KernelCache(), threads, warn);
   if (!compiled)
     return compiled.takeError();
-  if (options.verbose)
-    llvm::errs() << llvm::formatv("kernels: {0}, {1} of them from the cache\n", kernels.size(), compiled->fromCache);
 
   std::vector<KernelFacts> facts(kernels.size());
   for (auto [object, fact] : llvm::zip(compiled->objects, facts)) {
     std::memcpy(&fact, object.data(), sizeof fact);
     object.erase(0, sizeof fact);
   }
-  emit::Executable tables = makeTables(module, kernels, facts);
+  return CompiledLaunches{std::move(compiled->objects), makeTables(module, kernels, facts), compiled->fromCache};
+}
+
+llvm::Error kinu::buildProduct(ModuleOp module, const TypedModel &plan, const machines::Machine &machine,
+                               const PipelineOptions &options) {
+  if (options.product == Product::Llvm || options.product == Product::Assembly) {
+    std::vector<Kernel> kernels = describeAll(module);
+    return writeText(kernels, machine, options);
+  }
+  auto compiled = compileLaunches(module, machine, options.threads);
+  if (!compiled)
+    return compiled.takeError();
+  if (options.verbose)
+    llvm::errs() << llvm::formatv("kernels: {0}, {1} of them from the cache\n", compiled->objects.size(), compiled->fromCache);
+  emit::Executable &tables = compiled->tables;
   tables.manifest = emit::manifest(module, plan, machine);
   if (options.product == Product::Object) {
     auto object = emit::compileTables(tables, machine);

@@ -2,11 +2,22 @@
 #pragma once
 
 #include "compiler/Pipeline.h"
+#include "compiler/emit/Executable.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Error.h"
 
 namespace kinu {
+
+/// The code of an allocated module and the tables that launch it.
+struct CompiledLaunches {
+  std::vector<std::string> objects; ///< object files, in the order of `tables.kernels`
+  emit::Executable tables;          ///< without its manifest
+  int64_t fromCache = 0;            ///< how many kernels were not compiled anew
+};
+
+/// Compiles the kernels of an allocated module, `threads` at a time (0: one per core).
+llvm::Expected<CompiledLaunches> compileLaunches(mlir::ModuleOp module, const machines::Machine &machine, unsigned threads);
 
 /// Compiles the kernels of an allocated module for the machine and writes what `options.product` asks for. `plan` is the
 /// model as it was elaborated for training.

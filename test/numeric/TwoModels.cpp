@@ -1,0 +1,231 @@
+#include "TwoModels.h"
+#include "Batch.h"
+
+#include "compiler/differentiate/Differentiate.h"
+#include "compiler/machines/Machine.h"
+
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::test;
+using interpret::Tensor;
+
+/// The IR that a stage of the pipeline leaves, read back into `context`.
+static OwningOpRef<ModuleOp> stageOf(MLIRContext &context, PipelineOptions options, Stage stage) {
+  SmallString<128> file;
+  llvm::sys::fs::createTemporaryFile("kinu", "mlir", file);
+  llvm::FileRemover remover(file);
+  options.stopAfter = stage;
+  options.output = file.str().str();
+  SourceMap sources;
+  Diagnostics diagnostics;
+  if (int code = runPipeline(options, sources, diagnostics)) {
+    std::string messages;
+    llvm::raw_string_ostream os(messages);
+    renderText(diagnostics, sources, os);
+    ADD_FAILURE() << options.spec << " exits " << code << " before " << std::string(name(stage)) << "\n" << messages;
+    return nullptr;
+  }
+  return parseSourceFile<ModuleOp>(file, &context);
+}
+
+static LogicalResult differentiate(ModuleOp module, const typed::Optimizer &from) {
+  DifferentiateOptions to;
+  to.optimizer = from.kind == typed::Optimizer::Kind::AdamW ? "adamw" : "sgd";
+  to.beta1 = from.beta1;
+  to.beta2 = from.beta2;
+  to.epsilon = from.epsilon;
+  to.decay = from.decay;
+  to.momentum = from.momentum;
+  to.clip = from.clip;
+  PassManager manager(module.getContext());
+  manager.addPass(createDifferentiate(to));
+  return manager.run(module);
+}
+
+bool TwoModels::import(const std::string &spec, const std::map<std::string, int64_t> &defines) {
+  DialectRegistry registry;
+  differentiate::registerDerivatives(registry);
+  context.appendDialectRegistry(registry);
+  context.loadDialect<KinuDialect, step::StepDialect>();
+  PipelineOptions options;
+  options.spec = spec;
+  options.defines = defines;
+  Diagnostics diagnostics;
+  plan = checkSpec(options, sources, diagnostics);
+  graph = stageOf(context, options, Stage::Import);
+  allocated = stageOf(context, options, Stage::Allocate);
+  return plan && plan->train && graph && allocated && succeeded(::differentiate(*graph, plan->train->optimizer));
+}
+
+TwoModels::TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines)
+    : context(MLIRContext::Threading::DISABLED) {
+  if (!import(spec, defines)) {
+    ADD_FAILURE() << spec << " does not compile";
+    return;
+  }
+  interpreter = std::make_unique<interpret::Interpreter>(*graph);
+  compiled = std::make_unique<CompiledModel>(*allocated, machines::detectLocal());
+  if (compiled->ok() && compiled->has("constants"))
+    compiled->run("constants", {});
+}
+
+void TwoModels::drawWeights(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<float> normal;
+  for (VariableOp variable : graph->getOps<VariableOp>()) {
+    Tensor value(cast<NamedTensorType>(variable.getType()));
+    if (differentiate::isTrained(variable))
+      for (double &x : value.floats)
+        x = (variable.getInit() == "ones" ? 1 : 0) + (variable.getRole() == "weight" ? 0.15f : 0.2f) * normal(random);
+    for (double &x : value.floats)
+      x = static_cast<float>(x);
+    interpreter->setVariable(variable.getSymName(), value);
+    if (allocated->lookupSymbol<VariableOp>(variable.getSymName()))
+      compiled->setVariable(variable.getSymName(), value);
+  }
+}
+
+static Tensor scalar(MLIRContext &context, double value) {
+  return Tensor(NamedTensorType::get(&context, {}, Float32Type::get(&context)), std::vector<double>{static_cast<float>(value)});
+}
+
+static Tensor scalar(MLIRContext &context, int64_t value, unsigned bits = 64) {
+  return Tensor(NamedTensorType::get(&context, {}, IntegerType::get(&context, bits)), std::vector<int64_t>{value});
+}
+
+std::map<std::string, Tensor> TwoModels::inputsOf(StringRef program, int64_t step, int64_t micro, double lossCount) {
+  int64_t microBatch = train().batch / train().accumulate;
+  auto inputs = drawBatch(graph->lookupSymbol<ProgramOp>(program), train(), step * train().batch + micro * microBatch);
+  double t = static_cast<double>(step) + 1;
+  inputs["$step"] = scalar(context, step);
+  inputs["$seed"] = scalar(context, train().seed);
+  inputs["$batch_offset"] = scalar(context, micro * microBatch);
+  inputs["$first"] = scalar(context, micro == 0, 1);
+  inputs["$loss_count"] = scalar(context, lossCount);
+  inputs["$learning_rate"] = scalar(context, 1e-2);
+  inputs["$bias_correction1"] = scalar(context, 1 - std::pow(train().optimizer.beta1, t));
+  inputs["$bias_correction2"] = scalar(context, 1 - std::pow(train().optimizer.beta2, t));
+  return inputs;
+}
+
+void TwoModels::run(StringRef program, std::map<std::string, Tensor> inputs) {
+  for (auto &[name, value] : inputs)
+    interpreter->setInput(name, value);
+  if (llvm::Error error = interpreter->run(program))
+    ADD_FAILURE() << program.str() << ": " << llvm::toString(std::move(error));
+  compiled->run(program, inputs, order);
+}
+
+double TwoModels::count(int64_t step) {
+  if (!graph->lookupSymbol<ProgramOp>("count"))
+    return static_cast<double>(plan->loss->value->type.elements() * train().accumulate);
+  double sum = 0;
+  for (int64_t micro = 0; micro < train().accumulate; ++micro) {
+    run("count", inputsOf("count", step, micro, 1));
+    double counted = interpreter->output("$loss_count")[0];
+    EXPECT_EQ(compiled->outputs("count").at("$loss_count")[0], counted);
+    sum += counted;
+  }
+  return sum;
+}
+
+void TwoModels::accumulate(int64_t step) {
+  double lossCount = count(step), loss[2] = {0, 0};
+  for (int64_t micro = 0; micro < train().accumulate; ++micro) {
+    run("micro", inputsOf("micro", step, micro, lossCount));
+    auto outputs = compiled->outputs("micro");
+    for (auto [name, divisor] : {std::pair("$loss_sum", lossCount), std::pair("$aux_sum", static_cast<double>(train().batch))}) {
+      ASSERT_EQ(interpreter->hasOutput(name), outputs.count(name) != 0) << name;
+      if (!interpreter->hasOutput(name))
+        continue;
+      loss[0] += interpreter->output(name)[0] / divisor;
+      loss[1] += outputs.at(name)[0] / divisor;
+    }
+  }
+  lossDifference = std::abs(loss[1] - loss[0]) / std::abs(loss[0]);
+  EXPECT_LE(lossDifference, 1e-5) << "the loss is " << loss[1] << ", not " << loss[0];
+}
+
+void TwoModels::update(int64_t step) {
+  run("update", inputsOf("update", step, 0, 1));
+  double norm = interpreter->output("$gradient_norm")[0];
+  EXPECT_NEAR(compiled->outputs("update").at("$gradient_norm")[0], norm, 1e-4 * norm);
+}
+
+static double norm(const Tensor &tensor) {
+  double sum = 0;
+  for (int64_t i = 0; i < tensor.size(); ++i)
+    sum += tensor[i] * tensor[i];
+  return std::sqrt(sum);
+}
+
+/// ‖a - b‖; infinite where either has a NaN.
+static double distance(const Tensor &a, const Tensor &b) {
+  Tensor same = a.reordered(b.type);
+  double sum = 0;
+  for (int64_t i = 0; i < b.size(); ++i)
+    sum += same[i] == b[i] ? 0 : (same[i] - b[i]) * (same[i] - b[i]);
+  return std::isnan(sum) ? INFINITY : std::sqrt(sum);
+}
+
+static void keepLargest(Difference &largest, double relative, StringRef name) {
+  if (relative > largest.relative || largest.of.empty())
+    largest = {relative, name.str()};
+}
+
+Difference TwoModels::compareGradients() const {
+  double all = 0;
+  for (auto &[name, value] : interpreter->allVariables())
+    if (StringRef(name).ends_with(".gradient"))
+      all = std::hypot(all, norm(value));
+  EXPECT_GT(all, 0);
+  Difference largest;
+  for (auto &[name, value] : interpreter->allVariables()) {
+    if (!StringRef(name).ends_with(".gradient"))
+      continue;
+    double allowed = std::max(norm(value), 1e-6 * all), relative = distance(compiled->variable(name), value) / allowed;
+    EXPECT_LE(relative, 1e-4) << "of " << name << ", whose norm is " << norm(value) << " of " << all;
+    keepLargest(largest, relative, name);
+  }
+  return largest;
+}
+
+Difference TwoModels::compareChanges(StringRef role, const std::map<std::string, Tensor> &before) const {
+  double all = 0;
+  for (auto &[name, value] : interpreter->allVariables())
+    if (StringRef(name).ends_with(".gradient"))
+      all = std::hypot(all, norm(value));
+  Difference largest;
+  for (VariableOp variable : graph->getOps<VariableOp>()) {
+    std::string name = variable.getSymName().str();
+    std::string owner = variable.getOwner() ? variable.getOwner()->str() : name;
+    if (variable.getRole() != role || norm(interpreter->variable(owner + ".gradient")) < 1e-5 * all)
+      continue;
+    double change = distance(interpreter->variable(name), before.at(name));
+    EXPECT_GT(change, 0) << name << " did not change";
+    keepLargest(largest, distance(compiled->variable(name), interpreter->variable(name)) / change, name);
+  }
+  return largest;
+}
+
+void TwoModels::runAndCompare(StringRef program) {
+  run(program, inputsOf(program, 0, 0, 1));
+  auto outputs = compiled->outputs(program);
+  EXPECT_EQ(outputs.size(), interpreter->allOutputs().size());
+  for (auto &[name, value] : interpreter->allOutputs()) {
+    ASSERT_TRUE(outputs.count(name)) << name;
+    double allowed = value.type.isFloat() ? 1e-5 * norm(value) : 0;
+    EXPECT_LE(distance(outputs.at(name), value), allowed) << program.str() << "'s " << name;
+  }
+}

@@ -1,0 +1,63 @@
+// One spec twice: interpreted in double precision right after `differentiate`, and compiled by the whole pipeline.
+//
+// The interpreted graph has seen neither `recognise` nor anything behind it, so every later stage is compared with it.
+#pragma once
+
+#include "CompiledModel.h"
+
+#include "compiler/interpret/Interpreter.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace kinu::test {
+
+/// By how much two values differ, for messages.
+struct Difference {
+  double relative = 0; ///< the largest norm of a difference over the norm it is allowed to be relative to
+  std::string of;
+};
+
+class TwoModels {
+public:
+  /// `defines` as by `-D`; a test fails, and `ok` is false, where the spec does not compile.
+  TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines);
+
+  bool ok() const { return compiled && compiled->ok(); }
+  const typed::TrainConfig &train() const { return *plan->train; }
+
+  /// Draws weights large enough for every gradient to matter, the same for both; the optimizer's moments are zeroed.
+  void drawWeights(uint64_t seed);
+
+  /// Counts, runs every micro-batch and compares the loss: relative 1e-5. Gradients are left in the variables.
+  void accumulate(int64_t step);
+  /// Runs the optimizer.
+  void update(int64_t step);
+  /// Runs a program other than those of training and compares its outputs: relative 1e-5 by norm, ints exactly.
+  void runAndCompare(llvm::StringRef program);
+
+  /// Every gradient against the reference: ‖g - ref‖ <= 1e-4 max(‖ref‖, 1e-6 ‖all gradients‖).
+  Difference compareGradients() const;
+  /// Variables of the given role: ‖w - ref‖ over ‖ref - reference before‖, what the steps changed. Those whose gradient is
+  /// zero but for rounding are left out: AdamW amplifies it.
+  Difference compareChanges(llvm::StringRef role, const std::map<std::string, interpret::Tensor> &before) const;
+
+  interpret::Interpreter &reference() { return *interpreter; }
+  CompiledModel &model() { return *compiled; }
+  double lossDifference = 0; ///< relative, of the last `accumulate`
+  TaskOrder order = TaskOrder::OneByOneFromTheLast;
+
+private:
+  bool import(const std::string &spec, const std::map<std::string, int64_t> &defines);
+  void run(llvm::StringRef program, std::map<std::string, interpret::Tensor> inputs);
+  std::map<std::string, interpret::Tensor> inputsOf(llvm::StringRef program, int64_t step, int64_t micro, double lossCount);
+  /// The sum over micro-batches of what the reference counts.
+  double count(int64_t step);
+
+  mlir::MLIRContext context;
+  std::optional<TypedModel> plan;
+  SourceMap sources; ///< the plan's ranges are in it
+  mutable mlir::OwningOpRef<mlir::ModuleOp> graph, allocated; ///< MLIR knows no const ops
+  std::unique_ptr<interpret::Interpreter> interpreter;
+  std::unique_ptr<CompiledModel> compiled;
+};
+
+} // namespace kinu::test
