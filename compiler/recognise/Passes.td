@@ -42,6 +42,9 @@ def RecogniseAttention : Pass<"kinu-recognise-attention", "::mlir::ModuleOp"> {
                                                     }
     ```
 
+    A bias that k has for every key alike goes, where scores are linear in the contraction but for masks of -inf: the
+    softmax does not see it, so its gradient is 0.
+
     It leaves alone: scores or probabilities that something else reads, an extra that needs a gradient (a learned
     position bias), and contractions whose axes are not those of attention.
   }];

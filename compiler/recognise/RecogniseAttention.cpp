@@ -4,6 +4,8 @@
 #include "compiler/recognise/Recognise.h"
 #include "compiler/recognise/Softmax.h"
 
+#include <cmath>
+
 namespace kinu {
 #define GEN_PASS_DEF_RECOGNISEATTENTION
 #include "compiler/recognise/Passes.h.inc"
@@ -45,6 +47,43 @@ static StringAttr findQuery(const Attention &found) {
   return best ? best->name : StringAttr();
 }
 
+static bool reaches(Value value, Value raw) {
+  Operation *op = value.getDefiningOp();
+  return value == raw || (op && op->hasTrait<Elementwise>() &&
+                          llvm::any_of(op->getOperands(), [&](Value operand) { return reaches(operand, raw); }));
+}
+
+/// Whether one number added to a row of raw scores adds one number to the row of `value`, or leaves it at -inf.
+static bool shiftsWithRow(Value value, Value raw, StringAttr key) {
+  if (value == raw)
+    return true;
+  Operation *op = value.getDefiningOp();
+  if (isa<NegOp, Fp32Op>(op))
+    return shiftsWithRow(op->getOperand(0), raw, key);
+  if (auto select = dyn_cast<SelectOp>(op))
+    return !reaches(select.getCondition(), raw) && isNumber(select.getNo(), -INFINITY) &&
+           shiftsWithRow(select.getYes(), raw, key);
+  if (!isa<AddOp, SubOp, MulOp, DivOp>(op))
+    return false;
+  bool first = reaches(op->getOperand(0), raw);
+  Value other = op->getOperand(first);
+  if (reaches(other, raw) || (isa<DivOp>(op) && !first) || (isa<MulOp, DivOp>(op) && typeOf(other).has(key)))
+    return false;
+  return shiftsWithRow(op->getOperand(!first), raw, key);
+}
+
+/// k without a bias that is the same for every key: it shifts whole rows, which a softmax does not see. So the bias's
+/// gradient is exactly 0, and not rounding noise that AdamW would make a step of.
+static Value withoutBias(const Attention &found) {
+  auto add = found.k.getDefiningOp<AddOp>();
+  if (!add || !shiftsWithRow(found.score, DotOp(found.chain.dot).getResult(), found.key))
+    return found.k;
+  for (auto [rest, bias] : {std::pair(add.getLhs(), add.getRhs()), std::pair(add.getRhs(), add.getLhs())})
+    if (!typeOf(bias).has(found.key) && typeOf(rest).getAxes().size() == typeOf(found.k).getAxes().size())
+      return rest;
+  return found.k;
+}
+
 /// Matches from the contraction of probabilities (operand `side`) and values.
 static std::optional<Attention> matchFrom(DotOp last, unsigned side) {
   if (last.getOver().size() != 1)
@@ -73,13 +112,16 @@ static std::optional<Attention> matchFrom(DotOp last, unsigned side) {
 
 static void rewrite(Attention &found) {
   OpBuilder builder(found.last);
+  Operation *biased = found.k.getDefiningOp();
   ArrayAttr key = builder.getArrayAttr({found.key});
   auto attention = AttentionOp::create(builder, found.last.getLoc(), found.last.getType(),
-                                       typeOf(found.score).without(key), found.q, found.k, found.v, found.chain.extras,
+                                       typeOf(found.score).without(key), found.q, withoutBias(found), found.v, found.chain.extras,
                                        found.chain.dot.getOver(), found.query, found.key);
   defineChain(attention.getScore(), found.chain, found.score);
   found.last.replaceAllUsesWith(attention.getResult());
   found.match.erase();
+  if (biased && isOpTriviallyDead(biased))
+    biased->erase();
 }
 
 namespace {

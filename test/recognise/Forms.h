@@ -87,6 +87,15 @@ inline std::string attention(const std::string &score, const std::string &softma
     "\nkinu.output \"$loss_sum\", %l : " F "\n}\n";
 }
 
+/// A bias of every key, scaled scores.
+inline const std::string keyBias = [] {
+  std::string text = attention(causal), raw = "%s = kinu.dot %q, %k over";
+  text.replace(text.find(raw), raw.size(),
+               "%bias = kinu.read @bias : !kinu.tensor<h=2, d=4 : f32>\n%kb = kinu.add %k, %bias : (" KV
+               ", !kinu.tensor<h=2, d=4 : f32>) -> " KV "\n%s = kinu.dot %q, %kb over");
+  return declare("bias", "h=2, d=4") + text;
+}();
+
 /// Two query heads (axis r) for each key head (axis h), textbook softmax without guards, by the reciprocal.
 #define G "!kinu.tensor<n=2, h=2, r=2, t=3, d=4 : f32>"
 #define GC "!kinu.tensor<n=2, h=2, r=2, t=3, k=3 : f32>"

@@ -59,6 +59,7 @@ TEST(Recognise, AttentionInEveryForm) {
   EXPECT_EQ(recognised<AttentionOp>(attention(softCapAlternating)), 1);
   EXPECT_EQ(recognised<AttentionOp>(attention(maskedRows)), 1);
   EXPECT_EQ(recognised<AttentionOp>(groupedAttention), 1);
+  EXPECT_EQ(recognised<AttentionOp>(keyBias), 1);
 }
 
 TEST(Recognise, CrossEntropyWithAndWithoutSoftCap) {

@@ -121,3 +121,43 @@ kinu.program @other_axis {
   %o2 = kinu.dot %p2, %v over ["key"] : (!s, !kv) -> !q
   kinu.output "o2", %o2 : !q
 }
+
+// -----
+
+!q = !kinu.tensor<head=2, seq=3, dim=4 : f32>
+!kv = !kinu.tensor<head=2, key=3, dim=4 : f32>
+!s = !kinu.tensor<head=2, seq=3, key=3 : f32>
+!row = !kinu.tensor<head=2, seq=3 : f32>
+!b = !kinu.tensor<head=2, dim=4 : f32>
+!f = !kinu.tensor<f32>
+
+// A bias of every key shifts whole rows of scores, which the softmax does not see. Where a soft-cap bends the scores, it
+// does.
+// CHECK-LABEL: @key_bias
+// CHECK: %[[K:[^ :,]+]] = kinu.input "k"
+// CHECK: kinu.attention %{{[^ :,]+}}, %[[K]],
+// CHECK: %[[BIASED:[^ :,]+]] = kinu.add %[[K]]
+// CHECK: kinu.attention %{{[^ :,]+}}, %[[BIASED]],
+kinu.program @key_bias {
+  %q = kinu.input "q" : !q
+  %k = kinu.input "k" : !kv
+  %v = kinu.input "v" : !kv
+  %bias = kinu.input "bias" : !b
+  %scale = kinu.constant(2.0) : !f
+  %kb = kinu.add %k, %bias : (!kv, !b) -> !kv
+  %s = kinu.dot %q, %kb over ["dim"] : (!q, !kv) -> !s
+  %t = kinu.div %s, %scale : (!s, !f) -> !s
+  %e = kinu.exp %t : !s
+  %sum = kinu.reduce sum %e over ["key"] : (!s) -> !row
+  %p = kinu.div %e, %sum : (!s, !row) -> !s
+  %o = kinu.dot %p, %v over ["key"] : (!s, !kv) -> !q
+  kinu.output "o", %o : !q
+  %kb2 = kinu.add %k, %bias : (!kv, !b) -> !kv
+  %s2 = kinu.dot %q, %kb2 over ["dim"] : (!q, !kv) -> !s
+  %t2 = kinu.tanh %s2 : !s
+  %e2 = kinu.exp %t2 : !s
+  %sum2 = kinu.reduce sum %e2 over ["key"] : (!s) -> !row
+  %p2 = kinu.div %e2, %sum2 : (!s, !row) -> !s
+  %o2 = kinu.dot %p2, %v over ["key"] : (!s, !kv) -> !q
+  kinu.output "o2", %o2 : !q
+}
