@@ -1,4 +1,5 @@
-// Which memory accesses are contiguous if vectors lie along an axis: the evaluator's walk, counting instead of emitting.
+// Which memory accesses are contiguous if vectors lie along an axis: the evaluator's walk, counting instead of
+// emitting.
 #include "compiler/vectorize/LoopPlan.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -75,9 +76,8 @@ private:
       return found == motions.end() ? Motion::Still : found->second;
     };
     llvm::TypeSwitch<Operation *>(op)
-        .Case([&](RenameOp rename) {
-          visit(rename.getOperand(), moved(motions, rename.getFrom(), at(rename.getTo())));
-        })
+        .Case(
+            [&](RenameOp rename) { visit(rename.getOperand(), moved(motions, rename.getFrom(), at(rename.getTo()))); })
         .Case([&](SliceOp slice) { visit(slice.getOperand(), moved(motions, slice.getAxis(), at(slice.getAs()))); })
         .Case([&](PadOp pad) { visit(pad.getOperand(), moved(motions, pad.getAxis(), at(pad.getAs()))); })
         .Case([&](ConcatOp concat) {
@@ -91,7 +91,10 @@ private:
           bool lastMoves = at(cast<StringAttr>(split.getFactors().getValue().back()).getValue()) != Motion::Still;
           bool moves = llvm::any_of(split.getFactors().getAsValueRange<StringAttr>(),
                                     [&](StringRef factor) { return at(factor) != Motion::Still; });
-          visit(split.getOperand(), moved(motions, split.getAxis(), lastMoves ? motion : moves ? Motion::Jumps : Motion::Still));
+          visit(split.getOperand(), moved(motions, split.getAxis(),
+                                          lastMoves ? motion
+                                          : moves   ? Motion::Jumps
+                                                    : Motion::Still));
         })
         .Case([&](JoinOp join) { visitJoin(join, motions, at(join.getAxis())); })
         .Case([&](LookupOp lookup) {
@@ -114,7 +117,9 @@ private:
     StringRef last = cast<StringAttr>(factors.getValue().back()).getValue();
     bool whole = typeOf(join.getOperand()).length(last) % lanes == 0;
     for (StringRef factor : factors.getAsValueRange<StringAttr>())
-      motions[factor] = motion == Motion::Next && whole ? Motion::Still : motion == Motion::Still ? motion : Motion::Jumps;
+      motions[factor] = motion == Motion::Next && whole ? Motion::Still
+                        : motion == Motion::Still       ? motion
+                                                        : Motion::Jumps;
     if (motion == Motion::Next && whole)
       motions[last] = Motion::Next;
     visit(join.getOperand(), motions);

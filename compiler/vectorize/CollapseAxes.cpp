@@ -1,7 +1,7 @@
 // Neighbouring axes that a kernel treats alike become one.
 //
-// AdamW over wq[embed, head, dim] is one axis of 589,824 elements; the biased activation x[batch, seq, ffn] + b[ffn] keeps
-// ffn and joins batch with seq.
+// AdamW over wq[embed, head, dim] is one axis of 589,824 elements; the biased activation x[batch, seq, ffn] + b[ffn]
+// keeps ffn and joins batch with seq.
 #include "compiler/vectorize/CollapseAxes.h"
 
 using namespace mlir;

@@ -1,8 +1,8 @@
 // The function of a kernel while it is being written: a builder with the machine's vectors and the kernel's buffers.
 //
-// Code is written with scf, arith, math and vector ops on values, and LLVM's pointers, loads and stores on memory; index
-// arithmetic is in i64. Two functions are made: the public one loads the buffers' addresses and calls the other, which is
-// always inlined and whose pointers are `noalias`; so LLVM knows that results do not overlap operands.
+// Code is written with scf, arith, math and vector ops on values, and LLVM's pointers, loads and stores on memory;
+// index arithmetic is in i64. Two functions are made: the public one loads the buffers' addresses and calls the other,
+// which is always inlined and whose pointers are `noalias`; so LLVM knows that results do not overlap operands.
 #pragma once
 
 #include "compiler/machines/Machine.h"
@@ -24,11 +24,11 @@ public:
   llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> finish();
 
   const machines::Machine &machine;
-  int64_t lanes;                        ///< f32 in a vector: 16 with 512 bits
+  int64_t lanes;                           ///< f32 in a vector: 16 with 512 bits
   mlir::SmallVector<mlir::Value> operands; ///< pointers to the kernel's operands
   mlir::SmallVector<mlir::Value> results;  ///< pointers to its results
-  mlir::Value scratch;                  ///< pointer to the thread's scratch, 64-byte aligned
-  mlir::Value begin, end;               ///< i64: the tasks to do
+  mlir::Value scratch;                     ///< pointer to the thread's scratch, 64-byte aligned
+  mlir::Value begin, end;                  ///< i64: the tasks to do
 
   // Types.
   mlir::VectorType vectorOf(mlir::Type element) { return mlir::VectorType::get({lanes}, element); }
@@ -71,8 +71,9 @@ public:
   void scatter(mlir::Value value, mlir::Value base, mlir::Value indices, mlir::Value mask = {});
 
   /// `for (i = lower; i < upper; i += step)` with carried values; `body` returns the next ones. Returns the last ones.
-  mlir::SmallVector<mlir::Value> loop(mlir::Value lower, mlir::Value upper, int64_t step, mlir::ValueRange carried,
-                                      llvm::function_ref<mlir::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+  mlir::SmallVector<mlir::Value>
+  loop(mlir::Value lower, mlir::Value upper, int64_t step, mlir::ValueRange carried,
+       llvm::function_ref<mlir::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
   void loop(mlir::Value lower, mlir::Value upper, int64_t step, llvm::function_ref<void(mlir::Value)> body);
   void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
 

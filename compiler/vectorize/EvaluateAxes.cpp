@@ -37,7 +37,8 @@ static Value both(Emission &e, Value mask, Value condition) {
 /// `condition ? yes : no` for any mixture of scalars and vectors, ints of either width.
 static Value choose(Emission &e, Value condition, Value yes, Value no) {
   if (isa<IntegerType>(getElementTypeOrSelf(yes)) && yes.getType() != no.getType()) {
-    unsigned bits = std::max(getElementTypeOrSelf(yes).getIntOrFloatBitWidth(), getElementTypeOrSelf(no).getIntOrFloatBitWidth());
+    unsigned bits =
+        std::max(getElementTypeOrSelf(yes).getIntOrFloatBitWidth(), getElementTypeOrSelf(no).getIntOrFloatBitWidth());
     yes = resized(e, yes, bits);
     no = resized(e, no, bits);
   }
@@ -55,7 +56,8 @@ static Index clamped(Emission &e, Index index, Value isInside) {
 }
 
 /// The operand at `index` of `axis` if that is inside the axis, else `otherwise`; nothing is loaded outside.
-Value Evaluator::evaluatePlaced(Value operand, StringAttr axis, Index index, Value otherwise, const Point &point, Value mask) {
+Value Evaluator::evaluatePlaced(Value operand, StringAttr axis, Index index, Value otherwise, const Point &point,
+                                Value mask) {
   int64_t length = typeOf(operand).length(axis);
   // Where whole vectors lie inside or outside, one number decides.
   bool whole = index.kind == Index::Lanes && index.multiple % e.lanes == 0 && length % e.lanes == 0;
@@ -103,8 +105,10 @@ SmallVector<Index> Evaluator::split(Index index, ArrayRef<int64_t> lengths) {
       factors[i] = {index.kind, e.rem(index.value, length), std::gcd(index.multiple, length), index.outside};
       index = Index::at(e.div(index.value, length));
       if (factors[i].outside) // a vector whose lanes are all masked may stand before or behind the axis
-        index = clamped(e, index, inside(e, index.value, std::accumulate(lengths.begin(), lengths.begin() + i, int64_t(1),
-                                                                         std::multiplies<int64_t>())));
+        index = clamped(
+            e, index,
+            inside(e, index.value,
+                   std::accumulate(lengths.begin(), lengths.begin() + i, int64_t(1), std::multiplies<int64_t>())));
     } else {
       Value numbers = e.splat(numbersOf(e, index, false));
       Value divisor = e.constantInt(numbers.getType(), length);
@@ -196,9 +200,7 @@ Value Evaluator::evaluateAxes(Operation *op, const Point &point, Value mask) {
     return e.constant(type.isFloat() ? Type(real) : type.isBool() ? Type(e.getI1Type()) : Type(e.getI32Type()), 0);
   };
   return llvm::TypeSwitch<Operation *, Value>(op)
-      .Case([&](IndexOp index) {
-        return numbersOf(e, at(index.getAxis().name), ranges.of(index).fits32());
-      })
+      .Case([&](IndexOp index) { return numbersOf(e, at(index.getAxis().name), ranges.of(index).fits32()); })
       .Case([&](BroadcastOp broadcast) { return evaluate(broadcast.getOperand(), point, mask); })
       .Case([&](RenameOp rename) {
         return evaluate(rename.getOperand(), with(point, name(rename.getFrom()), at(rename.getTo())), mask);
@@ -229,7 +231,8 @@ Value Evaluator::evaluateAxes(Operation *op, const Point &point, Value mask) {
       .Case([&](JoinOp join) {
         SmallVector<StringAttr> axes = axisNames(e, join.getFactors());
         Point inner = point;
-        for (auto [axis, index] : llvm::zip(axes, split(at(join.getAxis()), lengthsOf(typeOf(join.getOperand()), axes))))
+        for (auto [axis, index] :
+             llvm::zip(axes, split(at(join.getAxis()), lengthsOf(typeOf(join.getOperand()), axes))))
           inner[axis] = index;
         return evaluate(join.getOperand(), inner, mask);
       })

@@ -1,4 +1,5 @@
-// Arithmetic on scalars or vectors: floats in f32 (or f64, see Evaluator::real), ints in i32 where they are known to fit.
+// Arithmetic on scalars or vectors: floats in f32 (or f64, see Evaluator::real), ints in i32 where they are known to
+// fit.
 #include "compiler/vectorize/Evaluator.h"
 #include "compiler/vectorize/IntegerDivision.h"
 #include "compiler/vectorize/Math.h"
@@ -160,9 +161,8 @@ Value Evaluator::evaluateInt(Operation *op, ArrayRef<Value> x) {
       .Case([&](ModOp) { return emitModulo(e, x[0], x[1], range(0), range(1)); })
       .Case([&](MaxOp) { return arith::MaxSIOp::create(e, x[0], x[1]); })
       .Case([&](MinOp) { return arith::MinSIOp::create(e, x[0], x[1]); })
-      .Case([&](CompareOp compare) {
-        return arith::CmpIOp::create(e, intPredicate(compare.getPredicate()), x[0], x[1]);
-      })
+      .Case(
+          [&](CompareOp compare) { return arith::CmpIOp::create(e, intPredicate(compare.getPredicate()), x[0], x[1]); })
       .Default([&](Operation *other) { return fail(other); });
 }
 
@@ -173,8 +173,7 @@ Value Evaluator::evaluateBool(Operation *op, ArrayRef<Value> x) {
       .Case([&](ToIntOp) { return arith::ExtUIOp::create(e, Emission::shaped(x[0], e.getI32Type()), x[0]); })
       .Case<AndOp, MinOp, MulOp>([&](Operation *) { return arith::AndIOp::create(e, x[0], x[1]); })
       .Case<OrOp, MaxOp>([&](Operation *) { return arith::OrIOp::create(e, x[0], x[1]); })
-      .Case([&](CompareOp compare) {
-        return arith::CmpIOp::create(e, intPredicate(compare.getPredicate()), x[0], x[1]);
-      })
+      .Case(
+          [&](CompareOp compare) { return arith::CmpIOp::create(e, intPredicate(compare.getPredicate()), x[0], x[1]); })
       .Default([&](Operation *other) { return fail(other); });
 }

@@ -26,9 +26,7 @@ static Value philoxWord(Emission &e, std::array<Value, 4> counter, std::array<Va
   return counter[0];
 }
 
-static Value low32(Emission &e, Value x) {
-  return arith::TruncIOp::create(e, Emission::shaped(x, e.getI32Type()), x);
-}
+static Value low32(Emission &e, Value x) { return arith::TruncIOp::create(e, Emission::shaped(x, e.getI32Type()), x); }
 
 static Value high32(Emission &e, Value x) {
   return low32(e, arith::ShRUIOp::create(e, x, e.constantInt(x.getType(), 32)));
@@ -65,10 +63,9 @@ Value Evaluator::evaluateRandom(RandomOp op, const Point &point, Value mask) {
     round = e.add(e.mul(round, 65536), number(index));
   Value element = elementNumber(e, op, point, number(op.getBatchOffset()));
   auto shaped = [&](Value x) { return isa<VectorType>(element.getType()) ? e.splat(x) : x; };
-  Value word = philoxWord(e,
-                          {low32(e, element), high32(e, element), shaped(low32(e, number(op.getStep()))),
-                           shaped(low32(e, round))},
-                          {low32(e, key), high32(e, key)});
+  Value word = philoxWord(
+      e, {low32(e, element), high32(e, element), shaped(low32(e, number(op.getStep()))), shaped(low32(e, round))},
+      {low32(e, key), high32(e, key)});
   Value bits = arith::ShRUIOp::create(e, word, e.constantInt(word.getType(), 8));
   Value whole = arith::SIToFPOp::create(e, Emission::shaped(bits, real), bits);
   return arith::MulFOp::create(e, whole, e.constant(whole.getType(), 0x1p-24));

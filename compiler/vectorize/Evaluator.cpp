@@ -124,9 +124,10 @@ static Type storedType(Emission &e, NamedTensorType type) {
 Value Evaluator::load(NamedTensorType type, Value pointer, const Point &point, Value mask) {
   Place place = placeOf(e, type, point);
   Type element = storedType(e, type);
-  Value loaded = place.kind == Place::Scalar       ? e.load(element, pointer, place.index)
-                 : place.kind == Place::Contiguous ? e.loadVector(element, pointer, place.index, mask)
-                                                   : e.gather(element, e.address(pointer, element, place.index), place.lanes, mask);
+  Value loaded = place.kind == Place::Scalar ? e.load(element, pointer, place.index)
+                 : place.kind == Place::Contiguous
+                     ? e.loadVector(element, pointer, place.index, mask)
+                     : e.gather(element, e.address(pointer, element, place.index), place.lanes, mask);
   if (type.isBool())
     return arith::CmpIOp::create(e, arith::CmpIPredicate::ne, loaded, e.constantInt(loaded.getType(), 0));
   if (type.isFloat() && real != type.getElement())

@@ -1,8 +1,8 @@
 // From an expression of kinu ops to code: the value of an SSA value of the kernel at a point, pulled from its operands.
 //
-// A point gives every axis an index. Nothing is computed for more lanes than it varies over: a value that does not depend
-// on the vectorised axis is a scalar. Changes of axes (rename, slice, pad, split, join, concat, lookup) only change the
-// point at which their operand is asked for.
+// A point gives every axis an index. Nothing is computed for more lanes than it varies over: a value that does not
+// depend on the vectorised axis is a scalar. Changes of axes (rename, slice, pad, split, join, concat, lookup) only
+// change the point at which their operand is asked for.
 //
 //   Evaluator evaluator(emission);
 //   evaluator.bindMemory(kernel.getBody().getArgument(0), emission.operands[0]);
@@ -56,7 +56,8 @@ public:
   mlir::Value load(NamedTensorType type, mlir::Value pointer, const Point &point, mlir::Value mask = {});
 
   /// Stores a computed value (as `evaluate` gives it) into memory of `type` at the point.
-  void store(mlir::Value computed, NamedTensorType type, mlir::Value pointer, const Point &point, mlir::Value mask = {});
+  void store(mlir::Value computed, NamedTensorType type, mlir::Value pointer, const Point &point,
+             mlir::Value mask = {});
 
   /// Values computed while a Scope lives are forgotten at its end: one for each loop body or branch.
   class Scope {
@@ -87,8 +88,8 @@ private:
 
   // EvaluateAxes.cpp: ops that ask for their operand at another point.
   mlir::Value evaluateAxes(mlir::Operation *op, const Point &point, mlir::Value mask);
-  mlir::Value evaluatePlaced(mlir::Value operand, mlir::StringAttr axis, Index index, mlir::Value otherwise, const Point &point,
-                             mlir::Value mask);
+  mlir::Value evaluatePlaced(mlir::Value operand, mlir::StringAttr axis, Index index, mlir::Value otherwise,
+                             const Point &point, mlir::Value mask);
   mlir::Value evaluateLookup(LookupOp op, const Point &point, mlir::Value mask);
   std::optional<Index> affineIndex(mlir::Value value, const Point &point);
   Index indexFrom(mlir::Value value, const Point &point, mlir::Value mask);

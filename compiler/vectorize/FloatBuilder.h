@@ -7,7 +7,8 @@
 
 namespace kinu::vectorize {
 
-/// Builds ops on values of type `real`: a float or a vector of floats. `bits` is the int type of the same shape and width.
+/// Builds ops on values of type `real`: a float or a vector of floats. `bits` is the int type of the same shape and
+/// width.
 struct FloatBuilder {
   mlir::ImplicitLocOpBuilder &b;
   mlir::Type real, bits;
@@ -62,7 +63,9 @@ struct FloatBuilder {
     x = choose(less(x, low), number(low), x);
     return choose(compare(mlir::arith::CmpFPredicate::OGT, x, number(high)), number(high), x);
   }
-  mlir::Value copySign(mlir::Value magnitude, mlir::Value sign) { return mlir::math::CopySignOp::create(b, magnitude, sign); }
+  mlir::Value copySign(mlir::Value magnitude, mlir::Value sign) {
+    return mlir::math::CopySignOp::create(b, magnitude, sign);
+  }
 
   mlir::Value toBits(mlir::Value x) { return mlir::arith::BitcastOp::create(b, bits, x); }
   mlir::Value fromBits(mlir::Value x) { return mlir::arith::BitcastOp::create(b, real, x); }

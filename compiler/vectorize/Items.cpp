@@ -13,7 +13,8 @@ int64_t vectorize::itemsPerTask(int64_t items, double operationsPerItem) {
   return std::clamp<int64_t>(enough, 1, items);
 }
 
-void vectorize::emitItems(Evaluator &evaluator, int64_t items, int64_t itemsPerTask, llvm::function_ref<void(Value)> body) {
+void vectorize::emitItems(Evaluator &evaluator, int64_t items, int64_t itemsPerTask,
+                          llvm::function_ref<void(Value)> body) {
   Emission &e = evaluator.e;
   Value first = e.mul(e.begin, itemsPerTask);
   Value last = e.smaller(e.mul(e.end, itemsPerTask), e.i64(items));

@@ -96,7 +96,8 @@ static void placeResults(step::KernelOp kernel, Levels &levels, llvm::function_r
 }
 
 /// The axis along which memory is cheapest to walk; none if vectors do not pay.
-static std::optional<Axis> chooseVectorAxis(step::KernelOp kernel, const LoopPlan &plan, ArrayRef<Axis> axes, int64_t lanes) {
+static std::optional<Axis> chooseVectorAxis(step::KernelOp kernel, const LoopPlan &plan, ArrayRef<Axis> axes,
+                                            int64_t lanes) {
   std::optional<Axis> best;
   double bestCost = 0;
   int64_t rows = 1;
@@ -156,7 +157,8 @@ LoopPlan vectorize::planLoops(step::KernelOp kernel, int64_t lanes) {
   // The vector axis goes into the innermost loop.
   if (plan.vectorAxis)
     for (RowPass &pass : plan.passes)
-      std::stable_partition(pass.axes.begin(), pass.axes.end(), [&](const Axis &axis) { return axis.name != plan.vectorAxis->name; });
+      std::stable_partition(pass.axes.begin(), pass.axes.end(),
+                            [&](const Axis &axis) { return axis.name != plan.vectorAxis->name; });
   keepDearValues(kernel, plan);
   return plan;
 }

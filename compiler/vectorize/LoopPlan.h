@@ -42,8 +42,8 @@ LoopPlan planLoops(step::KernelOp kernel, int64_t lanes);
 /// Decides which values are kept from pass to pass: exponentials and the like of rows that stay in cache.
 void keepDearValues(step::KernelOp kernel, LoopPlan &plan);
 
-/// What the memory accesses of the kernel cost, in bytes, if vectors lie along `axis`: an element that is not next to its
-/// neighbours costs as much as a vector.
+/// What the memory accesses of the kernel cost, in bytes, if vectors lie along `axis`: an element that is not next to
+/// its neighbours costs as much as a vector.
 double accessCost(step::KernelOp kernel, mlir::StringAttr axis, int64_t lanes);
 
 } // namespace kinu::vectorize

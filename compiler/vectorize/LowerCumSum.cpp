@@ -14,9 +14,8 @@ static void emitRunningSum(Evaluator &evaluator, CumSumOp op, const Point &point
   NamedTensorType type = op.getType();
   StringAttr axis = StringAttr::get(e.getContext(), op.getOver());
   int64_t length = type.length(axis);
-  bool inLanes = llvm::any_of(type.getAxes(), [&](const Axis &other) {
-    return other.name != axis && point.find(other.name)->second.varies();
-  });
+  bool inLanes = llvm::any_of(
+      type.getAxes(), [&](const Axis &other) { return other.name != axis && point.find(other.name)->second.varies(); });
   Value zero = e.constant(inLanes ? Type(e.vectorOf(type.getElement())) : type.getElement(), 0);
   e.loop(e.i64(0), e.i64(length), 1, {zero}, [&](Value i, ValueRange sums) -> SmallVector<Value> {
     Evaluator::Scope scope(evaluator);
@@ -37,7 +36,8 @@ llvm::Expected<Lowered> vectorize::lowerCumSum(step::KernelOp kernel, const mach
   Block &block = kernel.getBody().front();
   auto op = block.getTerminator()->getOperand(0).getDefiningOp<CumSumOp>();
   if (!op || op.getType().isBool())
-    return llvm::createStringError("kernel " + kernel.getSymName() + ": a cumsum kernel yields a kinu.cumsum of numbers");
+    return llvm::createStringError("kernel " + kernel.getSymName() +
+                                   ": a cumsum kernel yields a kinu.cumsum of numbers");
   Emission e(kernel, machine);
   Evaluator evaluator(e);
   for (auto [argument, pointer] : llvm::zip(block.getArguments(), e.operands))

@@ -1,8 +1,8 @@
 // `loops` kernels: elementwise chains, norms, softmax, sums, optimizer updates.
 //
-// For every point of the row axes: a pass over the inner axes for each level of reductions, then one that writes. Vectors
-// lie along one axis. Along an inner axis, each reduction has several partial sums per lane, combined at the end of the
-// pass; along a row axis, every lane is a row of its own and the inner loops are plain loops.
+// For every point of the row axes: a pass over the inner axes for each level of reductions, then one that writes.
+// Vectors lie along one axis. Along an inner axis, each reduction has several partial sums per lane, combined at the
+// end of the pass; along a row axis, every lane is a row of its own and the inner loops are plain loops.
 #include "compiler/vectorize/CollapseAxes.h"
 #include "compiler/vectorize/Evaluator.h"
 #include "compiler/vectorize/Items.h"
@@ -24,7 +24,8 @@ struct Group {
   Value mask;
 };
 
-/// What one step of a pass does: given the points and where in the carried sums its first one goes, gives the next sums.
+/// What one step of a pass does: given the points and where in the carried sums its first one goes, gives the next
+/// sums.
 using Step = llvm::function_ref<SmallVector<Value>(const Group &, unsigned firstSlot, ValueRange sums)>;
 
 class LoopEmitter {

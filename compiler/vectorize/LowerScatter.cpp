@@ -45,7 +45,9 @@ static ScatterAxes axesOf(ScatterOp op) {
   return axes;
 }
 
-/// How the places of a scatter are dealt out: an item is a point of the shared axes and a range of the first target axis.
+namespace {
+/// How the places of a scatter are dealt out: an item is a point of the shared axes and a range of the first target
+/// axis.
 struct PlaceRanges {
   Axis target;
   int64_t length = 1, ranges = 1, items = 1;
@@ -98,9 +100,8 @@ void ScatterEmitter::emitZeros(const Point &shared) {
     Point target = shared;
     target[axes.targets.front().name] = Index::at(i);
     emitPoints(evaluator, ArrayRef(axes.targets).drop_front(), target, [&](const Point &point) {
-      emitRow(point, [&](const Point &place, Value mask) {
-        evaluator.store(zero, op.getType(), e.results[0], place, mask);
-      });
+      emitRow(point,
+              [&](const Point &place, Value mask) { evaluator.store(zero, op.getType(), e.results[0], place, mask); });
     });
   });
 }
@@ -152,7 +153,8 @@ llvm::Expected<Lowered> vectorize::lowerScatter(step::KernelOp kernel, const mac
   Block &block = kernel.getBody().front();
   auto op = block.getTerminator()->getOperand(0).getDefiningOp<ScatterOp>();
   if (!op || op.getType().isBool())
-    return llvm::createStringError("kernel " + kernel.getSymName() + ": a scatter kernel yields a kinu.scatter of numbers");
+    return llvm::createStringError("kernel " + kernel.getSymName() +
+                                   ": a scatter kernel yields a kinu.scatter of numbers");
   Emission e(kernel, machine);
   Evaluator evaluator(e);
   for (auto [argument, pointer] : llvm::zip(block.getArguments(), e.operands))

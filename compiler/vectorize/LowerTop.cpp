@@ -1,7 +1,7 @@
 // `top` kernels: the few largest along an axis, each by a pass that looks for the largest behind the one found before.
 //
-// Elements are ordered by value, largest first, and those of one value by index; so nothing needs to be marked as taken.
-// The axis is that of experts, a few elements long: scalar code, parallel over the rows.
+// Elements are ordered by value, largest first, and those of one value by index; so nothing needs to be marked as
+// taken. The axis is that of experts, a few elements long: scalar code, parallel over the rows.
 #include "compiler/vectorize/Items.h"
 #include "compiler/vectorize/Vectorize.h"
 
@@ -21,7 +21,8 @@ static Value compareInts(Emission &e, arith::CmpIPredicate predicate, Value x, V
   return arith::CmpIOp::create(e, predicate, x, y);
 }
 
-/// The first element, in the order described above, that comes after (value, index); carries (-inf, -1) where none does.
+/// The first element, in the order described above, that comes after (value, index); carries (-inf, -1) where none
+/// does.
 static SmallVector<Value> emitNext(Evaluator &evaluator, TopOp op, const Point &row, Value value, Value index) {
   Emission &e = evaluator.e;
   StringAttr axis = StringAttr::get(e.getContext(), op.getOver());

@@ -30,7 +30,8 @@ Value kinu::vectorize::emitExp(ImplicitLocOpBuilder &builder, Value x) {
   return b.mul(b.mul(sum, power(half)), power(rest));
 }
 
-/// x = 2^e m with sqrt(1/2) <= m < sqrt(2); log(x) = e ln 2 + log(1 + (m - 1)), polynomial of Cephes' logf (S. Moshier).
+/// x = 2^e m with sqrt(1/2) <= m < sqrt(2); log(x) = e ln 2 + log(1 + (m - 1)), polynomial of Cephes' logf (S.
+/// Moshier).
 Value kinu::vectorize::emitLog(ImplicitLocOpBuilder &builder, Value x) {
   FloatBuilder b(builder, x.getType());
   Value tiny = b.less(x, 0x1p-126);
@@ -56,8 +57,8 @@ Value kinu::vectorize::emitLog(ImplicitLocOpBuilder &builder, Value x) {
 Value kinu::vectorize::emitTanh(ImplicitLocOpBuilder &builder, Value x) {
   FloatBuilder b(builder, x.getType());
   Value magnitude = b.abs(x), square = b.mul(x, x);
-  Value sum = b.polynomial(square, {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1,
-                                    -3.33332819422e-1});
+  Value sum = b.polynomial(
+      square, {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1});
   Value nearZero = b.fma(b.mul(sum, square), x, x);
   Value power = emitExp(builder, b.add(magnitude, magnitude));
   Value far = b.sub(b.number(1), b.div(b.number(2), b.add(power, b.number(1))));
@@ -68,8 +69,8 @@ Value kinu::vectorize::emitTanh(ImplicitLocOpBuilder &builder, Value x) {
 Value kinu::vectorize::emitErf(ImplicitLocOpBuilder &builder, Value x) {
   FloatBuilder b(builder, x.getType());
   Value magnitude = b.abs(x), square = b.mul(x, x);
-  Value sum = b.polynomial(square, {-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1,
-                                    1.28379166e-1});
+  Value sum = b.polynomial(
+      square, {-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1});
   Value nearZero = b.fma(sum, x, x);
   Value limited = b.clamp(magnitude, 0, 5); // erf is 1 there already
   Value high = b.fma(limited, -1.72853470e-5, b.number(3.83197126e-4));

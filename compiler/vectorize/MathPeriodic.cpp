@@ -54,7 +54,8 @@ static Value expInDouble(FloatBuilder &b, Value x) {
   Value shifted = b.fma(x, 1.44269504088896341, b.number(rounder));
   Value n = b.sub(shifted, b.number(rounder));
   Value r = b.fma(n, -0.693147180559945309, x);
-  Value sum = b.polynomial(r, {1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1});
+  Value sum =
+      b.polynomial(r, {1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1});
   Value exponent = b.subInt(b.toBits(shifted), b.whole(0x4338000000000000));
   return b.mul(sum, b.fromBits(b.shiftLeft(b.addInt(exponent, b.whole(1023)), 52)));
 }
@@ -67,8 +68,8 @@ Value kinu::vectorize::emitPow(ImplicitLocOpBuilder &builder, Value x, Value y) 
     wide = vector.clone(wide);
   FloatBuilder d(builder, wide);
   Value magnitude = b.abs(x);
-  Value product = d.mul(logInDouble(d, arith::ExtFOp::create(builder, wide, magnitude)),
-                        arith::ExtFOp::create(builder, wide, y));
+  Value product =
+      d.mul(logInDouble(d, arith::ExtFOp::create(builder, wide, magnitude)), arith::ExtFOp::create(builder, wide, y));
   Value power = arith::TruncFOp::create(builder, x.getType(), expInDouble(d, d.clamp(product, -200, 200)));
 
   // 0 and infinity to the y; the logarithm above was of no use there.

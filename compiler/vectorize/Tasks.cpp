@@ -7,13 +7,14 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::vectorize;
 
-static constexpr int64_t kItemElements = 2048;   ///< enough to hide the decoding of an item's number
-static constexpr int64_t kItemsAtLeast = 64;     ///< rather small items than too few of them
+static constexpr int64_t kItemElements = 2048; ///< enough to hide the decoding of an item's number
+static constexpr int64_t kItemsAtLeast = 64;   ///< rather small items than too few of them
 static constexpr int64_t kBlockElements = 8192;
 
-/// Cuts a vector axis that is a row axis into blocks. With reductions a block is the vectors done side by side, eight if
-/// that leaves enough blocks: long pieces of memory are read, and the sums hide each other's latency.
-static void cutBlocks(const LoopPlan &plan, int64_t lanes, int64_t innerElements, int64_t otherItems, TaskSplit &split) {
+/// Cuts a vector axis that is a row axis into blocks. With reductions a block is the vectors done side by side, eight
+/// if that leaves enough blocks: long pieces of memory are read, and the sums hide each other's latency.
+static void cutBlocks(const LoopPlan &plan, int64_t lanes, int64_t innerElements, int64_t otherItems,
+                      TaskSplit &split) {
   int64_t length = plan.vectorAxis->length;
   if (plan.passes.empty()) {
     split.block = std::min(kBlockElements, static_cast<int64_t>(llvm::alignTo(length, lanes)));

@@ -5,8 +5,9 @@
 
 namespace kinu::vectorize {
 
-/// An item is the unit of work inside a task: one point of the `outer` axes and one block of the vector axis, if that is
-/// a row axis; it runs over all of the `middle` axes. Items are numbered, the last outer axis and then the block fastest.
+/// An item is the unit of work inside a task: one point of the `outer` axes and one block of the vector axis, if that
+/// is a row axis; it runs over all of the `middle` axes. Items are numbered, the last outer axis and then the block
+/// fastest.
 struct TaskSplit {
   mlir::SmallVector<Axis> outer;
   mlir::SmallVector<Axis> middle; ///< outermost loop first

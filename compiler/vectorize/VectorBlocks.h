@@ -5,8 +5,8 @@
 
 namespace kinu::vectorize {
 
-/// Visits the vectors of [base, end) of `axis`, `base` a multiple of the lanes, each in a scope of its own. A last one under
-/// a mask covers what is left if `end` is the axis' length and that no multiple of the lanes.
+/// Visits the vectors of [base, end) of `axis`, `base` a multiple of the lanes, each in a scope of its own. A last one
+/// under a mask covers what is left if `end` is the axis' length and that no multiple of the lanes.
 void emitVectors(Evaluator &evaluator, const Axis &axis, mlir::Value base, mlir::Value end, const Point &point,
                  llvm::function_ref<void(const Point &, mlir::Value mask)> body);
 

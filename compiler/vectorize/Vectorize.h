@@ -29,7 +29,8 @@ void loadDialects(mlir::MLIRContext &context);
 
 /// Lowers `kernel`, whose types are in memory order with static lengths, for `machine`. `context` is the kernel's.
 /// Fails, with the kernel's name and the op, on what no lowering of its kind covers.
-llvm::Expected<Lowered> lowerKernel(step::KernelOp kernel, const machines::Machine &machine, mlir::MLIRContext &context);
+llvm::Expected<Lowered> lowerKernel(step::KernelOp kernel, const machines::Machine &machine,
+                                    mlir::MLIRContext &context);
 
 // One function per kind of kernel. `lowerKernel` chooses among them, and fills `bytes`.
 llvm::Expected<Lowered> lowerLoops(step::KernelOp kernel, const machines::Machine &machine);

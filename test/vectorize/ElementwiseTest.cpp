@@ -22,7 +22,8 @@ TEST(Elementwise, BroadcastsByName) {
         %2 = kinu.sub %s, %1 : (!scalar, !a_b) -> !a_b
         %3 = kinu.div %2, %y : (!a_b, !b) -> !a_b
         kinu.yield %2, %3 : !a_b, !a_b
-      })mlir", n));
+      })mlir",
+                              n));
 }
 
 // A result in another order than its operand is stored where its type says.
@@ -36,7 +37,8 @@ TEST(Elementwise, Transposes) {
         %0 = kinu.neg %x : !a_b
         %1 = kinu.broadcast %0 : (!a_b) -> !b_a
         kinu.yield %1 : !b_a
-      })mlir", n));
+      })mlir",
+                              n));
 }
 
 // Masks from indices, bools in memory, selects, and ints that are divided rounding down.
@@ -67,7 +69,8 @@ TEST(Elementwise, MasksAndInts) {
         %tf = kinu.to_float %f : (!q_k_int) -> !q_k
         %bf = kinu.to_float %b : (!q_k_bool) -> !q_k
         kinu.yield %0, %b, %f, %r, %t, %tf, %bf : !q_k, !q_k_bool, !q_k_int, !q_k_int, !q_k_int, !q_k, !q_k
-      })mlir", n));
+      })mlir",
+                              n));
 }
 
 // Rotary embedding: split, slice, concatenate and join in one kernel, for halves of whole vectors and of others.
@@ -91,7 +94,8 @@ TEST(Elementwise, Rotary) {
         %7 = kinu.pad %r "half" at $ as "dim" : (!seq_half) -> !seq_dim
         %8 = kinu.add %6, %7 : (!seq_dim, !seq_dim) -> !seq_dim
         kinu.yield %4, %5, %8 : !seq_dim, !seq_dim, !seq_dim
-      })mlir", half));
+      })mlir",
+                              half));
 }
 
 // Lookups: whole rows by an id, single elements by ids along the vector axis, and ids out of range with a default.
@@ -120,7 +124,8 @@ TEST(Elementwise, Lookups) {
         %low = kinu.sub %i, %two : (!seq_int, !scalar_int) -> !seq_int
         %7 = kinu.lookup %w ["token"] at %low else 1.5 : (!token_embed, !seq_int) -> !seq_embed
         kinu.yield %6, %7 : !seq_embed, !seq_embed
-      })mlir", n));
+      })mlir",
+                              n));
 }
 
 // Random numbers are those of runtime/Philox.h, whatever the order of axes in memory; `batch` counts globally.
@@ -133,5 +138,7 @@ TEST(Elementwise, RandomNumbers) {
       ^bb0(%seed: !scalar_int, %step: !scalar_int, %offset: !scalar_int, %round: !scalar_int):
         %0 = kinu.random 123456789123 of 8 (%seed, %step, %offset, %round) : (!scalar_int, !scalar_int, !scalar_int, !scalar_int) -> !seq_batch_dim
         kinu.yield %0 : !seq_batch_dim
-      })mlir", n), 0);
+      })mlir",
+                              n),
+                        0);
 }

@@ -1,5 +1,5 @@
-// Runs every kernel of a module (what `kinu build --stop-after=fuse` writes) on random operands and compares it with the
-// reference interpreter: kinu-kernel-check MODULE.
+// Runs every kernel of a module (what `kinu build --stop-after=fuse` writes) on random operands and compares it with
+// the reference interpreter: kinu-kernel-check MODULE.
 #include "KernelRun.h"
 
 #include "mlir/IR/AsmState.h"
@@ -26,6 +26,9 @@ TEST(KernelCheck, AsInterpreted) {
   ASSERT_TRUE(module);
   int64_t count = 0;
   for (auto kernel : module->getOps<step::KernelOp>()) {
+    // Its logsumexp must be that of its q and k: attention/ has tests of its own.
+    if (kernel.getKind() == step::KernelKind::attention_backward)
+      continue;
     SCOPED_TRACE(textOf(kernel));
     CompiledKernel compiled(textOf(kernel));
     if (!compiled.ok())

@@ -4,11 +4,11 @@
 #include "compiler/emit/CodeGeneration.h"
 #include "compiler/interpret/Interpreter.h"
 
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Parser/Parser.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
-#include "mlir/IR/IRMapping.h"
-#include "mlir/Parser/Parser.h"
 
 #include <gtest/gtest.h>
 
@@ -174,7 +174,8 @@ static OwningOpRef<ModuleOp> asProgram(step::KernelOp kernel) {
   builder.createBlock(&program.getBody());
   IRMapping mapping;
   for (auto [i, argument] : llvm::enumerate(kernel.getBody().getArguments()))
-    mapping.map(argument, InputOp::create(builder, kernel.getLoc(), argument.getType(), std::to_string(i), IntegerAttr()));
+    mapping.map(argument,
+                InputOp::create(builder, kernel.getLoc(), argument.getType(), std::to_string(i), IntegerAttr()));
   for (Operation &op : kernel.getBody().front().without_terminator())
     builder.clone(op, mapping);
   for (auto [i, value] : llvm::enumerate(kernel.getBody().front().getTerminator()->getOperands()))
@@ -220,8 +221,9 @@ void test::expectNear(const CompiledKernel &kernel, const std::vector<Tensor> &o
     int64_t where = 0;
     for (int64_t i = 0; i < got[r].size(); ++i) {
       double x = got[r][i], y = wanted[r][i];
-      double difference = std::isnan(y) || std::isinf(y) ? (std::isnan(x) == std::isnan(y) && (std::isnan(y) || x == y) ? 0 : 1e9)
-                                                         : std::fabs(x - y) / (1 + std::fabs(y));
+      double difference = std::isnan(y) || std::isinf(y)
+                              ? (std::isnan(x) == std::isnan(y) && (std::isnan(y) || x == y) ? 0 : 1e9)
+                              : std::fabs(x - y) / (1 + std::fabs(y));
       if (!(difference <= worst)) {
         worst = std::isnan(difference) ? 1e9 : difference;
         where = i;

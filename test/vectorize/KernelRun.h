@@ -44,8 +44,8 @@ private:
 /// The assembly of a kernel for any machine; empty, and a test fails, where it does not compile.
 std::string assemblyOf(const std::string &text, const machines::Machine &machine);
 
-/// Compiles, runs on random operands and expects |got - wanted| <= tolerance * (1 + |wanted|) everywhere; ints and bools
-/// must be equal. Prints the largest difference.
+/// Compiles, runs on random operands and expects |got - wanted| <= tolerance * (1 + |wanted|) everywhere; ints and
+/// bools must be equal. Prints the largest difference.
 void expectAsInterpreted(const std::string &text, double tolerance = 2e-6, uint64_t seed = 1);
 void expectNear(const CompiledKernel &kernel, const std::vector<interpret::Tensor> &operands, double tolerance);
 

@@ -58,7 +58,8 @@ TEST(Machines, RefusesWhatLoopsCannotHold) {
     ^bb0(%x: !x):
       %y = kinu.cumsum %x over "n" : !x
       kinu.yield %y : !x
-    })mlir", &context);
+    })mlir",
+                                                        &context);
   auto lowered = vectorize::lowerKernel(*source->getOps<step::KernelOp>().begin(), machines::detectLocal(), context);
   ASSERT_FALSE(static_cast<bool>(lowered));
   EXPECT_EQ(llvm::toString(lowered.takeError()), "kernel bad: a loops kernel cannot hold kinu.cumsum");

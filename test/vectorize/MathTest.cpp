@@ -60,7 +60,8 @@ static double ulps(double got, double wanted) {
   return std::fabs(got - wanted) / std::ldexp(1.0, std::ilogb(wanted) - 23);
 }
 
-static void expectAccurate(const std::string &op, double (*function)(double), const std::vector<double> &points, double limit) {
+static void expectAccurate(const std::string &op, double (*function)(double), const std::vector<double> &points,
+                           double limit) {
   CompiledKernel kernel(unaryKernel(op));
   ASSERT_TRUE(kernel.ok());
   Tensor input(kernel.randomOperands(0)[0].type, points);
@@ -100,7 +101,8 @@ TEST(Math, Erf) {
 }
 
 /// The largest absolute error of an op over points, for functions with zeros that no float hits.
-static void expectClose(const std::string &op, double (*function)(double), const std::vector<double> &points, double limit) {
+static void expectClose(const std::string &op, double (*function)(double), const std::vector<double> &points,
+                        double limit) {
   CompiledKernel kernel(unaryKernel(op));
   ASSERT_TRUE(kernel.ok());
   Tensor input(kernel.randomOperands(0)[0].type, points);
@@ -127,7 +129,8 @@ static double powerAt(double x, double y) {
   if (!kernel.ok())
     return 0;
   auto type = kernel.randomOperands(0)[0].type;
-  return kernel.results({Tensor(type, std::vector<double>(17, x)), Tensor(type, std::vector<double>(17, y))})[0].floats[16];
+  return kernel.results({Tensor(type, std::vector<double>(17, x)), Tensor(type, std::vector<double>(17, y))})[0]
+      .floats[16];
 }
 
 // C's table of special cases, as far as floats of a model meet it.

@@ -21,7 +21,8 @@ TEST(Scatter, AddsRows) {
       ^bb0(%x: !x, %ids: !ids):
         %0 = kinu.scatter %x over ["batch", "seq"] to ["token"] at %ids : (!x, !ids) -> !w
         kinu.yield %0 : !w
-      })mlir", n));
+      })mlir",
+                              n));
 }
 
 // Experts' queues: two indices, an axis that operand and indices share, and elements that are dropped.
@@ -35,7 +36,8 @@ TEST(Scatter, DropsWhatLiesOutside) {
       ^bb0(%x: !x, %expert: !ids, %slot: !ids):
         %0 = kinu.scatter %x over ["seq", "choice"] to ["expert", "slot"] at %expert, %slot drop : (!x, !ids, !ids) -> !y
         kinu.yield %0 : !y
-      })mlir", n));
+      })mlir",
+                              n));
 }
 
 // Without an axis to keep there is one task, which counts ints.
@@ -59,9 +61,11 @@ TEST(CumSum, AlongEitherAxis) {
           !x = !kinu.tensor<batch=3, seq=7, expert=$ : i64>
           step.kernel @k cumsum rows [] inplace [] {
           ^bb0(%x: !x):
-            %0 = kinu.cumsum %x over ")mlir") + over + "\" " + (*reverse ? "reverse " : "") + R"mlir(: !x
+            %0 = kinu.cumsum %x over ")mlir") +
+                                      over + "\" " + (*reverse ? "reverse " : "") + R"mlir(: !x
             kinu.yield %0 : !x
-          })mlir", n));
+          })mlir",
+                                  n));
 }
 
 // The largest first; ties by the lower index; the operand's axis need not be last.

@@ -87,7 +87,9 @@ TEST(Reduction, Columns) {
         %db = kinu.reduce sum %dx over ["batch", "seq"] : (!x) -> !column
         %top = kinu.reduce max %dy over ["batch", "seq"] : (!x) -> !column
         kinu.yield %db, %dx, %top : !column, !x, !column
-      })mlir", n), 1e-5);
+      })mlir",
+                              n),
+                        1e-5);
 }
 
 // To a scalar, over axes that are not in one order, of floats, ints and bools.
@@ -109,7 +111,9 @@ TEST(Reduction, ToScalar) {
         %c = kinu.to_int %b : (!bool) -> !int
         %3 = kinu.reduce sum %c over ["a", "b"] : (!int) -> !s_int
         kinu.yield %0, %1, %2, %3 : !s, !s, !s_int, !s_int
-      })mlir", n), 1e-5);
+      })mlir",
+                              n),
+                        1e-5);
 }
 
 // Large enough for several tasks, which share nothing; rows of one element less than whole vectors.
@@ -182,5 +186,6 @@ TEST(Reduction, SwapsInPlace) {
         %0 = kinu.neg %y : !x
         %1 = kinu.abs %x : !x
         kinu.yield %0, %1 : !x, !x
-      })mlir", n));
+      })mlir",
+                              n));
 }
