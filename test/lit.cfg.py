@@ -2,8 +2,10 @@
 # The GoogleTest binaries are a suite of their own, in build/test/unit: see unit.cfg.py.in.
 #
 # Substitutions: %examples and %corpora (folders), %sysroot (arm64 libraries for qemu).
-# Features: full (test/run.sh --full), corpora (the shared texts are there), arm64 (the sysroot is there).
+# Features: full (test/run.sh --full), corpora (the shared texts are there), arm64 (the sysroot is there), mount (root may
+# mount).
 import os
+import subprocess
 
 import lit.formats
 
@@ -38,6 +40,11 @@ if os.path.exists(os.path.join(sysroot, "complete")):
     config.available_features.add("arm64")
 else:
     lit_config.note("no arm64 sysroot in %s: emulated tests are skipped (runtime/sysroot/make.sh makes it)" % sysroot)
+
+if os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0:
+    config.available_features.add("mount")
+else:
+    lit_config.note("mounting is not allowed here: the test of a full disk is skipped")
 
 if lit_config.params.get("full"):
     config.available_features.add("full")

@@ -15,14 +15,14 @@ using namespace kinu::test;
 using interpret::Tensor;
 
 namespace {
-/// Zeroed memory between pages that must not be touched, which ends on a page.
+/// Zeroed memory, rounded up to a cache line, that ends where a page begins that must not be touched.
 class GuardedMemory {
 public:
   explicit GuardedMemory(size_t bytes) : mapped((bytes + kPage - 1) / kPage * kPage + 2 * kPage) {
     base = static_cast<char *>(mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     mprotect(base, kPage, PROT_NONE);
     mprotect(base + mapped - kPage, kPage, PROT_NONE);
-    start = base + kPage;
+    start = base + mapped - kPage - (bytes + 63) / 64 * 64;
   }
   ~GuardedMemory() { munmap(base, mapped); }
   GuardedMemory(const GuardedMemory &) = delete;

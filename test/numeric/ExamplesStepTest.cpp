@@ -40,14 +40,14 @@ std::string specOf(const std::string &name) { return KINU_SOURCE_DIR "/examples/
 
 class ExamplesStep : public testing::TestWithParam<Example> {
 protected:
-  /// Loss and gradients of one step.
+  /// Loss and gradients of one step from the spec's own initial weights.
   static void step(const std::string &what, const Defines &defines) {
     std::string name = GetParam().name;
     TwoModels models(specOf(name), defines);
     ASSERT_TRUE(models.ok());
-    models.drawWeights(1);
+    models.initializeWeights(1);
     models.accumulate(0);
-    Difference gradients = models.compareGradients();
+    Difference gradients = models.compareGradients(1e-6);
     printf("%s%s: the loss differs by %.1e, gradients by at most %.1e (%s)\n", name.c_str(), what.c_str(), models.lossDifference,
            gradients.relative, gradients.of.c_str());
   }
@@ -74,7 +74,7 @@ TEST_P(ExamplesStep, WeightsAfterTwoSteps) {
   auto before = models.reference().allVariables();
   for (int64_t step : {0, 1}) {
     models.accumulate(step);
-    models.compareGradients();
+    models.compareGradients(1e-3);
     models.update(step);
   }
   for (const char *role : {"moment1", "moment2", "weight", "bias", "gain"}) {
@@ -107,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Example{"t5", {{"seq", 7}, {"source", 13}, {"batch", 3}, {"vocab", 67}, {"head_width", 5}}},
                     Example{"mixtral-8x7b", {{"seq", 13}, {"batch", 3}, {"vocab", 67}, {"experts", 5}, {"hidden", 45}}},
                     Example{"packed", {{"seq", 13}, {"batch", 3}, {"vocab", 67}, {"hidden", 45}}},
-                    Example{"fugaku-llm-13b", {{"depth", 1}, {"seq", 13}, {"batch", 6}, {"accumulate", 2}, {"vocab", 67}}}),
+                    Example{"fugaku-llm-13b", {{"seq", 13}, {"vocab", 66}, {"accumulate", 1008}}}),
     [](const auto &info) {
       std::string name = info.param.name;
       for (char &c : name)

@@ -80,6 +80,16 @@ TwoModels::TwoModels(const std::string &spec, const std::map<std::string, int64_
     compiled->run("constants", {});
 }
 
+void TwoModels::setBoth(VariableOp variable, const Tensor &value) {
+  interpreter->setVariable(variable.getSymName(), value);
+  compiled->setVariable(variable.getSymName(), value);
+}
+
+void TwoModels::initializeWeights(uint64_t seed) {
+  for (VariableOp variable : graph->getOps<VariableOp>())
+    setBoth(variable, interpret::initialValue(variable, seed));
+}
+
 void TwoModels::drawWeights(uint64_t seed) {
   std::mt19937_64 random(seed);
   std::normal_distribution<float> normal;
@@ -90,9 +100,7 @@ void TwoModels::drawWeights(uint64_t seed) {
         x = (variable.getInit() == "ones" ? 1 : 0) + (variable.getRole() == "weight" ? 0.15f : 0.2f) * normal(random);
     for (double &x : value.floats)
       x = static_cast<float>(x);
-    interpreter->setVariable(variable.getSymName(), value);
-    if (allocated->lookupSymbol<VariableOp>(variable.getSymName()))
-      compiled->setVariable(variable.getSymName(), value);
+    setBoth(variable, value);
   }
 }
 
@@ -184,7 +192,7 @@ static void keepLargest(Difference &largest, double relative, StringRef name) {
     largest = {relative, name.str()};
 }
 
-Difference TwoModels::compareGradients() const {
+Difference TwoModels::compareGradients(double floor) const {
   double all = 0;
   for (auto &[name, value] : interpreter->allVariables())
     if (StringRef(name).ends_with(".gradient"))
@@ -194,7 +202,7 @@ Difference TwoModels::compareGradients() const {
   for (auto &[name, value] : interpreter->allVariables()) {
     if (!StringRef(name).ends_with(".gradient"))
       continue;
-    double allowed = std::max(norm(value), 1e-6 * all), relative = distance(compiled->variable(name), value) / allowed;
+    double allowed = std::max(norm(value), floor * all), relative = distance(compiled->variable(name), value) / allowed;
     EXPECT_LE(relative, 1e-4) << "of " << name << ", whose norm is " << norm(value) << " of " << all;
     keepLargest(largest, relative, name);
   }
