@@ -185,8 +185,22 @@ private:
       os << kernel << "\n";
   }
 
+  /// What `vectorize` leaves is the LLVM IR of every kernel; `emit` makes the product of it.
   int finish() {
-    if (llvm::Error error = buildProduct(*module, *train, machine, options)) {
+    PipelineOptions vectorized = options;
+    vectorized.product = Product::Llvm;
+    if (options.stopAfter == Stage::Vectorize)
+      return finish(vectorized);
+    if (!options.dumpFolder.empty()) {
+      vectorized.output = snapshotFile(Stage::Vectorize, "ll");
+      if (int code = finish(vectorized))
+        return code;
+    }
+    return finish(options);
+  }
+
+  int finish(const PipelineOptions &products) {
+    if (llvm::Error error = buildProduct(*module, *train, machine, products)) {
       bool io = error.isA<llvm::FileError>();
       llvm::errs() << "error: " << llvm::toString(std::move(error)) << '\n';
       return io ? kIoError : kInternalError;
@@ -212,13 +226,16 @@ private:
     return 0;
   }
 
-  /// Writes `03-import.mlir` and its like to the dump folder.
+  /// `03-import.mlir` and its like in the dump folder.
+  std::string snapshotFile(Stage stage, StringRef suffix) {
+    return llvm::formatv("{0}/{1,0+2}-{2}.{3}", options.dumpFolder, static_cast<int>(stage) + 1, name(stage), suffix);
+  }
+
   template <typename Print> void snapshot(Stage stage, Print print) {
     if (options.dumpFolder.empty())
       return;
     std::error_code error = llvm::sys::fs::create_directories(options.dumpFolder);
-    std::string file = llvm::formatv("{0}/{1,0+2}-{2}.{3}", options.dumpFolder, static_cast<int>(stage) + 1, name(stage),
-                                     stage <= Stage::Check ? "txt" : "mlir");
+    std::string file = snapshotFile(stage, stage <= Stage::Check ? "txt" : "mlir");
     llvm::raw_fd_ostream os(file, error);
     if (error)
       llvm::errs() << "warning: " << file << ": " << error.message() << '\n';

@@ -35,7 +35,7 @@ Examples:
   auto stop = std::make_shared<std::string>();
   command->add_option("--stop-after", *stop, "write what this stage leaves, and stop")
       ->check(CLI::IsMember({"parse", "check", "import", "recognise", "differentiate", "precision", "shard", "recompute",
-                             "fuse", "schedule", "allocate", "emit"}));
+                             "fuse", "schedule", "allocate", "vectorize", "emit"}));
   command->add_option("--dump-dir", pipeline.dumpFolder, "write a snapshot after every stage to this folder");
   command->add_option("-j,--jobs", pipeline.threads, "kernels compiled at a time; 0: one per core");
   command->add_flag("-v,--verbose", pipeline.verbose, "say what is done and how long it took");
