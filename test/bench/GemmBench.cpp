@@ -1,7 +1,8 @@
 // Speed of contractions of the shapes of GPT-2's training step at 256 tokens, and of square ones.
 //
-// Prints GF/s of one thread, the share of the machine's peak, and of what a product in the first cache reaches meanwhile:
-// neighbours on the same host can halve any figure. Each is the best of many runs. `GemmBench [part of a name]`
+// Prints GF/s of one thread, the share of the machine's peak, and of what a product in the first cache reaches
+// meanwhile: neighbours on the same host can halve any figure. Each is the best of many runs. `GemmBench [part of a
+// name]`
 #include "test/vectorize/KernelRun.h"
 
 #include "llvm/Support/Format.h"
@@ -61,8 +62,8 @@ static std::string kernelText(const Case &shape, int64_t (&counts)[3]) {
     if (llvm::is_contained(rhs, name) && !llvm::is_contained(result, name))
       over += (over.empty() ? "\"ax_" : ", \"ax_") + name + "\"";
   return "step.kernel @dot contraction rows [] inplace [] {\n^bb0(%a: " + a + ", %b: " + b +
-         "):\n  %c = kinu.dot %a, %b over [" + over + "] : (" + a + ", " + b + ") -> " + c + "\n  kinu.yield %c : " + c +
-         "\n}\n";
+         "):\n  %c = kinu.dot %a, %b over [" + over + "] : (" + a + ", " + b + ") -> " + c +
+         "\n  kinu.yield %c : " + c + "\n}\n";
 }
 
 /// Time that this thread has run, without what other processes took.
@@ -121,7 +122,8 @@ int main(int argc, char **argv) {
     llvm::outs() << llvm::formatv("{0,-32}", shape.name)
                  << llvm::format("%7.1f GF/s %3.0f%% of peak, %3.0f%% of canary", best / 1e9,
                                  100 * best / machine.peakFlopsPerCore(), 100 * best / bestCanary)
-                 << llvm::format("  %4lld tasks %6lld kB scratch  compiled in %.2f s\n", (long long)subject.kernel->lowered().tasks,
+                 << llvm::format("  %4lld tasks %6lld kB scratch  compiled in %.2f s\n",
+                                 (long long)subject.kernel->lowered().tasks,
                                  (long long)(subject.kernel->lowered().scratchBytes / 1024), subject.compileSeconds);
     llvm::outs().flush();
   }

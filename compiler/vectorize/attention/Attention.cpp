@@ -2,7 +2,8 @@
 //
 // A task takes one outer index (batch, head) and a range of queries. It packs keys and values once, then for each block
 // of queries: all raw scores by a matrix product into scratch; rows through the score region and softmax; the result by
-// another product. Scratch is linear in the number of keys. Keys that a causal mask hides from a whole block are left out.
+// another product. Scratch is linear in the number of keys. Keys that a causal mask hides from a whole block are left
+// out.
 #include "compiler/vectorize/Math.h"
 #include "compiler/vectorize/Vectorize.h"
 #include "compiler/vectorize/attention/AttentionBlocks.h"
@@ -112,8 +113,9 @@ llvm::Expected<Lowered> kinu::vectorize::lowerAttention(step::KernelOp kernel, c
   auto op = theOnly<AttentionOp>(kernel);
   if (!op)
     return llvm::createStringError("attention `" + kernel.getSymName() + "` is not one kinu.attention on its operands");
-  AttentionShape shape = analyseAttention(op.getQ().getType(), op.getK().getType(), op.getV().getType(),
-                                          op.getResult().getType(), op.getSumAttr(), op.getQueryAttr(), op.getKeyAttr());
+  AttentionShape shape =
+      analyseAttention(op.getQ().getType(), op.getK().getType(), op.getV().getType(), op.getResult().getType(),
+                       op.getSumAttr(), op.getQueryAttr(), op.getKeyAttr());
   Emission e(kernel, machine);
   AttentionBlocks blocks(e, shape);
   bindExtras(blocks.evaluator, op.getScore(), 1, operandPointers(e, op.getExtras()));

@@ -19,7 +19,7 @@ using kinu::machines::Machine;
 using Matrix = AttentionShape::Matrix;
 
 namespace {
-/// A matrix with the pointer to its tensor.
+/// A matrix with the pointer to its tensor, which is null for a gradient that nobody wants.
 struct Tensor {
   Matrix matrix;
   Value pointer;
@@ -41,9 +41,7 @@ struct Backward {
   Value keySums = blocks.reserve(keys * blocks.rowElements(sums));
   Value valueSums = blocks.reserve(keys * blocks.rowElements(values));
 
-  Value panels(int64_t rows, int64_t columns) {
-    return blocks.reserve(packedElements(e.machine, rows, columns));
-  }
+  Value panels(int64_t rows, int64_t columns) { return blocks.reserve(packedElements(e.machine, rows, columns)); }
   Value at(const Tensor &tensor, Value outer) {
     return e.address(tensor.pointer, e.getF32Type(), tensor.matrix.outer.offset(e, outer));
   }
@@ -67,8 +65,7 @@ Value Backward::delta(const QueryBlock &block, Value query) {
     Value y = e.load(e.getF32Type(), right, result.matrix.columns.offset(e, column));
     // In any order: so that the loop becomes vectors.
     Value product = arith::MulFOp::create(e, x, y);
-    return SmallVector<Value>{
-        Value(arith::AddFOp::create(e, carried[0], product, arith::FastMathFlags::reassoc))};
+    return SmallVector<Value>{Value(arith::AddFOp::create(e, carried[0], product, arith::FastMathFlags::reassoc))};
   });
   return sum[0];
 }
@@ -107,11 +104,16 @@ void Backward::block(const QueryBlock &block) {
   blocks.multiplyByKeys(q.matrix, at(q, outer), block, sumsByKeys, scores);
   blocks.multiplyByKeys(gradient.matrix, at(gradient, outer), block, valuesByKeys, gradients);
   e.loop(e.i64(0), block.count, 1, [&](Value number) { row(block, number); });
-  blocks.packQueries(gradient.matrix, at(gradient, outer), block, queriesByValues);
-  blocks.addTransposed(scores, block, queriesByValues, valueSums, values);
-  blocks.packQueries(q.matrix, at(q, outer), block, queriesBySums);
-  blocks.addTransposed(gradients, block, queriesBySums, keySums, sums);
-  blocks.multiplyScores(gradients, block, keysBySums, dq.matrix, at(dq, outer), spare);
+  if (dv.pointer) {
+    blocks.packQueries(gradient.matrix, at(gradient, outer), block, queriesByValues);
+    blocks.addTransposed(scores, block, queriesByValues, valueSums, values);
+  }
+  if (dk.pointer) {
+    blocks.packQueries(q.matrix, at(q, outer), block, queriesBySums);
+    blocks.addTransposed(gradients, block, queriesBySums, keySums, sums);
+  }
+  if (dq.pointer)
+    blocks.multiplyScores(gradients, block, keysBySums, dq.matrix, at(dq, outer), spare);
 }
 
 void Backward::clear(Value pointer, int64_t elements) {
@@ -137,17 +139,20 @@ void Backward::task(Value group) {
     blocks.forBlocks(outer, e.i64(0), e.i64(shape.query.length), limit,
                      [&](const QueryBlock &queryBlock) { block(queryBlock); });
   });
-  write(keySums, dk, first);
-  write(valueSums, dv, first);
+  if (dk.pointer)
+    write(keySums, dk, first);
+  if (dv.pointer)
+    write(valueSums, dv, first);
 }
 
 llvm::Expected<Lowered> kinu::vectorize::lowerAttentionBackward(step::KernelOp kernel, const Machine &machine) {
   auto op = theOnly<AttentionBackwardOp>(kernel);
-  if (!op || kernel.getBody().front().getTerminator()->getNumOperands() != 3)
+  if (!op)
     return llvm::createStringError("attention_backward `" + kernel.getSymName() +
-                                   "` is not one kinu.attention_backward on its operands with all its results");
-  AttentionShape shape = analyseAttention(op.getQ().getType(), op.getK().getType(), op.getV().getType(),
-                                          op.getResult().getType(), op.getSumAttr(), op.getQueryAttr(), op.getKeyAttr());
+                                   "` is not one kinu.attention_backward on its operands");
+  AttentionShape shape =
+      analyseAttention(op.getQ().getType(), op.getK().getType(), op.getV().getType(), op.getResult().getType(),
+                       op.getSumAttr(), op.getQueryAttr(), op.getKeyAttr());
   if (!groupsAreIndependent(shape, op.getQ().getType(), op.getK().getType(), op.getV().getType()))
     return llvm::createStringError("attention_backward `" + kernel.getSymName() +
                                    "` has an axis of k or v that is not in q, k and v");

@@ -103,9 +103,8 @@ Point AttentionBlocks::queryPoint(const QueryBlock &block, Value row) {
   return point;
 }
 
-SmallVector<Value>
-AttentionBlocks::overKeys(const QueryBlock &block, ValueRange carried,
-                          llvm::function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
+SmallVector<Value> AttentionBlocks::overKeys(const QueryBlock &block, ValueRange carried,
+                                             llvm::function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
   Value whole = e.mul(e.div(block.keys, e.lanes), e.lanes);
   auto scoped = [&](Value mask) {
     return [&, mask](Value key, ValueRange values) {

@@ -41,7 +41,8 @@ public:
   void multiplyScores(mlir::Value scores, const QueryBlock &block, mlir::Value panels,
                       const AttentionShape::Matrix &matrix, mlir::Value base, mlir::Value spare);
   /// sums[key, column] += scores[query, key] times `panels`, queries by columns, of which there are `columns`.
-  void addTransposed(mlir::Value scores, const QueryBlock &block, mlir::Value panels, mlir::Value sums, int64_t columns);
+  void addTransposed(mlir::Value scores, const QueryBlock &block, mlir::Value panels, mlir::Value sums,
+                     int64_t columns);
   /// Elements of `spare`, and of a row of `sums`.
   int64_t rowElements(int64_t columns) const { return llvm::alignTo(columns, e.lanes); }
 

@@ -56,9 +56,8 @@ AttentionShape kinu::vectorize::analyseAttention(NamedTensorType q, NamedTensorT
 
 bool kinu::vectorize::groupsAreIndependent(const AttentionShape &shape, NamedTensorType q, NamedTensorType k,
                                            NamedTensorType v) {
-  return llvm::all_of(shape.outer, [&](const Axis &axis) {
-    return q.has(axis.name) && k.has(axis.name) == v.has(axis.name);
-  });
+  return llvm::all_of(shape.outer,
+                      [&](const Axis &axis) { return q.has(axis.name) && k.has(axis.name) == v.has(axis.name); });
 }
 
 int64_t kinu::vectorize::attentionRows(const Machine &machine, int64_t columns) {

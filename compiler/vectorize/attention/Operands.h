@@ -26,6 +26,7 @@ llvm::SmallVector<mlir::Value> operandPointers(Emission &e, mlir::ValueRange arg
 mlir::Value resultPointer(Emission &e, step::KernelOp kernel, mlir::Value result);
 
 /// Ends the function; fails with the op's name if the score region had one without code.
-llvm::Expected<Lowered> finishAttention(Emission &e, const Evaluator &evaluator, step::KernelOp kernel, Lowered lowered);
+llvm::Expected<Lowered> finishAttention(Emission &e, const Evaluator &evaluator, step::KernelOp kernel,
+                                        Lowered lowered);
 
 } // namespace kinu::vectorize

@@ -26,7 +26,8 @@ static void chooseSums(const ContractionShape &shape, const Machine &machine, Bl
   blocking.order = panelStays ? LoopOrder::TilesWithinPanels : LoopOrder::PanelsWithinTiles;
   int64_t rounds = llvm::divideCeil(shape.sums(), panelStays ? fits : 384);
   bool once = rounds == 1 || shape.scattered;
-  blocking.sums = once ? shape.sums() : llvm::alignTo(llvm::divideCeil(shape.sums(), rounds), machine.floatsPerVector());
+  blocking.sums =
+      once ? shape.sums() : llvm::alignTo(llvm::divideCeil(shape.sums(), rounds), machine.floatsPerVector());
 }
 
 /// Cycles of the busiest of `threads` threads, in which the products themselves run at the machine's peak.

@@ -16,7 +16,7 @@ struct Blocking {
   int64_t tilesPerPack; ///< row tiles whose left operand is packed at once
   bool packLeft;        ///< else the left operand is read in place
   bool rowsFastest;
-  LoopOrder order;      ///< of the micro-kernels in a block
+  LoopOrder order; ///< of the micro-kernels in a block
 
   int64_t columnTasks(const ContractionShape &shape) const { return llvm::divideCeil(shape.columns(), columns); }
   int64_t rowTasks(const ContractionShape &shape) const { return llvm::divideCeil(shape.tiles.tiles(), tilesPerTask); }

@@ -93,9 +93,8 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
       overPanels([&](Value panel, int64_t panelColumns) { product(tile, panel, panelColumns); });
     });
   else
-    overPanels([&](Value panel, int64_t panelColumns) {
-      overTiles([&](Value tile) { product(tile, panel, panelColumns); });
-    });
+    overPanels(
+        [&](Value panel, int64_t panelColumns) { overTiles([&](Value tile) { product(tile, panel, panelColumns); }); });
 }
 
 void kinu::vectorize::copyOut(Emission &e, Value block, int64_t blockRow, Value rows, Value result, int64_t resultRow,

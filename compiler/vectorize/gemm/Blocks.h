@@ -9,10 +9,10 @@ namespace kinu::vectorize {
 /// The rows of a product in tiles of `rows`. Rows are in runs along which left operand and result move evenly; the last
 /// tile of each run may be lower. Tiles are numbered through all runs.
 struct RowTiles {
-  int64_t rows;                           ///< of a full tile
-  int64_t run;                            ///< rows from one jump to the next
-  int64_t leftRow, resultRow;             ///< strides within a run
-  Walk leftRuns = {}, resultRuns = {};    ///< where runs begin
+  int64_t rows;                        ///< of a full tile
+  int64_t run;                         ///< rows from one jump to the next
+  int64_t leftRow, resultRow;          ///< strides within a run
+  Walk leftRuns = {}, resultRuns = {}; ///< where runs begin
 
   int64_t tilesPerRun() const { return llvm::divideCeil(run, rows); }
   int64_t tail() const { return run % rows; } ///< rows of a run's last tile, 0 if it is full
@@ -25,9 +25,9 @@ struct RowTiles {
 
 /// The left operand as the micro-kernel reads it.
 struct LeftOperand {
-  mlir::Value base;        ///< at the first k of the block
-  bool packed = false;     ///< by `packLeft`, `base` being where it wrote; else in place
-  int64_t sumStride = 1;   ///< in place: the step along k
+  mlir::Value base;      ///< at the first k of the block
+  bool packed = false;   ///< by `packLeft`, `base` being where it wrote; else in place
+  int64_t sumStride = 1; ///< in place: the step along k
 };
 
 /// Copies tiles [firstTile, endTile), k in [firstSum, firstSum + sums), to `packed`: tile after tile, k after k.
@@ -40,7 +40,8 @@ struct ResultBlock {
   mlir::Value accumulate; ///< i1
 };
 
-/// Which loop over micro-kernels is outside: what it holds fixed stays in the first cache while the other operand passes.
+/// Which loop over micro-kernels is outside: what it holds fixed stays in the first cache while the other operand
+/// passes.
 enum class LoopOrder { PanelsWithinTiles, TilesWithinPanels };
 
 /// result[tiles, columns] (+)= left[tiles, sums] panels[sums, columns], for tiles [firstTile, endTile) and `columns`

@@ -1,9 +1,9 @@
 // Kernels of one `kinu.dot`: matrix products in the manner of BLIS (Van Zee and van de Geijn, 2015).
 //
-// A task owns a block of the result, [row tiles x columns], and runs through all of k in a fixed order, so the result is
-// the same for any number of threads. Neighbouring tasks of a thread are done as one piece. For each stretch of k a piece
-// packs the right operand's columns into panels, the left operand's rows into tiles unless they can be read in place, and
-// lets micro-kernels run over tiles and panels.
+// A task owns a block of the result, [row tiles x columns], and runs through all of k in a fixed order, so the result
+// is the same for any number of threads. Neighbouring tasks of a thread are done as one piece. For each stretch of k a
+// piece packs the right operand's columns into panels, the left operand's rows into tiles unless they can be read in
+// place, and lets micro-kernels run over tiles and panels.
 #include "compiler/vectorize/Vectorize.h"
 #include "compiler/vectorize/gemm/Blocking.h"
 
@@ -37,7 +37,8 @@ struct Contraction {
   void tasks();
   void line(Value number, Value from, Value to);
   void piece(Value outer, Value firstTile, Value endTile, Value firstColumn, Value endColumn);
-  void rows(Value leftBase, Value firstTile, Value endTile, Value firstSum, Value sums, Value columns, Value resultBase);
+  void rows(Value leftBase, Value firstTile, Value endTile, Value firstSum, Value sums, Value columns,
+            Value resultBase);
   void multiply(const RowTiles &tiles, Value firstTile, Value endTile, const LeftOperand &operand, Value firstSum,
                 Value sums, Value columns, Value base);
   void scatter(Value firstTile, Value endTile, Value columns, Value resultBase, Value firstColumn);
@@ -93,7 +94,8 @@ void Contraction::piece(Value outer, Value firstTile, Value endTile, Value first
   Value columns = arith::SubIOp::create(e, endColumn, firstColumn);
   Value leftBase = plus(left, shape.leftBatch.offset(e, batch));
   Value rightBase = plus(right, e.add(shape.rightBatch.offset(e, batch), shape.rightColumnRuns.offset(e, columnRun)));
-  Value resultBase = plus(result, e.add(shape.resultBatch.offset(e, batch), shape.resultColumnRuns.offset(e, columnRun)));
+  Value resultBase =
+      plus(result, e.add(shape.resultBatch.offset(e, batch), shape.resultColumnRuns.offset(e, columnRun)));
   e.loop(e.i64(0), e.i64(shape.sums()), blocking.sums, [&](Value firstSum) {
     Value sums = e.smaller(arith::SubIOp::create(e, e.i64(shape.sums()), firstSum), e.i64(blocking.sums));
     packRight(e, shape.rightOperand, rightBase, e.scratch, firstSum, sums, firstColumn, columns);
@@ -149,11 +151,7 @@ llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp kernel,
 
   Emission e(kernel, machine);
   unsigned operands[] = {lhs.getArgNumber(), rhs.getArgNumber()};
-  Contraction code{e,
-                   shape,
-                   blocking,
-                   e.operands[operands[shape.left]],
-                   e.operands[operands[shape.right]],
+  Contraction code{e,           shape, blocking, e.operands[operands[shape.left]], e.operands[operands[shape.right]],
                    e.results[0]};
   code.tasks();
   Lowered lowered;

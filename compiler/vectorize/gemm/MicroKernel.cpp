@@ -104,8 +104,14 @@ static LLVM::LLVMFuncOp microKernel(Emission &e, const MicroKernel &shape) {
   function.setNoInline(true);
   Block *entry = function.addEntryBlock(e);
   e.setInsertionPointToStart(entry);
-  Body body{e, shape, int64_t(llvm::divideCeil(shape.columns, e.lanes)), entry->getArgument(0), entry->getArgument(1),
-            entry->getArgument(2), entry->getArgument(3), entry->getArgument(4)};
+  Body body{e,
+            shape,
+            int64_t(llvm::divideCeil(shape.columns, e.lanes)),
+            entry->getArgument(0),
+            entry->getArgument(1),
+            entry->getArgument(2),
+            entry->getArgument(3),
+            entry->getArgument(4)};
   body.writeBack(body.sumOverK());
   LLVM::ReturnOp::create(e, ValueRange());
   return function;

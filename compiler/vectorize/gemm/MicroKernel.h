@@ -11,11 +11,11 @@ namespace kinu::vectorize {
 
 /// What a micro-kernel is compiled for. Strides in elements.
 struct MicroKernel {
-  int64_t rows;              ///< of the block
-  int64_t columns;           ///< of the block; the last vector may be partial
-  int64_t lhsRow, lhsSum;    ///< strides of the left operand along rows and along k
-  int64_t rhsSum;            ///< of the right operand along k; its columns are contiguous and readable to a full vector
-  int64_t resultRow;         ///< of the result along rows; its columns are contiguous
+  int64_t rows;           ///< of the block
+  int64_t columns;        ///< of the block; the last vector may be partial
+  int64_t lhsRow, lhsSum; ///< strides of the left operand along rows and along k
+  int64_t rhsSum;         ///< of the right operand along k; its columns are contiguous and readable to a full vector
+  int64_t resultRow;      ///< of the result along rows; its columns are contiguous
 };
 
 /// The rows of a block that is `columns` wide: as many as the registers hold accumulators for.

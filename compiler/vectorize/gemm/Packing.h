@@ -5,7 +5,8 @@
 
 namespace kinu::vectorize {
 
-/// The right operand of a product where it lies: element (k, column) is at base + sum.offset(k) + columns.offset(column).
+/// The right operand of a product where it lies: element (k, column) is at base + sum.offset(k) +
+/// columns.offset(column).
 struct RightOperand {
   Walk sum, columns;
 

@@ -32,8 +32,8 @@ std::string dotText(const Axes &lhs, const Axes &rhs, const Axes &result, const 
       over += (over.empty() ? "\"ax_" : ", \"ax_") + std::string(1, axis) + "\"";
   std::string a = typeText(lhs, lengths), b = typeText(rhs, lengths), c = typeText(result, lengths);
   return "step.kernel @dot contraction rows [] inplace [] {\n^bb0(%a: " + a + ", %b: " + b +
-         "):\n  %c = kinu.dot %a, %b over [" + over + "] : (" + a + ", " + b + ") -> " + c + "\n  kinu.yield %c : " + c +
-         "\n}\n";
+         "):\n  %c = kinu.dot %a, %b over [" + over + "] : (" + a + ", " + b + ") -> " + c +
+         "\n  kinu.yield %c : " + c + "\n}\n";
 }
 
 void compare(const Axes &lhs, const Axes &rhs, const Axes &result, const Lengths &lengths,
