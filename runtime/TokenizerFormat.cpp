@@ -166,6 +166,7 @@ std::optional<std::string> findTokenizerDefect(std::string_view model) {
   if (model.size() > maxModelBytes)
     return "it is larger than any sentencepiece model";
   size_t pieces = 0;
+  bool hasTrainerSpec = false, hasNormalizer = false;
   std::unordered_set<std::string_view> seen;
   Defect defect = eachField(model, "list of fields", [&](const Field &field) -> Defect {
     if (field.number <= 5 && field.wire != 2)
@@ -174,15 +175,24 @@ std::optional<std::string> findTokenizerDefect(std::string_view model) {
     case 1:
       return pieces == maxPieces ? Defect("it has too many pieces") : checkPiece(field.bytes, pieces++, seen);
     case 2:
+      hasTrainerSpec = true;
       return checkTrainerSpec(field.bytes);
     case 3:
     case 5:
+      hasNormalizer |= field.number == 3;
       return checkNormalizer(field.bytes);
     default:
       return std::nullopt;
     }
   });
-  return defect ? defect : pieces ? std::nullopt : Defect("it has no pieces");
+  if (defect)
+    return defect;
+  if (pieces == 0)
+    return "it has no pieces";
+  // sentencepiece writes both, behind the pieces: without them the file was cut off between two fields.
+  if (!hasTrainerSpec || !hasNormalizer)
+    return "it is cut off";
+  return std::nullopt;
 }
 
 } // namespace kinu::rt

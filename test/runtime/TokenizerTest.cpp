@@ -105,6 +105,9 @@ static std::string piece(const std::string &text, const std::string &more = "") 
   return field(1, field(1, text) + more);
 }
 
+/// What follows the pieces.
+static const std::string specs = field(2, "") + field(3, "");
+
 static void expectDefect(const std::string &model, const std::string &what) {
   auto defect = findTokenizerDefect(model);
   ASSERT_TRUE(defect.has_value()) << what;
@@ -112,7 +115,7 @@ static void expectDefect(const std::string &model, const std::string &what) {
 }
 
 TEST(TokenizerFormat, RefusesPiecesThatAreNotUsable) {
-  EXPECT_FALSE(findTokenizerDefect(piece("a")));
+  EXPECT_FALSE(findTokenizerDefect(piece("a") + specs));
   expectDefect(piece(std::string(400000, 'a')), "400000 bytes long");
   expectDefect(piece(""), "0 bytes long");
   expectDefect(piece("\xFF"), "not valid UTF-8");
@@ -122,11 +125,16 @@ TEST(TokenizerFormat, RefusesPiecesThatAreNotUsable) {
   expectDefect(piece("zz", "\x18\x06"), "without the form");
 }
 
+TEST(TokenizerFormat, RefusesAFileThatEndsBetweenTwoFields) {
+  expectDefect(piece("a"), "cut off");
+  expectDefect(piece("a") + field(2, ""), "cut off");
+}
+
 TEST(TokenizerFormat, RefusesMapsThatPointOutsideThemselves) {
   std::string array(1024, '\0');
   auto mapped = [&](const std::string &units, const std::string &strings) {
     uint32_t length = uint32_t(units.size());
-    return piece("a") + field(3, field(2, std::string(reinterpret_cast<char *>(&length), 4) + units + strings));
+    return piece("a") + field(2, "") + field(3, field(2, std::string(reinterpret_cast<char *>(&length), 4) + units + strings));
   };
   EXPECT_FALSE(findTokenizerDefect(mapped(array, std::string("b\0", 2))));
   expectDefect(mapped(array, "b"), "invalid text");

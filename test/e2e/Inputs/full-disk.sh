@@ -1,9 +1,9 @@
-# full-disk.sh: trains `./tiny` on a small disk until a file fills it, and on the same disk read-only.
+# full-disk.sh: trains `./tiny` on a small disk until a file fills it, and on the same disk read-only. To be run in a mount
+# namespace of its own, which takes the disk away with it.
 set -uo pipefail
 disk=$PWD/disk
 mkdir -p "$disk"
 mount -t tmpfs -o size=4m kinu-test "$disk" || exit 1
-trap 'umount "$disk"' EXIT
 here=$(cd "$(dirname "$0")" && pwd)
 train=(./tiny --checkpoint-dir "$disk/c")
 failsWithCode106() {

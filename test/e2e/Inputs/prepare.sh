@@ -1,7 +1,7 @@
 # prepare.sh: writes corpus.txt, its tokenizer corpus.model and the executable tiny into the working folder.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-# Sums of two digits in words: every sentence can be told from its first half.
+# Sums of two numbers in words.
 words=(zero one two three four five six seven eight nine ten eleven twelve)
 for ((i = 0; i < 2000; ++i)); do
   a=$((i * 7919 % 7)) b=$((i * 104729 / 7 % 6))
