@@ -9,7 +9,7 @@
 namespace kinu::fmt {
 
 /// Lines are broken to stay within this many columns where they can be.
-constexpr unsigned maxWidth = 100;
+constexpr unsigned maxWidth = 120;
 
 /// A comment inside a line: behind its token, or on lines of its own below it.
 struct InnerComment {
