@@ -16,6 +16,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/xxhash.h"
 
 #include <chrono>
@@ -200,12 +201,25 @@ private:
   }
 
   int finish(const PipelineOptions &products) {
+    // Before minutes of compiling, and before the linker fails on it.
+    if (std::error_code error = placeError(products.output)) {
+      llvm::errs() << "error: " << products.output << ": " << error.message() << '\n';
+      return kIoError;
+    }
     if (llvm::Error error = buildProduct(*module, *train, machine, products)) {
       bool io = error.isA<llvm::FileError>();
       llvm::errs() << "error: " << llvm::toString(std::move(error)) << '\n';
       return io ? kIoError : kInternalError;
     }
     return 0;
+  }
+
+  /// Why no file can be made at `path`, if none can.
+  static std::error_code placeError(StringRef path) {
+    if (llvm::sys::fs::is_directory(path))
+      return std::make_error_code(std::errc::is_a_directory);
+    StringRef folder = llvm::sys::path::parent_path(path);
+    return llvm::sys::fs::access(folder.empty() ? "." : folder, llvm::sys::fs::AccessMode::Write);
   }
 
   bool stopsAt(Stage stage, Product product) {
