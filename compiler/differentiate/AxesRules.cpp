@@ -21,8 +21,8 @@ static Value placeAlong(Rule &r, NamedTensorType type, ArrayAttr over) {
   Value place;
   for (StringRef name : over.getAsValueRange<StringAttr>()) {
     Axis axis = type.getAxes()[type.find(name)];
-    Value index = IndexOp::create(r.builder, r.loc,
-                                  NamedTensorType::get(r.builder.getContext(), {axis}, r.builder.getI64Type()));
+    Value index =
+        IndexOp::create(r.builder, r.loc, NamedTensorType::get(r.builder.getContext(), {axis}, r.builder.getI64Type()));
     place = place ? r.join<AddOp>(r.join<MulOp>(place, r.whole(axis.length)), index) : index;
   }
   return place;
@@ -70,16 +70,15 @@ void differentiate::attachAxes(MLIRContext *context) {
     r.give(op.getOperand(), CumSumOp::create(r.builder, r.loc, typeOf(r.g), r.g, op.getOver(), !op.getReverse()));
   }>(context);
   attach<RenameOp, [](RenameOp op, Rule &r) {
-    r.give(op.getOperand(),
-           RenameOp::create(r.builder, r.loc, typeOf(op.getOperand()), r.g, op.getTo(), op.getFrom()));
+    r.give(op.getOperand(), RenameOp::create(r.builder, r.loc, typeOf(op.getOperand()), r.g, op.getTo(), op.getFrom()));
   }>(context);
   attach<SliceOp, [](SliceOp op, Rule &r) {
-    r.give(op.getOperand(), PadOp::create(r.builder, r.loc, typeOf(op.getOperand()), r.g, op.getAs(), op.getOffset(),
-                                          op.getAxis()));
+    r.give(op.getOperand(),
+           PadOp::create(r.builder, r.loc, typeOf(op.getOperand()), r.g, op.getAs(), op.getOffset(), op.getAxis()));
   }>(context);
   attach<PadOp, [](PadOp op, Rule &r) {
-    r.give(op.getOperand(), SliceOp::create(r.builder, r.loc, typeOf(op.getOperand()), r.g, op.getAs(), op.getOffset(),
-                                            op.getAxis()));
+    r.give(op.getOperand(),
+           SliceOp::create(r.builder, r.loc, typeOf(op.getOperand()), r.g, op.getAs(), op.getOffset(), op.getAxis()));
   }>(context);
   attach<SplitOp, [](SplitOp op, Rule &r) {
     r.give(op.getOperand(),

@@ -39,7 +39,7 @@ struct Parts {
   Block *body = &region.emplaceBlock();
   SmallVector<unsigned> carried; ///< positions among the forward repeat's carried values
   SmallVector<Value> inits, stacked;
-  SmallVector<Value> outside;          ///< values from outside whose gradient is summed
+  SmallVector<Value> outside;         ///< values from outside whose gradient is summed
   SmallVector<Value> stackedOperands; ///< the forward repeat's, whose gradient is saved
 };
 } // namespace

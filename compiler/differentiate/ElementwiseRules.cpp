@@ -12,7 +12,8 @@ static void attachUnary(MLIRContext *context) {
   attach<NegOp, [](NegOp op, Rule &r) { r.give(op.getOperand(), r.same<NegOp>(r.g)); }>(context);
   attach<Fp32Op, [](Fp32Op op, Rule &r) { r.give(op.getOperand(), r.g); }>(context);
   attach<ExpOp, [](ExpOp op, Rule &r) { r.chain(op.getOperand(), op); }>(context);
-  attach<LogOp, [](LogOp op, Rule &r) { r.chain(op.getOperand(), r.join<DivOp>(r.number(1.0), op.getOperand())); }>(context);
+  attach<LogOp, [](LogOp op, Rule &r) { r.chain(op.getOperand(), r.join<DivOp>(r.number(1.0), op.getOperand())); }>(
+      context);
   attach<SqrtOp, [](SqrtOp op, Rule &r) { r.chain(op.getOperand(), r.join<DivOp>(r.number(0.5), op)); }>(context);
   attach<TanhOp, [](TanhOp op, Rule &r) {
     r.chain(op.getOperand(), r.join<SubOp>(r.number(1.0), r.join<MulOp>(op, op)));
@@ -23,16 +24,15 @@ static void attachUnary(MLIRContext *context) {
     r.chain(op.getOperand(), r.join<MulOp>(bell, r.number(2.0 / std::sqrt(std::numbers::pi))));
   }>(context);
   attach<SinOp, [](SinOp op, Rule &r) { r.chain(op.getOperand(), r.same<CosOp>(op.getOperand())); }>(context);
-  attach<CosOp, [](CosOp op, Rule &r) {
-    r.chain(op.getOperand(), r.same<NegOp>(r.same<SinOp>(op.getOperand())));
-  }>(context);
+  attach<CosOp, [](CosOp op, Rule &r) { r.chain(op.getOperand(), r.same<NegOp>(r.same<SinOp>(op.getOperand()))); }>(
+      context);
   // The derivative of |x| at 0 is 0.
   attach<AbsOp, [](AbsOp op, Rule &r) {
     Value x = op.getOperand(), zero = r.number(0.0);
-    Value negative = SelectOp::create(r.builder, r.loc, typeOf(x), r.compare(ComparePredicate::lt, x, zero),
-                                      r.number(-1.0), zero);
-    Value sign = SelectOp::create(r.builder, r.loc, typeOf(x), r.compare(ComparePredicate::gt, x, zero),
-                                  r.number(1.0), negative);
+    Value negative =
+        SelectOp::create(r.builder, r.loc, typeOf(x), r.compare(ComparePredicate::lt, x, zero), r.number(-1.0), zero);
+    Value sign = SelectOp::create(r.builder, r.loc, typeOf(x), r.compare(ComparePredicate::gt, x, zero), r.number(1.0),
+                                  negative);
     r.chain(x, sign);
   }>(context);
 }
@@ -63,9 +63,10 @@ static void attachBinary(MLIRContext *context) {
   attach<DivOp, [](DivOp op, Rule &r) {
     r.chain(op.getLhs(), r.join<DivOp>(r.number(1.0), op.getRhs()));
     // -x / y^2, with the part that y does not vary along summed first: a norm's root is smaller than what it divides.
-    Value share = conform(r.builder, r.loc, ChainOp::create(r.builder, r.loc, typeOf(r.g), r.g, op), typeOf(op.getRhs()));
-    r.give(op.getRhs(), ChainOp::create(r.builder, r.loc, typeOf(share), share,
-                                        r.join<DivOp>(r.number(-1.0), op.getRhs())));
+    Value share =
+        conform(r.builder, r.loc, ChainOp::create(r.builder, r.loc, typeOf(r.g), r.g, op), typeOf(op.getRhs()));
+    r.give(op.getRhs(),
+           ChainOp::create(r.builder, r.loc, typeOf(share), share, r.join<DivOp>(r.number(-1.0), op.getRhs())));
   }>(context);
   attach<PowOp, powRule>(context);
   // Of equal operands the first is the one chosen.

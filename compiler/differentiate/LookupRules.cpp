@@ -18,8 +18,8 @@ static void giveOneHot(LookupOp op, Rule &r) {
   NamedTensorType source = typeOf(op.getSource());
   StringRef name = cast<StringAttr>(op.getAxes()[0]).getValue();
   Axis axis = source.getAxes()[source.find(name)];
-  Value along = IndexOp::create(r.builder, r.loc,
-                                NamedTensorType::get(r.builder.getContext(), {axis}, r.builder.getI64Type()));
+  Value along =
+      IndexOp::create(r.builder, r.loc, NamedTensorType::get(r.builder.getContext(), {axis}, r.builder.getI64Type()));
   Value hit = r.compare(ComparePredicate::eq, op.getIndices()[0], along);
   r.give(op.getSource(), SelectOp::create(r.builder, r.loc, source, hit, r.g, r.number(0.0)));
 }
@@ -60,6 +60,7 @@ static void giveLookedUp(ScatterOp op, Rule &r) {
 }
 
 void differentiate::attachLookup(MLIRContext *context) {
-  attach<LookupOp, [](LookupOp op, Rule &r) { picksOnePerRow(op) ? giveOneHot(op, r) : giveScattered(op, r); }>(context);
+  attach<LookupOp, [](LookupOp op, Rule &r) { picksOnePerRow(op) ? giveOneHot(op, r) : giveScattered(op, r); }>(
+      context);
   attach<ScatterOp, giveLookedUp>(context);
 }

@@ -15,7 +15,8 @@ Value differentiate::conform(OpBuilder &builder, Location loc, Value gradient, N
     if (typeOf(gradient).has(axis.name))
       kept.push_back(axis);
   if (!over.empty())
-    gradient = ReduceOp::create(builder, loc, type.withAxes(kept), ReductionKind::sum, gradient, builder.getArrayAttr(over));
+    gradient =
+        ReduceOp::create(builder, loc, type.withAxes(kept), ReductionKind::sum, gradient, builder.getArrayAttr(over));
   if (kept.size() < type.getAxes().size())
     gradient = BroadcastOp::create(builder, loc, type, gradient);
   return gradient;

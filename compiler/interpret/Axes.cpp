@@ -142,9 +142,8 @@ static TensorRef refactor(NamedTensorType type, const Tensor &operand, ArrayAttr
     inWhole[position] = stride;
     stride *= space[position].length;
   }
-  walk(space, {stridesIn(space, factored), inWhole}, [&](ArrayRef<int64_t> at) {
-    copyElement(*result, splits ? at[0] : at[1], operand, splits ? at[1] : at[0]);
-  });
+  walk(space, {stridesIn(space, factored), inWhole},
+       [&](ArrayRef<int64_t> at) { copyElement(*result, splits ? at[0] : at[1], operand, splits ? at[1] : at[0]); });
   return result;
 }
 
@@ -182,8 +181,7 @@ TensorRef interpret::evaluateAxes(Operation *op, ArrayRef<TensorRef> operands) {
       .Case<SplitOp>([&](SplitOp split) {
         return refactor(split.getType(), *operands[0], split.getFactors(), split.getAxis(), true);
       })
-      .Case<JoinOp>([&](JoinOp join) {
-        return refactor(join.getType(), *operands[0], join.getFactors(), join.getAxis(), false);
-      })
+      .Case<JoinOp>(
+          [&](JoinOp join) { return refactor(join.getType(), *operands[0], join.getFactors(), join.getAxis(), false); })
       .Default([](Operation *) { return nullptr; });
 }

@@ -45,18 +45,12 @@ template <typename F> static TensorRef mapEither(NamedTensorType type, const Ten
 
 template <typename T> static int64_t compare(ComparePredicate predicate, T x, T y) {
   switch (predicate) {
-  case ComparePredicate::eq:
-    return x == y;
-  case ComparePredicate::ne:
-    return x != y;
-  case ComparePredicate::lt:
-    return x < y;
-  case ComparePredicate::le:
-    return x <= y;
-  case ComparePredicate::gt:
-    return x > y;
-  case ComparePredicate::ge:
-    return x >= y;
+  case ComparePredicate::eq: return x == y;
+  case ComparePredicate::ne: return x != y;
+  case ComparePredicate::lt: return x < y;
+  case ComparePredicate::le: return x <= y;
+  case ComparePredicate::gt: return x > y;
+  case ComparePredicate::ge: return x >= y;
   }
   return 0;
 }

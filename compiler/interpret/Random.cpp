@@ -29,8 +29,8 @@ static TensorRef random(RandomOp op, ArrayRef<TensorRef> operands) {
   }
   int64_t next = 0;
   walk(type.getAxes(), {strides}, [&](ArrayRef<int64_t> at) {
-    result->floats[next++] = rt::randomElement(seed, op.getSite(), first + at[0], static_cast<uint32_t>(step),
-                                               static_cast<uint32_t>(round));
+    result->floats[next++] =
+        rt::randomElement(seed, op.getSite(), first + at[0], static_cast<uint32_t>(step), static_cast<uint32_t>(round));
   });
   return result;
 }

@@ -37,9 +37,9 @@ Strides stridesIn(llvm::ArrayRef<Axis> space, NamedTensorType type, mlir::ArrayA
 /// The distance between neighbours along one axis of a row-major tensor of `type`.
 int64_t strideOf(NamedTensorType type, llvm::StringRef axis);
 
-/// Visits every point of `space`, the last axis fastest, with the point's offset in each tensor whose strides are given.
-template <typename Visit>
-void walk(llvm::ArrayRef<Axis> space, llvm::ArrayRef<Strides> strides, Visit visit) {
+/// Visits every point of `space`, the last axis fastest, with the point's offset in each tensor whose strides are
+/// given.
+template <typename Visit> void walk(llvm::ArrayRef<Axis> space, llvm::ArrayRef<Strides> strides, Visit visit) {
   llvm::SmallVector<int64_t> index(space.size(), 0), offsets(strides.size(), 0);
   while (true) {
     visit(llvm::ArrayRef<int64_t>(offsets));

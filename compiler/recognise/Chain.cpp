@@ -1,5 +1,5 @@
-// Finds the contraction behind a value and sorts the other operands on the way: index expressions, which are copied into
-// the region, and extras, which are handed to it.
+// Finds the contraction behind a value and sorts the other operands on the way: index expressions, which are copied
+// into the region, and extras, which are handed to it.
 #include "compiler/recognise/Chain.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -48,12 +48,13 @@ static bool mayNeedGradient(Value value, DenseSet<Value> &visited) {
 
 /// Cheap enough to compute for every element: no transcendental function, which a table does better.
 static bool isArithmetic(Operation *op) {
-  return isa<NegOp, NotOp, ToFloatOp, ToIntOp, AddOp, SubOp, MulOp, FloorDivOp, ModOp, MaxOp, MinOp, AndOp, OrOp, CompareOp,
-             SelectOp, AbsOp, DivOp, Fp32Op>(op);
+  return isa<NegOp, NotOp, ToFloatOp, ToIntOp, AddOp, SubOp, MulOp, FloorDivOp, ModOp, MaxOp, MinOp, AndOp, OrOp,
+             CompareOp, SelectOp, AbsOp, DivOp, Fp32Op>(op);
 }
 
 bool Search::isContraction(DotOp dot) const {
-  return !dot.getOver().empty() && typeOf(dot).has(axis) && typeOf(dot.getLhs()).has(axis) != typeOf(dot.getRhs()).has(axis);
+  return !dot.getOver().empty() && typeOf(dot).has(axis) &&
+         typeOf(dot.getLhs()).has(axis) != typeOf(dot.getRhs()).has(axis);
 }
 
 bool Search::depends(Value value) {

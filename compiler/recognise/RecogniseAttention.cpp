@@ -1,5 +1,5 @@
-// Attention is found from its last contraction upwards: dot over the axis of a softmax, of a function of a dot. What the
-// function is does not matter as long as it is elementwise. See Passes.td.
+// Attention is found from its last contraction upwards: dot over the axis of a softmax, of a function of a dot. What
+// the function is does not matter as long as it is elementwise. See Passes.td.
 #include "compiler/recognise/Chain.h"
 #include "compiler/recognise/Recognise.h"
 #include "compiler/recognise/Softmax.h"
@@ -115,8 +115,8 @@ static void rewrite(Attention &found) {
   Operation *biased = found.k.getDefiningOp();
   ArrayAttr key = builder.getArrayAttr({found.key});
   auto attention = AttentionOp::create(builder, found.last.getLoc(), found.last.getType(),
-                                       typeOf(found.score).without(key), found.q, withoutBias(found), found.v, found.chain.extras,
-                                       found.chain.dot.getOver(), found.query, found.key);
+                                       typeOf(found.score).without(key), found.q, withoutBias(found), found.v,
+                                       found.chain.extras, found.chain.dot.getOver(), found.query, found.key);
   defineChain(attention.getScore(), found.chain, found.score);
   found.last.replaceAllUsesWith(attention.getResult());
   found.match.erase();

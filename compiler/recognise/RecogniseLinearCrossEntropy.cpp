@@ -1,5 +1,5 @@
-// The loss is found from its difference upwards: logsumexp of a function of a dot, minus that function at the target. See
-// Passes.td.
+// The loss is found from its difference upwards: logsumexp of a function of a dot, minus that function at the target.
+// See Passes.td.
 #include "compiler/recognise/Chain.h"
 #include "compiler/recognise/Recognise.h"
 #include "compiler/recognise/Softmax.h"

@@ -144,7 +144,8 @@ static std::optional<Norm> matchFrom(SqrtOp root) {
 
 static void rewrite(Norm &found) {
   OpBuilder builder(found.last);
-  auto norm = NormOp::create(builder, found.last->getLoc(), found.last->getResult(0).getType(), found.operands, found.over);
+  auto norm =
+      NormOp::create(builder, found.last->getLoc(), found.last->getResult(0).getType(), found.operands, found.over);
   defineRegion(norm.getBody(), found.operands, found.last->getResult(0));
   found.last->getResult(0).replaceAllUsesWith(norm.getResult());
   found.match.erase();

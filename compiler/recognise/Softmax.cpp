@@ -7,8 +7,8 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::recognise;
 
-/// `where(x > number, x, number2)`, or `where(other > number, x, number2)` about a value of the same row: the value that
-/// is guarded. Guards choose between a value and a constant, so they change nothing where the row is alive.
+/// `where(x > number, x, number2)`, or `where(other > number, x, number2)` about a value of the same row: the value
+/// that is guarded. Guards choose between a value and a constant, so they change nothing where the row is alive.
 static Value throughGuard(Match &match, Value value, double fallback) {
   Match attempt = match;
   auto select = attempt.as<SelectOp>(value);

@@ -21,11 +21,15 @@ template <typename Op> static void check(const std::string &text) {
 TEST(CompositeGradients, LayerNorm) { check<NormBackwardOp>(layerNorm); }
 TEST(CompositeGradients, RootMeanSquareNormWithOnePlusGain) { check<NormBackwardOp>(rmsNorm); }
 TEST(CompositeGradients, CausalAttention) { check<AttentionBackwardOp>(attention(causal)); }
-TEST(CompositeGradients, AttentionWithSoftCapAndAlternatingMask) { check<AttentionBackwardOp>(attention(softCapAlternating)); }
+TEST(CompositeGradients, AttentionWithSoftCapAndAlternatingMask) {
+  check<AttentionBackwardOp>(attention(softCapAlternating));
+}
 TEST(CompositeGradients, AttentionWithMaskedRows) { check<AttentionBackwardOp>(attention(maskedRows)); }
 TEST(CompositeGradients, GroupedAttention) { check<AttentionBackwardOp>(groupedAttention); }
 TEST(CompositeGradients, CrossEntropy) { check<LinearCrossEntropyBackwardOp>(crossEntropy("", "%z")); }
-TEST(CompositeGradients, CrossEntropyWithSoftCap) { check<LinearCrossEntropyBackwardOp>(crossEntropy(logitCap, "%capped")); }
+TEST(CompositeGradients, CrossEntropyWithSoftCap) {
+  check<LinearCrossEntropyBackwardOp>(crossEntropy(logitCap, "%capped"));
+}
 
 // The plain ops have derivatives too: the fallback where nothing is recognised.
 TEST(CompositeGradients, TheFallbackIsTheDefinition) {

@@ -14,7 +14,8 @@ struct Graph {
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
 
-  explicit Graph(const std::string &text, const mlir::DialectRegistry &registry = mlir::DialectRegistry()) : context(registry) {
+  explicit Graph(const std::string &text, const mlir::DialectRegistry &registry = mlir::DialectRegistry())
+      : context(registry) {
     context.loadDialect<KinuDialect>();
     module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     if (!module)
