@@ -42,7 +42,8 @@ static Kernel describe(step::KernelOp op) {
 }
 
 /// Lowers a kernel in a context of its own, so that kernels can be compiled in parallel.
-static llvm::Expected<std::string> compileOne(const Kernel &kernel, const machines::Machine &machine, emit::OutputKind kind) {
+static llvm::Expected<std::string> compileOne(const Kernel &kernel, const machines::Machine &machine,
+                                              emit::OutputKind kind) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
   context.loadDialect<KinuDialect, step::StepDialect>();
   vectorize::loadDialects(context);
@@ -71,13 +72,15 @@ static emit::Executable makeTables(ModuleOp module, MutableArrayRef<Kernel> kern
   llvm::StringMap<int32_t> numbers;
   for (auto [kernel, fact] : llvm::zip(kernels, facts)) {
     numbers[kernel.op.getSymName()] = tables.kernels.size();
-    tables.kernels.push_back({kernel.symbol, kernel.op.getSymName().str(), fact.tasks, fact.scratchBytes, fact.operations, fact.bytes});
+    tables.kernels.push_back(
+        {kernel.symbol, kernel.op.getSymName().str(), fact.tasks, fact.scratchBytes, fact.operations, fact.bytes});
   }
   for (ProgramOp program : module.getOps<ProgramOp>()) {
     emit::ExecutableProgram &table = tables.programs.emplace_back();
     table.name = program.getSymName();
     for (step::LaunchOp launch : program.getOps<step::LaunchOp>())
-      table.launches.push_back({numbers.lookup(launch.getKernel()), std::vector<int64_t>(launch.getOffsets()->begin(), launch.getOffsets()->end()),
+      table.launches.push_back({numbers.lookup(launch.getKernel()),
+                                std::vector<int64_t>(launch.getOffsets()->begin(), launch.getOffsets()->end()),
                                 launch.getLabel().str()});
   }
   tables.arenaBytes = module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt();
@@ -97,10 +100,13 @@ static llvm::Error writeFile(const std::string &path, StringRef bytes) {
 }
 
 /// Assembly or LLVM IR of every kernel, one after another.
-static llvm::Error writeText(MutableArrayRef<Kernel> kernels, const machines::Machine &machine, const PipelineOptions &options) {
+static llvm::Error writeText(MutableArrayRef<Kernel> kernels, const machines::Machine &machine,
+                             const PipelineOptions &options) {
   std::string all;
   for (Kernel &kernel : kernels) {
-    auto text = compileOne(kernel, machine, options.product == Product::Assembly ? emit::OutputKind::Assembly : emit::OutputKind::LlvmText);
+    auto text =
+        compileOne(kernel, machine,
+                   options.product == Product::Assembly ? emit::OutputKind::Assembly : emit::OutputKind::LlvmText);
     if (!text)
       return text.takeError();
     const char *comment = options.product == Product::Llvm ? ";" : machine.triple.starts_with("aarch64") ? "//" : "#";
@@ -116,11 +122,13 @@ static std::vector<Kernel> describeAll(ModuleOp module) {
   return kernels;
 }
 
-llvm::Expected<CompiledLaunches> kinu::compileLaunches(ModuleOp module, const machines::Machine &machine, unsigned threads) {
+llvm::Expected<CompiledLaunches> kinu::compileLaunches(ModuleOp module, const machines::Machine &machine,
+                                                       unsigned threads) {
   std::vector<Kernel> kernels = describeAll(module);
   std::vector<emit::KernelJob> jobs;
   for (const Kernel &kernel : kernels)
-    jobs.push_back({kernel.symbol, kernel.text, [&kernel, &machine] { return compileOne(kernel, machine, emit::OutputKind::Object); }});
+    jobs.push_back({kernel.symbol, kernel.text,
+                    [&kernel, &machine] { return compileOne(kernel, machine, emit::OutputKind::Object); }});
   auto warn = [](StringRef message) { llvm::errs() << "warning: " << message << '\n'; };
   auto compiled = emit::compileKernels(jobs, machine, emit::KernelCache(), threads, warn);
   if (!compiled)
@@ -144,7 +152,8 @@ llvm::Error kinu::buildProduct(ModuleOp module, const TypedModel &plan, const ma
   if (!compiled)
     return compiled.takeError();
   if (options.verbose)
-    llvm::errs() << llvm::formatv("kernels: {0}, {1} of them from the cache\n", compiled->objects.size(), compiled->fromCache);
+    llvm::errs() << llvm::formatv("kernels: {0}, {1} of them from the cache\n", compiled->objects.size(),
+                                  compiled->fromCache);
   emit::Executable &tables = compiled->tables;
   tables.manifest = emit::manifest(module, plan, machine);
   if (options.product == Product::Object) {

@@ -17,10 +17,11 @@ struct CompiledLaunches {
 };
 
 /// Compiles the kernels of an allocated module, `threads` at a time (0: one per core).
-llvm::Expected<CompiledLaunches> compileLaunches(mlir::ModuleOp module, const machines::Machine &machine, unsigned threads);
+llvm::Expected<CompiledLaunches> compileLaunches(mlir::ModuleOp module, const machines::Machine &machine,
+                                                 unsigned threads);
 
-/// Compiles the kernels of an allocated module for the machine and writes what `options.product` asks for. `plan` is the
-/// model as it was elaborated for training.
+/// Compiles the kernels of an allocated module for the machine and writes what `options.product` asks for. `plan` is
+/// the model as it was elaborated for training.
 llvm::Error buildProduct(mlir::ModuleOp module, const TypedModel &plan, const machines::Machine &machine,
                          const PipelineOptions &options);
 

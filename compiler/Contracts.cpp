@@ -33,14 +33,13 @@ LogicalResult kinu::checkContract(ModuleOp module, Stage stage) {
     return success();
   case Stage::Fuse:
     return allOps(module, "fuse", [](Operation *op) { return isStep(op) || isa<RepeatOp, YieldOp>(op); });
-  case Stage::Schedule:
-    return allOps(module, "schedule", isStep);
+  case Stage::Schedule: return allOps(module, "schedule", isStep);
   case Stage::Allocate:
     return allOps(module, "allocate", [](Operation *op) {
       auto launch = dyn_cast<step::LaunchOp>(op);
-      return isStep(op) && (!launch || launch.getOffsets()) && (!isa<InputOp, OutputOp>(op) || op->hasAttr("kinu.offset"));
+      return isStep(op) && (!launch || launch.getOffsets()) &&
+             (!isa<InputOp, OutputOp>(op) || op->hasAttr("kinu.offset"));
     });
-  default:
-    return success();
+  default: return success();
   }
 }

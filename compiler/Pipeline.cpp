@@ -24,8 +24,9 @@
 using namespace mlir;
 using namespace kinu;
 
-static constexpr std::string_view kStageNames[] = {"parse",     "check", "import",   "recognise", "differentiate", "precision", "shard",
-                                                   "recompute", "fuse",  "schedule", "allocate",  "vectorize",     "emit"};
+static constexpr std::string_view kStageNames[] = {"parse",     "check",     "import",    "recognise", "differentiate",
+                                                   "precision", "shard",     "recompute", "fuse",      "schedule",
+                                                   "allocate",  "vectorize", "emit"};
 
 std::string_view kinu::name(Stage stage) { return kStageNames[static_cast<int>(stage)]; }
 
@@ -72,7 +73,8 @@ public:
     // Kernels over few tensors, with the order of axes in memory fixed.
     stage(Stage::Fuse, [&] { return passes([](OpPassManager &pm) { fuse::buildPipeline(pm); }); });
     // A straight list of launches.
-    stage(Stage::Schedule, [&] { return passes([](OpPassManager &pm) { pm.addPass(schedule::createUnrollRepeats()); }); });
+    stage(Stage::Schedule,
+          [&] { return passes([](OpPassManager &pm) { pm.addPass(schedule::createUnrollRepeats()); }); });
     // An offset for every value: from here on the memory of a run is known.
     stage(Stage::Allocate, [&] { return passes([](OpPassManager &pm) { pm.addPass(allocate::createAllocate()); }); });
     if (!done && code == 0)
@@ -123,7 +125,8 @@ private:
     // What a checkpoint must agree with: variables and computation, not the places they were written at.
     std::string text;
     llvm::raw_string_ostream(text) << *module;
-    module->getOperation()->setAttr("kinu.spec_hash", StringAttr::get(&context, llvm::utohexstr(llvm::xxh3_64bits(text), true, 16)));
+    module->getOperation()->setAttr("kinu.spec_hash",
+                                    StringAttr::get(&context, llvm::utohexstr(llvm::xxh3_64bits(text), true, 16)));
     return success();
   }
 
@@ -170,11 +173,13 @@ private:
       return;
     }
     if (options.verbose)
-      llvm::errs() << llvm::formatv("{0,-14} {1,8:f2} s\n", name(stage), std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+      llvm::errs() << llvm::formatv("{0,-14} {1,8:f2} s\n", name(stage),
+                                    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     auto print = [&](llvm::raw_ostream &os) { os << *module; };
     snapshot(stage, print);
-    bool product = (stage == Stage::Import && options.product == Product::Graph) ||
-                   (stage == Stage::Allocate && (options.product == Product::Step || options.product == Product::Kernels));
+    bool product =
+        (stage == Stage::Import && options.product == Product::Graph) ||
+        (stage == Stage::Allocate && (options.product == Product::Step || options.product == Product::Kernels));
     if (options.stopAfter == stage || product) {
       done = true;
       code = write([&](llvm::raw_ostream &os) { options.product == Product::Kernels ? printKernels(os) : print(os); });
@@ -275,7 +280,8 @@ int kinu::runPipeline(const PipelineOptions &options, SourceMap &sources, Diagno
   return Run(options, sources, diagnostics).run();
 }
 
-std::optional<TypedModel> kinu::checkSpec(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics) {
+std::optional<TypedModel> kinu::checkSpec(const PipelineOptions &options, SourceMap &sources,
+                                          Diagnostics &diagnostics) {
   Frontend frontend(options, sources, diagnostics);
   if (!frontend.parse()) {
     if (!frontend.ioError.empty())

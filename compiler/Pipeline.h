@@ -12,8 +12,21 @@
 namespace kinu {
 
 /// The stages, in their order; the names are those of the folders and of `--stop-after`.
-enum class Stage { Parse, Check, Import, Recognise, Differentiate, Precision, Shard, Recompute, Fuse, Schedule, Allocate,
-                   Vectorize, Emit };
+enum class Stage {
+  Parse,
+  Check,
+  Import,
+  Recognise,
+  Differentiate,
+  Precision,
+  Shard,
+  Recompute,
+  Fuse,
+  Schedule,
+  Allocate,
+  Vectorize,
+  Emit
+};
 std::string_view name(Stage stage);
 std::optional<Stage> parseStage(std::string_view name);
 
@@ -33,8 +46,8 @@ struct PipelineOptions {
   unsigned threads = 0;   ///< for compiling kernels; 0: one per core
 };
 
-/// Runs the stages. Returns the exit code: 0, 1 (the spec has errors, which are in `diagnostics`), 106 (a file cannot be
-/// read or written, said on standard error) or 108 (a stage broke its contract).
+/// Runs the stages. Returns the exit code: 0, 1 (the spec has errors, which are in `diagnostics`), 106 (a file cannot
+/// be read or written, said on standard error) or 108 (a stage broke its contract).
 int runPipeline(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics);
 
 /// Parses and checks a spec for training, nothing more. None if there are errors.

@@ -26,9 +26,7 @@ static int64_t totalShift(const Source &source) { return source.by + (source.of 
 static bool isReserved(const Input &input) { return input.name.starts_with("$"); }
 
 /// Elements of a row: the length of the one axis beside the batch.
-static int64_t rowLength(const Input &input) {
-  return std::max<int64_t>(1, input.elements() / input.length("batch"));
-}
+static int64_t rowLength(const Input &input) { return std::max<int64_t>(1, input.elements() / input.length("batch")); }
 
 InputLoader::InputLoader(const TrainPlan &plan, const Tokenizer &tokenizer, const Shards &shards)
     : plan(plan), tokenizer(tokenizer), fieldCount(shards.fieldCount), pad(tokenizer.pad()), pieces(tokenizer.size()) {
@@ -84,24 +82,17 @@ bool InputLoader::presentAt(const Source &source, const TokenShard &shard, int64
 
 int64_t InputLoader::valueAt(const Source &source, const TokenShard &shard, int64_t start, int64_t index) const {
   switch (source.kind) {
-  case Kind::Text:
-    return shard.token(start + index);
-  case Kind::Shift:
-    return valueAt(*source.of, shard, start, index + source.by);
-  case Kind::Document:
-    return shard.documentOf(start + index);
-  case Kind::Position:
-    return start + index - std::max(start, shard.start(shard.documentOf(start + index)));
+  case Kind::Text: return shard.token(start + index);
+  case Kind::Shift: return valueAt(*source.of, shard, start, index + source.by);
+  case Kind::Document: return shard.documentOf(start + index);
+  case Kind::Position: return start + index - std::max(start, shard.start(shard.documentOf(start + index)));
   case Kind::Line: {
     int64_t at = fieldToken(shard, start * fieldCount + source.field, index);
     return at < 0 ? pad : shard.token(at);
   }
-  case Kind::Present:
-    return presentAt(*source.of, shard, start, index);
-  case Kind::Piece:
-    return pieceIds.at(source.text);
-  case Kind::Random:
-    break;
+  case Kind::Present: return presentAt(*source.of, shard, start, index);
+  case Kind::Piece: return pieceIds.at(source.text);
+  case Kind::Random: break;
   }
   return 0;
 }

@@ -20,14 +20,10 @@ static constexpr const char *weightsFile = "weights.safetensors", *momentsFile =
 /// The name of a variable in a file; empty if checkpoints do not hold it.
 static std::string nameInFile(const Variable &variable) {
   switch (variable.role) {
-  case Role::Moment1:
-    return "moment1/" + variable.of;
-  case Role::Moment2:
-    return "moment2/" + variable.of;
-  case Role::Gradient:
-    return "";
-  default:
-    return variable.name;
+  case Role::Moment1: return "moment1/" + variable.of;
+  case Role::Moment2: return "moment2/" + variable.of;
+  case Role::Gradient: return "";
+  default: return variable.name;
   }
 }
 

@@ -10,13 +10,27 @@ namespace kinu::rt {
 
 static std::string examples(const std::string &name) {
   return text("\nExamples:\n"
-              "  ./", name, "                              train; run it again to go on after an interruption\n"
-              "  ./", name, " --steps 500 --seed 2         train for 500 steps from other initial weights\n"
-              "  ./", name, " --data 'books/*.txt'         train on other text\n"
-              "  ./", name, " eval                         loss over the whole validation part\n"
-              "  ./", name, " generate --prompt 'Once'     write text\n"
-              "  ./", name, " generate --prompt 'Once' --temperature 0.8 --top-k 40 --tokens 300\n"
-              "  ./", name, " info                         what is inside, and how much memory it takes\n"
+              "  ./",
+              name,
+              "                              train; run it again to go on after an interruption\n"
+              "  ./",
+              name,
+              " --steps 500 --seed 2         train for 500 steps from other initial weights\n"
+              "  ./",
+              name,
+              " --data 'books/*.txt'         train on other text\n"
+              "  ./",
+              name,
+              " eval                         loss over the whole validation part\n"
+              "  ./",
+              name,
+              " generate --prompt 'Once'     write text\n"
+              "  ./",
+              name,
+              " generate --prompt 'Once' --temperature 0.8 --top-k 40 --tokens 300\n"
+              "  ./",
+              name,
+              " info                         what is inside, and how much memory it takes\n"
               "\nExit codes: 0 done, 2 bad command line, 100 stopped by a signal (run again to go on), 101 checkpoint\n"
               "of another spec or seed, 102 bad text or tokenizer, 103 no valid checkpoint, 104 diverged,\n"
               "106 a file cannot be read or written, 108 internal error\n");
@@ -74,8 +88,11 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
     return {std::nullopt, app.exit(error) == 0 ? 0 : int(Exit::Usage)};
   }
   using Command = Options::Command;
-  options.command = *eval ? Command::Eval : *generate ? Command::Generate : *info ? Command::Info
-                    : *gradients ? Command::Gradients : Command::Train;
+  options.command = *eval        ? Command::Eval
+                    : *generate  ? Command::Generate
+                    : *info      ? Command::Info
+                    : *gradients ? Command::Gradients
+                                 : Command::Train;
   return {options, 0};
 }
 

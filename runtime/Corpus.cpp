@@ -34,8 +34,8 @@ Corpus::Corpus(const std::vector<std::string> &patterns) : paths(expand(patterns
   for (const std::string &path : paths) {
     std::string_view text = files.emplace_back(path, Exit::BadData).bytes();
     if (auto offset = findInvalidUtf8(text))
-      fail(Exit::BadData, "`", path, "` is not UTF-8: byte ", *offset, " is 0x", std::hex,
-           int(uint8_t(text[*offset])), "; convert it, for example with `iconv -t UTF-8`");
+      fail(Exit::BadData, "`", path, "` is not UTF-8: byte ", *offset, " is 0x", std::hex, int(uint8_t(text[*offset])),
+           "; convert it, for example with `iconv -t UTF-8`");
     characterCount += countCharacters(text);
   }
   if (characterCount == 0)

@@ -29,12 +29,9 @@ static double truncatedNormal(PhiloxKey key, uint64_t element) {
 float initialValue(const Initializer &init, uint64_t seed, uint64_t path, uint64_t element) {
   PhiloxKey key = streamKey(seed, path);
   switch (init.kind) {
-  case InitKind::Zeros:
-    return 0.0f;
-  case InitKind::Ones:
-    return 1.0f;
-  case InitKind::TruncatedNormal:
-    return float(init.a + init.b * truncatedNormal(key, element));
+  case InitKind::Zeros: return 0.0f;
+  case InitKind::Ones: return 1.0f;
+  case InitKind::TruncatedNormal: return float(init.a + init.b * truncatedNormal(key, element));
   case InitKind::Normal: {
     PhiloxWords words = streamWords(key, element, 0, initialRound);
     return float(init.a + init.b * standardNormal(words[0], words[1]));

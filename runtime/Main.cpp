@@ -48,15 +48,10 @@ static Exit runCommand(const Options &options, Manifest manifest) {
   installSignalHandlers();
   MpiSession mpi;
   switch (options.command) {
-  case Command::Train:
-    return train(run);
-  case Command::Eval:
-    return evaluateCheckpoint(run);
-  case Command::Generate:
-    generate(run);
-    break;
-  default:
-    writeGradients(run);
+  case Command::Train: return train(run);
+  case Command::Eval: return evaluateCheckpoint(run);
+  case Command::Generate: generate(run); break;
+  default: writeGradients(run);
   }
   return Exit::Done;
 }

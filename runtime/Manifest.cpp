@@ -65,8 +65,7 @@ static T named(const std::string &name, const char *what, std::initializer_list<
 
 static void parseBuffer(const Json &json, int64_t arenaBytes, Buffer &buffer) {
   buffer.name = json.at("name");
-  buffer.dtype =
-      named<DType>(json.at("dtype"), "dtype", {{"f32", DType::F32}, {"i64", DType::I64}, {"i1", DType::I1}});
+  buffer.dtype = named<DType>(json.at("dtype"), "dtype", {{"f32", DType::F32}, {"i64", DType::I64}, {"i1", DType::I1}});
   for (const Json &axis : json.at("axes"))
     buffer.axes.push_back({axis.at(0).get<std::string>(), axis.at(1).get<int64_t>()});
   buffer.offset = json.at("offset");

@@ -111,9 +111,9 @@ private:
 } // namespace
 
 static uint64_t elementBits(const std::string &dtype) {
-  static const std::map<std::string, uint64_t> bits = {{"F64", 64}, {"F32", 32}, {"F16", 16}, {"BF16", 16},
-                                                       {"I64", 64}, {"I32", 32}, {"I16", 16}, {"I8", 8},
-                                                       {"U64", 64}, {"U32", 32}, {"U16", 16}, {"U8", 8}, {"BOOL", 8}};
+  static const std::map<std::string, uint64_t> bits = {{"F64", 64}, {"F32", 32}, {"F16", 16}, {"BF16", 16}, {"I64", 64},
+                                                       {"I32", 32}, {"I16", 16}, {"I8", 8},   {"U64", 64},  {"U32", 32},
+                                                       {"U16", 16}, {"U8", 8},   {"BOOL", 8}};
   auto found = bits.find(dtype);
   return found == bits.end() ? 0 : found->second;
 }

@@ -86,8 +86,7 @@ static void writeShards(const TextSplit &split, const Tokenizer &tokenizer, int6
   json["tokenizer_hash"] = tokenizer.hash();
   json["pieces"] = tokenizer.size();
   json["train"] = describe(encodeSpans(split.training, tokenizer, fieldCount, (folder / "train").string()));
-  json["validation"] =
-      describe(encodeSpans(split.validation, tokenizer, fieldCount, (folder / "validation").string()));
+  json["validation"] = describe(encodeSpans(split.validation, tokenizer, fieldCount, (folder / "validation").string()));
   writeNewFile((folder / "manifest.json").string(), json.dump(1) + "\n");
   syncFolder(folder.string());
 }

@@ -41,7 +41,7 @@ private:
 
 struct Shards {
   TokenShard training, validation;
-  std::string key;       ///< changes whenever the ids may change
+  std::string key;        ///< changes whenever the ids may change
   int64_t fieldCount = 0; ///< fields of a line when samples are lines, else 0
 };
 

@@ -16,9 +16,9 @@ constexpr size_t maxSpecBytes = size_t(1) << 20; // a trainer spec lists its set
 
 struct Field {
   uint64_t number = 0;
-  int wire = 0;            ///< 0 varint, 1 eight bytes, 2 length-delimited, 5 four bytes
-  uint64_t value = 0;      ///< wire types 0, 1, 5
-  std::string_view bytes;  ///< wire type 2
+  int wire = 0;           ///< 0 varint, 1 eight bytes, 2 length-delimited, 5 four bytes
+  uint64_t value = 0;     ///< wire types 0, 1, 5
+  std::string_view bytes; ///< wire type 2
 };
 
 using Defect = std::optional<std::string>;
@@ -78,8 +78,9 @@ static Defect checkPiece(std::string_view message, size_t index, std::unordered_
   uint64_t type = 1;
   std::string name = "piece " + std::to_string(index);
   Defect defect = eachField(message, "list of pieces", [&](const Field &field) -> Defect {
-    bool fits = field.number == 1 ? field.wire == 2 : field.number == 2 ? field.wire == 5
-                                                  : field.number != 3 || field.wire == 0;
+    bool fits = field.number == 1   ? field.wire == 2
+                : field.number == 2 ? field.wire == 5
+                                    : field.number != 3 || field.wire == 0;
     if (!fits)
       return name + " has a field of the wrong type";
     if (field.number == 1)
@@ -172,17 +173,11 @@ std::optional<std::string> findTokenizerDefect(std::string_view model) {
     if (field.number <= 5 && field.wire != 2)
       return "its fields are not those of a sentencepiece model";
     switch (field.number) {
-    case 1:
-      return pieces == maxPieces ? Defect("it has too many pieces") : checkPiece(field.bytes, pieces++, seen);
-    case 2:
-      hasTrainerSpec = true;
-      return checkTrainerSpec(field.bytes);
+    case 1: return pieces == maxPieces ? Defect("it has too many pieces") : checkPiece(field.bytes, pieces++, seen);
+    case 2: hasTrainerSpec = true; return checkTrainerSpec(field.bytes);
     case 3:
-    case 5:
-      hasNormalizer |= field.number == 3;
-      return checkNormalizer(field.bytes);
-    default:
-      return std::nullopt;
+    case 5: hasNormalizer |= field.number == 3; return checkNormalizer(field.bytes);
+    default: return std::nullopt;
     }
   });
   if (defect)

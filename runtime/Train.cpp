@@ -134,8 +134,7 @@ Exit Training::toTheEnd() {
   save();
   if (run.options.profile)
     executor.printProfile();
-  progress.message("trained " + std::to_string(plan.steps) + " steps in " +
-                   formatDuration(progress.trainingSeconds()));
+  progress.message("trained " + std::to_string(plan.steps) + " steps in " + formatDuration(progress.trainingSeconds()));
   return runEvaluation() ? Exit::Done : Exit::Stopped;
 }
 
@@ -150,8 +149,8 @@ static TrainingState startingState(const Run &run, const Data &data, char *arena
     return {0, plan.seed, data.shards.key};
   }
   if (found->seed != plan.seed)
-    fail(Exit::Mismatch, "the checkpoints in `", run.options.checkpointFolder, "` were trained with seed ",
-         found->seed, ", this run has seed ", plan.seed, "; train with --fresh or give another --checkpoint-dir");
+    fail(Exit::Mismatch, "the checkpoints in `", run.options.checkpointFolder, "` were trained with seed ", found->seed,
+         ", this run has seed ", plan.seed, "; train with --fresh or give another --checkpoint-dir");
   if (found->dataKey != data.shards.key)
     note("the text or its tokenizer is not what the checkpoint was trained on");
   found->dataKey = data.shards.key;

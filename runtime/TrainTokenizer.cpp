@@ -76,7 +76,9 @@ static std::unordered_map<std::string, std::string> trainerArguments(const Token
   for (const std::string &symbol : options.symbols)
     control += (control.empty() ? "" : ",") + quoted(symbol);
   std::unordered_map<std::string, std::string> arguments = {
-      {"model_type", isChar ? "char" : options.type == TokenizerOptions::Type::Bpe ? "bpe" : "unigram"},
+      {"model_type", isChar                                        ? "char"
+                     : options.type == TokenizerOptions::Type::Bpe ? "bpe"
+                                                                   : "unigram"},
       {"vocab_size", std::to_string(isChar ? int64_t(1) << 20 : options.vocabulary)},
       {"hard_vocab_limit", "false"},
       {"character_coverage", isChar ? "1.0" : text(options.characterCoverage)},

@@ -9,10 +9,10 @@ namespace kinu::rt {
 
 struct TokenizerOptions {
   enum class Type { Unigram, Bpe, Char } type = Type::Unigram;
-  int64_t vocabulary = 4000;        ///< at most so many pieces; a char model takes every character it meets
-  double characterCoverage = 0.9995; ///< of unigram and bpe; the rest is written as bytes. Char models cover all
-  double validation = 0;            ///< last part of the text that must not be seen, as in `data` of a spec
-  bool byteFallback = true;         ///< unigram and bpe: 256 byte pieces, so that any text can be written
+  int64_t vocabulary = 4000;             ///< at most so many pieces; a char model takes every character it meets
+  double characterCoverage = 0.9995;     ///< of unigram and bpe; the rest is written as bytes. Char models cover all
+  double validation = 0;                 ///< last part of the text that must not be seen, as in `data` of a spec
+  bool byteFallback = true;              ///< unigram and bpe: 256 byte pieces, so that any text can be written
   std::vector<std::string> symbols = {}; ///< more pieces that never come from text, like <mask> and <pad>
   int threads = 1;
 };

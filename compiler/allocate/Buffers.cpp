@@ -89,7 +89,8 @@ bool Buffers::takesPlaceOf(step::LaunchOp launch, OpResult result, int64_t posit
     unsigned buffer = bufferOf.lookup(operand);
     bool ends = lastUse.lookup(viewed(operand)) == position && buffers[buffer].last == position;
     // Another operand, or an earlier result, may lie in the same buffer.
-    unsigned users = llvm::count_if(launch.getOperands(), [&](Value other) { return bufferOf.lookup(other) == buffer; });
+    unsigned users =
+        llvm::count_if(launch.getOperands(), [&](Value other) { return bufferOf.lookup(other) == buffer; });
     bool taken = llvm::any_of(launch.getOperation()->getResults().take_front(result.getResultNumber()),
                               [&](Value other) { return bufferOf.lookup(other) == buffer; });
     if (!ends || users != 1 || taken || buffers[buffer].fixed)

@@ -20,9 +20,7 @@ AxisInfo *Elaborator::declareAxis(const AxisStatement::Item &item) {
   bool valid = true;
   switch (item.kind) {
   case AxisStatement::Item::Kind::Bound:
-  case AxisStatement::Item::Kind::UpTo:
-    valid = boundLength(axis, item);
-    break;
+  case AxisStatement::Item::Kind::UpTo: valid = boundLength(axis, item); break;
   case AxisStatement::Item::Kind::Like: {
     const AxisInfo *like = this->axis(item.like);
     valid = like && notBatch(*like, item.range, "an axis like");
@@ -38,9 +36,7 @@ AxisInfo *Elaborator::declareAxis(const AxisStatement::Item &item) {
     axis.length = length.value_or(1);
     break;
   }
-  case AxisStatement::Item::Kind::Product:
-    valid = productLength(axis, item);
-    break;
+  case AxisStatement::Item::Kind::Product: valid = productLength(axis, item); break;
   }
   axis.name = uniqueAxisName(item.name.text);
   // An axis whose length was refused still exists, so that its uses do not cascade.

@@ -81,9 +81,10 @@ bool Elaborator::shape(const CallExpr &call, size_t least, size_t most, llvm::Ar
       auto &diagnostic = error("unknown-label", argument.label.range,
                                "`" + call.callee.text + "` has no `" + argument.label.text + ":`");
       if (!labels.empty())
-        diagnostic.suggest("it has " + llvm::join(llvm::map_range(labels, [](llvm::StringRef label) {
-                                                    return "`" + label.str() + ":`";
-                                                  }), " and "));
+        diagnostic.suggest(
+            "it has " +
+            llvm::join(llvm::map_range(labels, [](llvm::StringRef label) { return "`" + label.str() + ":`"; }),
+                       " and "));
       return false;
     } else if (argument.kind == Argument::Kind::Index && call.callee.text != "scatter") {
       error("index-argument", argument.range, "`a = i` belongs to `x[a = i]` and to `scatter`");

@@ -70,8 +70,7 @@ bool Elaborator::checkLabels(Function &function, const CallExpr &call, bool atUs
     if (argument.kind != Argument::Kind::Labelled)
       continue;
     bool known = llvm::any_of(function.syntax->parameters, [&](const Parameter &parameter) {
-      return isParameterLabel(parameter, argument.label.text) &&
-             !(atUse && parameter.kind == Parameter::Kind::Tensor);
+      return isParameterLabel(parameter, argument.label.text) && !(atUse && parameter.kind == Parameter::Kind::Tensor);
     });
     if (known)
       continue;
@@ -107,8 +106,7 @@ bool Elaborator::bindAxesAndNumbers(Function &function, const CallExpr &call, In
 bool Elaborator::bindNumber(Function &function, const Parameter &parameter, const CallExpr &call, Instance &into) {
   const Argument *given = labelled(call, parameter.name.text, false);
   if (!given && !parameter.defaultValue) {
-    error("missing-argument", call.range,
-          "`" + function.syntax->name.text + "` needs `" + parameter.name.text + ":`")
+    error("missing-argument", call.range, "`" + function.syntax->name.text + "` needs `" + parameter.name.text + ":`")
         .suggest("add `, " + parameter.name.text + ": ...`");
     return false;
   }
@@ -309,8 +307,8 @@ bool Elaborator::matchAxes(const Parameter &parameter, const Operand &argument, 
     if (rest.empty())
       return true;
     error("argument-axes", range,
-          what + " has axes " + show(stated) + ", this has " + show(argument.type().axes) + ": `" +
-              rest.front()->name + "` is one too many");
+          what + " has axes " + show(stated) + ", this has " + show(argument.type().axes) + ": `" + rest.front()->name +
+              "` is one too many");
     return false;
   }
   auto [known, isNew] = frames.back().rests.try_emplace(restEntry->name.text, rest);
@@ -343,10 +341,8 @@ bool Elaborator::matchElement(const Parameter &parameter, Operand &argument, Sou
     }
     argument = toFloat(argument, range);
     return bool(argument);
-  case TypeMark::Kind::Bool:
-    return boolean(argument, range, what);
-  case TypeMark::Kind::Int:
-    return isInt(argument, range, what);
+  case TypeMark::Kind::Bool: return boolean(argument, range, what);
+  case TypeMark::Kind::Int: return isInt(argument, range, what);
   case TypeMark::Kind::Id: {
     const AxisInfo *axis = this->axis(parameter.type.axis);
     return axis && isInt(argument, range, what) &&

@@ -92,8 +92,7 @@ const ModelDecl *Elaborator::findModel() {
   for (const Item &item : file.items)
     if (auto *decl = std::get_if<ModelDecl>(&item)) {
       if (found) {
-        error("several-models", decl->name.range, "a file has one model")
-            .note(found->name.range, "the first is here");
+        error("several-models", decl->name.range, "a file has one model").note(found->name.range, "the first is here");
         return nullptr;
       }
       found = decl;

@@ -21,11 +21,11 @@ struct Frame {
   Function *function = nullptr; ///< null for the model
   Instance *instance = nullptr; ///< owner of weights; null in a def and in the model
   SourceRange call;
-  std::string path;             ///< of weights made here, with a dot at the end unless empty
-  std::string site;             ///< of random numbers made here, likewise
+  std::string path; ///< of weights made here, with a dot at the end unless empty
+  std::string site; ///< of random numbers made here, likewise
   std::map<std::string, unsigned> siteUses;
-  std::map<std::string, SourceRange> paths; ///< instances made here, and where
-  std::vector<RepeatContext> repeats;       ///< around weights made here
+  std::map<std::string, SourceRange> paths;                   ///< instances made here, and where
+  std::vector<RepeatContext> repeats;                         ///< around weights made here
   std::map<std::string, std::vector<const AxisInfo *>> rests; ///< what `...` and `...q` stand for
   std::set<std::string> axisNames;                            ///< of axes declared here
   std::optional<AxisSet> result;

@@ -40,9 +40,7 @@ Operand Elaborator::constant(Element element, double number, int64_t integer, So
 Operand Elaborator::constantInt(int64_t value, SourceRange range) {
   return constant(Element::Int, double(value), value, range);
 }
-Operand Elaborator::constantFloat(double value, SourceRange range) {
-  return constant(Element::Float, value, 0, range);
-}
+Operand Elaborator::constantFloat(double value, SourceRange range) { return constant(Element::Float, value, 0, range); }
 Operand Elaborator::constantBool(bool value, SourceRange range) { return constant(Element::Bool, value, value, range); }
 
 /// Rule 1: one operand contains the others, index expressions apart, unless the enclosing statement lists them all.
@@ -91,10 +89,8 @@ static std::optional<Interval> intervalOf(Kind kind, llvm::ArrayRef<Operand> ope
     if (a.low < 0 || b.low < 0 || __builtin_mul_overflow(a.high, b.high, &r.high))
       return std::nullopt;
     return Interval{a.low * b.low, r.high};
-  case Kind::Max:
-    return Interval{std::max(a.low, b.low), std::max(a.high, b.high)};
-  case Kind::Min:
-    return Interval{std::min(a.low, b.low), std::min(a.high, b.high)};
+  case Kind::Max: return Interval{std::max(a.low, b.low), std::max(a.high, b.high)};
+  case Kind::Min: return Interval{std::min(a.low, b.low), std::min(a.high, b.high)};
   case Kind::FloorDiv:
     if (a.low < 0 || b.low < 1)
       return std::nullopt;
@@ -103,8 +99,7 @@ static std::optional<Interval> intervalOf(Kind kind, llvm::ArrayRef<Operand> ope
     if (b.low < 1)
       return std::nullopt;
     return Interval{0, b.high - 1};
-  default:
-    return std::nullopt;
+  default: return std::nullopt;
   }
 }
 
@@ -197,8 +192,8 @@ Operand Elaborator::negate(Operand x, SourceRange range) {
 Operand Elaborator::arithmetic(Kind kind, Operand left, Operand right, SourceRange range) {
   if (!left || !right)
     return {};
-  bool asFloat = kind == Kind::Div || kind == Kind::Pow || left.element() == Element::Float ||
-                 right.element() == Element::Float;
+  bool asFloat =
+      kind == Kind::Div || kind == Kind::Pow || left.element() == Element::Float || right.element() == Element::Float;
   if (asFloat) {
     left = toFloat(left, left.value->range);
     right = toFloat(right, right.value->range);

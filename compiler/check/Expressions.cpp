@@ -20,26 +20,17 @@ Operand Elaborator::expression(const Expr &expr) {
     auto &number = llvm::cast<NumberExpr>(expr);
     return number.isInt ? constantInt(number.integer, expr.range) : constantFloat(number.real, expr.range);
   }
-  case Expr::Kind::Bool:
-    return constantBool(llvm::cast<BoolExpr>(expr).value, expr.range);
-  case Expr::Kind::Infinity:
-    return constantFloat(HUGE_VAL, expr.range);
-  case Expr::Kind::Name:
-    return nameExpression(llvm::cast<NameExpr>(expr));
-  case Expr::Kind::Unary:
-    return unary(llvm::cast<UnaryExpr>(expr));
-  case Expr::Kind::Binary:
-    return binary(llvm::cast<BinaryExpr>(expr));
-  case Expr::Kind::Contract:
-    return contract(llvm::cast<ContractExpr>(expr));
-  case Expr::Kind::Call:
-    return callExpression(llvm::cast<CallExpr>(expr));
-  case Expr::Kind::Select:
-    return selectExpression(llvm::cast<SelectExpr>(expr));
+  case Expr::Kind::Bool: return constantBool(llvm::cast<BoolExpr>(expr).value, expr.range);
+  case Expr::Kind::Infinity: return constantFloat(HUGE_VAL, expr.range);
+  case Expr::Kind::Name: return nameExpression(llvm::cast<NameExpr>(expr));
+  case Expr::Kind::Unary: return unary(llvm::cast<UnaryExpr>(expr));
+  case Expr::Kind::Binary: return binary(llvm::cast<BinaryExpr>(expr));
+  case Expr::Kind::Contract: return contract(llvm::cast<ContractExpr>(expr));
+  case Expr::Kind::Call: return callExpression(llvm::cast<CallExpr>(expr));
+  case Expr::Kind::Select: return selectExpression(llvm::cast<SelectExpr>(expr));
   case Expr::Kind::String:
   case Expr::Kind::Tuple:
-  case Expr::Kind::AxisSet:
-    break;
+  case Expr::Kind::AxisSet: break;
   }
   error("not-a-value", expr.range, "a value is expected here");
   return {};
@@ -55,15 +46,11 @@ Operand Elaborator::nameExpression(const NameExpr &expr) {
     return {};
   }
   switch (entity->kind) {
-  case Entity::Kind::Size:
-    return entity->size ? constantInt(*entity->size, expr.range) : Operand{};
-  case Entity::Kind::Axis:
-    return entity->axis ? axisIndex(*entity->axis, expr.range) : Operand{};
-  case Entity::Kind::Value:
-    return entity->operand;
+  case Entity::Kind::Size: return entity->size ? constantInt(*entity->size, expr.range) : Operand{};
+  case Entity::Kind::Axis: return entity->axis ? axisIndex(*entity->axis, expr.range) : Operand{};
+  case Entity::Kind::Value: return entity->operand;
   case Entity::Kind::Function:
-  case Entity::Kind::Instance:
-    break;
+  case Entity::Kind::Instance: break;
   }
   error("not-a-value", expr.range, "`" + name.text + "` is a function: it has a value where it is called")
       .note(entity->range, "declared here");
@@ -166,8 +153,8 @@ Operand Elaborator::contract(const ContractExpr &expr) {
 bool Elaborator::present(const Operand &x, const AxisInfo &axis, SourceRange range, llvm::StringRef doing) {
   if (x.type().find(axis.name))
     return true;
-  auto &diagnostic = error("absent-axis", range,
-                           (doing + " `" + axis.name + "`, but this has axes " + show(x.type().axes)).str());
+  auto &diagnostic =
+      error("absent-axis", range, (doing + " `" + axis.name + "`, but this has axes " + show(x.type().axes)).str());
   std::string hint = renameHint(x.type(), axis);
   if (!hint.empty())
     diagnostic.suggest(hint);

@@ -58,8 +58,8 @@ void Elaborator::useStatement(const UseStatement &statement) {
   Entity *callee = scope->find(call.callee.text);
   if (!callee)
     unknownName(call.callee, "block", Entity::Kind::Function);
-  bool isBlock = callee && callee->kind == Entity::Kind::Function && callee->function &&
-                 callee->function->syntax->isBlock;
+  bool isBlock =
+      callee && callee->kind == Entity::Kind::Function && callee->function && callee->function->syntax->isBlock;
   if (callee && !isBlock && (callee->kind != Entity::Kind::Function || callee->function))
     error("not-a-block", call.callee.range, "`use` makes instances of a block, `" + call.callee.text + "` is none");
   bool valid = isBlock && checkLabels(*callee->function, call, true);
@@ -93,12 +93,9 @@ void Elaborator::weightStatement(const WeightStatement &statement) {
 
 static typed::Role roleOf(WeightStatement::Role role) {
   switch (role) {
-  case WeightStatement::Role::Bias:
-    return typed::Role::Bias;
-  case WeightStatement::Role::Gain:
-    return typed::Role::Gain;
-  case WeightStatement::Role::Weight:
-    break;
+  case WeightStatement::Role::Bias: return typed::Role::Bias;
+  case WeightStatement::Role::Gain: return typed::Role::Gain;
+  case WeightStatement::Role::Weight: break;
   }
   return typed::Role::Weight;
 }
@@ -118,9 +115,9 @@ bool Elaborator::weightAxes(const AxisList *list, typed::Variable &variable) {
     if (axis->root->bound) {
       error("bound-axis-weight", entry.range,
             "`" + axis->name + "` is bound by the run: a weight would change its size with it")
-          .suggest(axis->root->most ? "declare an axis of the largest length and look up in it: `w[position = " +
-                                          axis->name + "]`"
-                                    : "weights have axes of fixed length");
+          .suggest(axis->root->most
+                       ? "declare an axis of the largest length and look up in it: `w[position = " + axis->name + "]`"
+                       : "weights have axes of fixed length");
       return false;
     }
     if (llvm::any_of(variable.axes, [&](const typed::Axis &other) { return other.name == axis->name; })) {
@@ -201,8 +198,8 @@ std::optional<typed::Initialiser> Elaborator::initialiser(const Expr &expr) {
         .suggest("there are `normal(0.02)`, `truncated_normal(0.02)`, `uniform(-0.1, 0.1)`, `zeros` and `ones`");
     return std::nullopt;
   }
-  if (!shape(*call, normal ? 1 : 2, normal ? 1 : 2, normal ? llvm::ArrayRef<llvm::StringRef>{"mean"}
-                                                           : llvm::ArrayRef<llvm::StringRef>{}))
+  if (!shape(*call, normal ? 1 : 2, normal ? 1 : 2,
+             normal ? llvm::ArrayRef<llvm::StringRef>{"mean"} : llvm::ArrayRef<llvm::StringRef>{}))
     return std::nullopt;
   std::vector<double> numbers;
   double mean = 0;

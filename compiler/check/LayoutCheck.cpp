@@ -93,9 +93,9 @@ void LayoutReader::divides(const AxisInfo &axis, llvm::ArrayRef<const typed::Mes
     int64_t below = length / part * part;
     error("shard-not-divisible", range,
           "`" + axis.name + "` of " + std::to_string(length) + " does not divide into " + std::to_string(part) +
-              (isBatch && microbatch > 1 ? " (" + std::to_string(product) + " ranks with micro-batches of " +
-                                               std::to_string(microbatch) + ")"
-                                         : "") +
+              (isBatch && microbatch > 1
+                   ? " (" + std::to_string(product) + " ranks with micro-batches of " + std::to_string(microbatch) + ")"
+                   : "") +
               ": " + std::to_string(length - below) + " are left over")
         .suggest("the nearest lengths that work are " + (below ? std::to_string(below) + " and " : "") +
                  std::to_string(below + part));
@@ -118,8 +118,8 @@ void LayoutReader::ranges(const RangeList &list, typed::LayoutRule &into) {
     if (!stages) {
       auto count = context.repeatCounts.find(path);
       if (count == context.repeatCounts.end()) {
-        error("unknown-repeat", item.range, path.empty() ? "the model has several repeats: say which"
-                                                         : "the model has no repeat `" + path + "`");
+        error("unknown-repeat", item.range,
+              path.empty() ? "the model has several repeats: say which" : "the model has no repeat `" + path + "`");
         continue;
       }
       most = count->second;
@@ -207,10 +207,9 @@ void LayoutReader::read(const PipelineClause &clause) {
     made.subjects.push_back(joined);
   }
   for (const Option &option : clause.options)
-    made.detail += (made.detail.empty() ? "" : ", ") + option.name.text +
-                   (option.value && llvm::isa<NameExpr>(*option.value)
-                        ? ": " + llvm::cast<NameExpr>(*option.value).name
-                        : "");
+    made.detail +=
+        (made.detail.empty() ? "" : ", ") + option.name.text +
+        (option.value && llvm::isa<NameExpr>(*option.value) ? ": " + llvm::cast<NameExpr>(*option.value).name : "");
   for (int64_t degree : stages ? stages->degrees : std::vector<int64_t>())
     if (degree > layers)
       error("too-many-stages", clause.range,

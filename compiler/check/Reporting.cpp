@@ -59,12 +59,9 @@ std::string show(const AxisSet &axes) { return "[" + llvm::join(axes, ", ") + "]
 
 std::string show(typed::Element element) {
   switch (element) {
-  case typed::Element::Float:
-    return "float";
-  case typed::Element::Int:
-    return "int";
-  case typed::Element::Bool:
-    return "bool";
+  case typed::Element::Float: return "float";
+  case typed::Element::Int: return "int";
+  case typed::Element::Bool: return "bool";
   }
   return "";
 }

@@ -137,8 +137,9 @@ std::optional<std::vector<const AxisInfo *>> Elaborator::concatAxes(const CallEx
     axes->resize(count, axes->front());
   if (axes->size() == count)
     return axes;
-  error("one-axis", call.range, "`over:` names one axis, or one for each of the " + std::to_string(count) +
-                                    " values, here are " + std::to_string(axes->size()));
+  error("one-axis", call.range,
+        "`over:` names one axis, or one for each of the " + std::to_string(count) + " values, here are " +
+            std::to_string(axes->size()));
   return std::nullopt;
 }
 

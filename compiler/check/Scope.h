@@ -14,7 +14,7 @@ namespace kinu::check {
 
 /// An axis of the spec with its length. A parameter `over a` is another name for the axis it is given.
 struct AxisInfo {
-  std::string name;                      ///< in the typed model: unique among the axes alive at one place
+  std::string name; ///< in the typed model: unique among the axes alive at one place
   int64_t length = 1;
   const AxisInfo *root = nullptr;        ///< the end of its chain of `like`; itself otherwise
   std::optional<int64_t> most;           ///< `up to`
@@ -80,8 +80,8 @@ struct Entity {
   unsigned order = 0;          ///< position among all declarations
   std::optional<int64_t> size; ///< Size; none after an error
   const AxisInfo *axis = nullptr;
-  Operand operand;             ///< Value
-  bool isLet = false;          ///< Value: can be assigned in a repeat
+  Operand operand;                        ///< Value
+  bool isLet = false;                     ///< Value: can be assigned in a repeat
   size_t frameDepth = 0, repeatDepth = 0; ///< Value: the frames and repeats around its let
   Function *function = nullptr;
   Instance *instance = nullptr;

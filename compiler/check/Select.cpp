@@ -25,17 +25,10 @@ Operand Elaborator::selectExpression(const SelectExpr &expr) {
       continue;
     }
     switch (item.kind) {
-    case SelectItem::Kind::Slice:
-      base = slice(base, item);
-      break;
-    case SelectItem::Kind::Rename:
-      base = rename(base, item);
-      break;
-    case SelectItem::Kind::Split:
-      base = split(base, item);
-      break;
-    default:
-      base = join(base, item);
+    case SelectItem::Kind::Slice: base = slice(base, item); break;
+    case SelectItem::Kind::Rename: base = rename(base, item); break;
+    case SelectItem::Kind::Split: base = split(base, item); break;
+    default: base = join(base, item);
     }
   }
   return base;

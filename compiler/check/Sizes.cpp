@@ -49,12 +49,9 @@ std::optional<int64_t> Elaborator::size(const Expr &expr) {
     }
     return result;
   }
-  case Expr::Kind::Binary:
-    return sizeBinary(llvm::cast<BinaryExpr>(expr));
-  case Expr::Kind::Call:
-    return sizeCall(llvm::cast<CallExpr>(expr));
-  default:
-    break;
+  case Expr::Kind::Binary: return sizeBinary(llvm::cast<BinaryExpr>(expr));
+  case Expr::Kind::Call: return sizeCall(llvm::cast<CallExpr>(expr));
+  default: break;
   }
   error("size-not-constant", expr.range, "a size is made of whole numbers, sizes, `size(axis)`, `min` and `max`");
   return std::nullopt;
@@ -67,19 +64,12 @@ std::optional<int64_t> Elaborator::sizeBinary(const BinaryExpr &expr) {
   int64_t result = 0;
   bool overflow = false;
   switch (expr.op) {
-  case BinaryOp::Add:
-    overflow = __builtin_add_overflow(*left, *right, &result);
-    break;
-  case BinaryOp::Subtract:
-    overflow = __builtin_sub_overflow(*left, *right, &result);
-    break;
-  case BinaryOp::Multiply:
-    overflow = __builtin_mul_overflow(*left, *right, &result);
-    break;
+  case BinaryOp::Add: overflow = __builtin_add_overflow(*left, *right, &result); break;
+  case BinaryOp::Subtract: overflow = __builtin_sub_overflow(*left, *right, &result); break;
+  case BinaryOp::Multiply: overflow = __builtin_mul_overflow(*left, *right, &result); break;
   case BinaryOp::Divide:
   case BinaryOp::FloorDivide:
-  case BinaryOp::Modulo:
-    return exactQuotient(expr, *left, *right);
+  case BinaryOp::Modulo: return exactQuotient(expr, *left, *right);
   case BinaryOp::Power: {
     result = 1;
     if (*right < 0 || *right > 62)

@@ -31,28 +31,19 @@ void Elaborator::statement(const Statement &statement) {
     return false;
   };
   switch (statement.kind) {
-  case Statement::Kind::Size:
-    return sizeStatement(llvm::cast<SizeStatement>(statement));
-  case Statement::Kind::Axis:
-    return axisStatement(llvm::cast<AxisStatement>(statement));
-  case Statement::Kind::Let:
-    return letStatement(llvm::cast<LetStatement>(statement));
+  case Statement::Kind::Size: return sizeStatement(llvm::cast<SizeStatement>(statement));
+  case Statement::Kind::Axis: return axisStatement(llvm::cast<AxisStatement>(statement));
+  case Statement::Kind::Let: return letStatement(llvm::cast<LetStatement>(statement));
   case Statement::Kind::Input:
     if (onlyInModel("input"))
       inputStatement(llvm::cast<InputStatement>(statement));
     return;
-  case Statement::Kind::Weight:
-    return weightStatement(llvm::cast<WeightStatement>(statement));
-  case Statement::Kind::Function:
-    return functionStatement(llvm::cast<FunctionStatement>(statement), *scope);
-  case Statement::Kind::Use:
-    return useStatement(llvm::cast<UseStatement>(statement));
-  case Statement::Kind::Repeat:
-    return repeatStatement(llvm::cast<RepeatStatement>(statement));
-  case Statement::Kind::Assign:
-    return assignStatement(llvm::cast<AssignStatement>(statement));
-  case Statement::Kind::Return:
-    return returnStatement(llvm::cast<ReturnStatement>(statement));
+  case Statement::Kind::Weight: return weightStatement(llvm::cast<WeightStatement>(statement));
+  case Statement::Kind::Function: return functionStatement(llvm::cast<FunctionStatement>(statement), *scope);
+  case Statement::Kind::Use: return useStatement(llvm::cast<UseStatement>(statement));
+  case Statement::Kind::Repeat: return repeatStatement(llvm::cast<RepeatStatement>(statement));
+  case Statement::Kind::Assign: return assignStatement(llvm::cast<AssignStatement>(statement));
+  case Statement::Kind::Return: return returnStatement(llvm::cast<ReturnStatement>(statement));
   case Statement::Kind::Output:
     if (onlyInModel("output"))
       outputStatement(llvm::cast<OutputStatement>(statement));
@@ -61,10 +52,8 @@ void Elaborator::statement(const Statement &statement) {
     if (onlyInModel("loss"))
       lossStatement(llvm::cast<LossStatement>(statement));
     return;
-  case Statement::Kind::Aux:
-    return auxStatement(llvm::cast<AuxStatement>(statement));
-  case Statement::Kind::Metric:
-    return metricStatement(llvm::cast<MetricStatement>(statement));
+  case Statement::Kind::Aux: return auxStatement(llvm::cast<AuxStatement>(statement));
+  case Statement::Kind::Metric: return metricStatement(llvm::cast<MetricStatement>(statement));
   }
 }
 

@@ -70,14 +70,11 @@ static void checkLength(const AxisLengthClause &clause, const RunContext &contex
 static void checkNumber(const NumberClause &clause, const RunContext &context) {
   typed::TrainConfig &config = *context.model.train;
   switch (clause.kind) {
-  case NumberClause::Kind::Accumulate:
-    return; // read before the model: the length of `batch` depends on it
+  case NumberClause::Kind::Accumulate: return; // read before the model: the length of `batch` depends on it
   case NumberClause::Kind::Steps:
     config.steps = context.sizeFrom(*clause.value, 1, "the number of steps").value_or(1);
     return;
-  case NumberClause::Kind::Seed:
-    config.seed = context.size(*clause.value).value_or(1);
-    return;
+  case NumberClause::Kind::Seed: config.seed = context.size(*clause.value).value_or(1); return;
   case NumberClause::Kind::Evaluate:
     config.evaluateEvery = context.sizeFrom(*clause.value, 0, "the interval").value_or(0);
     return;

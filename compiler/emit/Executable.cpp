@@ -40,12 +40,11 @@ private:
   llvm::StructType *programType() { return llvm::StructType::get(pointer, pointer, int64, pointer); }
 
   llvm::Constant *kernel(const ExecutableKernel &row) {
-    auto *signature =
-        llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer, int64, int64}, false);
+    auto *signature = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer, int64, int64}, false);
     auto *function = llvm::cast<llvm::Constant>(module.getOrInsertFunction(row.symbol, signature).getCallee());
-    return llvm::ConstantStruct::get(kernelType(), {string(row.name), function, integer(row.tasks),
-                                                    integer(row.scratchBytes), number(row.operations),
-                                                    number(row.bytes)});
+    return llvm::ConstantStruct::get(kernelType(),
+                                     {string(row.name), function, integer(row.tasks), integer(row.scratchBytes),
+                                      number(row.operations), number(row.bytes)});
   }
 
   llvm::Constant *program(const ExecutableProgram &row) {
@@ -53,9 +52,9 @@ private:
     std::vector<uint64_t> offsets;
     for (const ExecutableLaunch &launch : row.launches) {
       launches.push_back(llvm::ConstantStruct::get(
-          launchType(), {llvm::ConstantInt::get(int32, uint64_t(launch.kernel)),
-                         llvm::ConstantInt::get(int32, offsets.size()),
-                         llvm::ConstantInt::get(int32, launch.offsets.size()), string(launch.label)}));
+          launchType(),
+          {llvm::ConstantInt::get(int32, uint64_t(launch.kernel)), llvm::ConstantInt::get(int32, offsets.size()),
+           llvm::ConstantInt::get(int32, launch.offsets.size()), string(launch.label)}));
       offsets.insert(offsets.end(), launch.offsets.begin(), launch.offsets.end());
     }
     return llvm::ConstantStruct::get(programType(), {string(row.name), array(launchType(), launches),
@@ -94,9 +93,8 @@ llvm::Expected<std::string> kinu::emit::compileTables(const Executable &executab
   for (const ExecutableProgram &program : executable.programs)
     for (const ExecutableLaunch &launch : program.launches)
       if (launch.kernel < 0 || size_t(launch.kernel) >= executable.kernels.size())
-        return llvm::createStringError("program " + program.name + " launches kernel " +
-                                       std::to_string(launch.kernel) + " of " +
-                                       std::to_string(executable.kernels.size()));
+        return llvm::createStringError("program " + program.name + " launches kernel " + std::to_string(launch.kernel) +
+                                       " of " + std::to_string(executable.kernels.size()));
   llvm::LLVMContext context;
   llvm::Module module("tables", context);
   llvm::Constant *tables = TableBuilder(module).executable(executable);

@@ -59,7 +59,11 @@ static llvm::Expected<std::string> findRuntime(const LinkOptions &options, llvm:
 /// What finds Debian's arm64 libraries from the host: Open MPI and GCC keep theirs outside the usual folders.
 static std::vector<std::string> crossArguments(const Machine &machine, const std::string &sysroot) {
   std::string gcc = inFolder(sysroot, "usr/lib/gcc/aarch64-linux-gnu/12");
-  return {"--target=aarch64-linux-gnu", "-mcpu=" + machine.cpu, "--sysroot=" + sysroot, "-B" + gcc, "-L" + gcc,
+  return {"--target=aarch64-linux-gnu",
+          "-mcpu=" + machine.cpu,
+          "--sysroot=" + sysroot,
+          "-B" + gcc,
+          "-L" + gcc,
           "-L" + inFolder(sysroot, "usr/lib/aarch64-linux-gnu/openmpi/lib")};
 }
 
@@ -142,12 +146,12 @@ llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObj
   if (!response)
     return response.takeError();
 
-  std::vector<std::string> arguments = {"-fuse-ld=lld", "-o",      output,
+  std::vector<std::string> arguments = {"-fuse-ld=lld", "-o",       output,
                                         "-O2",          "-fopenmp", "-Wl,--gc-sections,--as-needed"};
   if (!sysroot.empty())
     llvm::append_range(arguments, crossArguments(machine, sysroot));
-  llvm::append_range(arguments, std::vector<std::string>{"@" + *response, *runtime, "-lsentencepiece_train",
-                                                         "-lsentencepiece", "-lmpi",
-                                                         "-lhwloc", "-lxxhash", "-lpthread"});
+  llvm::append_range(arguments,
+                     std::vector<std::string>{"@" + *response, *runtime, "-lsentencepiece_train", "-lsentencepiece",
+                                              "-lmpi", "-lhwloc", "-lxxhash", "-lpthread"});
   return runProgram("clang++-22", arguments, options.verbose, inFolder(folder, "output.txt"));
 }

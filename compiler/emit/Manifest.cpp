@@ -14,7 +14,9 @@ static json::Object tensor(NamedTensorType type, int64_t offset) {
     axes.push_back(json::Array{axis.name.getValue(), axis.length});
   int64_t element = type.isFloat() ? 4 : type.isBool() ? 1 : 8;
   return json::Object{{"axes", std::move(axes)},
-                      {"dtype", type.isFloat() ? "f32" : type.isBool() ? "i1" : "i64"},
+                      {"dtype", type.isFloat()  ? "f32"
+                                : type.isBool() ? "i1"
+                                                : "i64"},
                       {"offset", offset},
                       {"bytes", type.getNumElements() * element}};
 }
@@ -79,15 +81,20 @@ static json::Object source(const typed::Source &from) {
 
 static json::Object optimizer(const typed::Optimizer &from) {
   using Kind = typed::Schedule::Kind;
-  StringRef schedule = from.rate.kind == Kind::Constant ? "constant" : from.rate.kind == Kind::Linear ? "linear" : "cosine";
+  StringRef schedule = from.rate.kind == Kind::Constant ? "constant"
+                       : from.rate.kind == Kind::Linear ? "linear"
+                                                        : "cosine";
   return json::Object{{"kind", from.kind == typed::Optimizer::Kind::AdamW ? "adamw" : "sgd"},
-          {"lr", json::Object{{"kind", schedule}, {"peak", from.rate.peak}, {"warmup", from.rate.warmup}, {"floor", from.rate.floor}}},
-          {"beta1", from.beta1},
-          {"beta2", from.beta2},
-          {"eps", from.epsilon},
-          {"decay", from.decay},
-          {"clip", from.clip},
-          {"momentum", from.momentum}};
+                      {"lr", json::Object{{"kind", schedule},
+                                          {"peak", from.rate.peak},
+                                          {"warmup", from.rate.warmup},
+                                          {"floor", from.rate.floor}}},
+                      {"beta1", from.beta1},
+                      {"beta2", from.beta2},
+                      {"eps", from.epsilon},
+                      {"decay", from.decay},
+                      {"clip", from.clip},
+                      {"momentum", from.momentum}};
 }
 
 static json::Object train(const typed::TrainConfig &from) {
@@ -99,18 +106,18 @@ static json::Object train(const typed::TrainConfig &from) {
     if (axis.name == "seq")
       sequence = axis.length;
   return json::Object{{"batch", from.batch},
-          {"micro_batches", from.accumulate},
-          {"seq", sequence},
-          {"steps", from.steps},
-          {"seed", from.seed},
-          {"evaluate_every", from.evaluateEvery},
-          {"checkpoint_every", from.checkpointEvery},
-          {"optimizer", optimizer(from.optimizer)},
-          {"data", json::Object{{"files", json::Array(from.files)},
-                                {"tokenizer", from.tokenizer},
-                                {"validation", from.validation},
-                                {"validation_files", json::Array(from.validationFiles)},
-                                {"bindings", std::move(bindings)}}}};
+                      {"micro_batches", from.accumulate},
+                      {"seq", sequence},
+                      {"steps", from.steps},
+                      {"seed", from.seed},
+                      {"evaluate_every", from.evaluateEvery},
+                      {"checkpoint_every", from.checkpointEvery},
+                      {"optimizer", optimizer(from.optimizer)},
+                      {"data", json::Object{{"files", json::Array(from.files)},
+                                            {"tokenizer", from.tokenizer},
+                                            {"validation", from.validation},
+                                            {"validation_files", json::Array(from.validationFiles)},
+                                            {"bindings", std::move(bindings)}}}};
 }
 
 std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machines::Machine &machine) {

@@ -1,5 +1,5 @@
-// What the runtime has to know of a model: variables, inputs, outputs and how to train, as JSON. runtime/Manifest.h reads
-// it.
+// What the runtime has to know of a model: variables, inputs, outputs and how to train, as JSON. runtime/Manifest.h
+// reads it.
 #pragma once
 
 #include "compiler/machines/Machine.h"

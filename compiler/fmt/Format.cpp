@@ -88,10 +88,13 @@ bool Formatter::needsSpace(const Token &token) const {
   uint32_t place = token.range.begin, before = previous->range.begin;
   bool opensBlock = marks.bodies.contains(before) || marks.bindings.contains(before);
   switch (token.kind) {
-  case Kind::RightParen: case Kind::RightBracket: case Kind::Comma: case Kind::Colon: case Kind::Dot: case Kind::DotDot:
-    return false;
-  case Kind::LeftBracket:
-    return previous->kind == Kind::Arrow;
+  case Kind::RightParen:
+  case Kind::RightBracket:
+  case Kind::Comma:
+  case Kind::Colon:
+  case Kind::Dot:
+  case Kind::DotDot: return false;
+  case Kind::LeftBracket: return previous->kind == Kind::Arrow;
   case Kind::LeftParen:
     if (marks.callees.contains(before))
       return false;
@@ -103,8 +106,7 @@ bool Formatter::needsSpace(const Token &token) const {
   case Kind::RightBrace:
     // Axis sets are tight, `{seq, choice}`; bodies and bindings are not, unless they are empty.
     return previous->kind != Kind::LeftBrace && (place == shortBodyEnd || marks.bindingsEnds.contains(place));
-  default:
-    break;
+  default: break;
   }
   if (isOpening(previous->kind) || previous->kind == Kind::Dot || previous->kind == Kind::DotDot ||
       previous->kind == Kind::Ellipsis || marks.unary.contains(before))

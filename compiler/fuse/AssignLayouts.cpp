@@ -1,7 +1,8 @@
 // The order of axes in memory.
 //
 // Until here a type's order of axes meant nothing, so any order may be chosen for any value. Forward, each op proposes
-// the order that costs it least; then what is written to a variable, and what leaves or enters a repeat, is made to agree.
+// the order that costs it least; then what is written to a variable, and what leaves or enters a repeat, is made to
+// agree.
 #include "compiler/fuse/Fuse.h"
 
 namespace kinu::fuse {
@@ -103,9 +104,8 @@ static SmallVector<StringAttr> proposal(Operation *op) {
         return order;
       })
       .Case([](RenameOp op) { return replaceNames(typeOf(op.getOperand()), {op.getFromAttr()}, {op.getToAttr()}); })
-      .Case<SliceOp, PadOp>([](auto op) {
-        return replaceNames(typeOf(op.getOperand()), {op.getAxisAttr()}, {op.getAsAttr()});
-      })
+      .Case<SliceOp, PadOp>(
+          [](auto op) { return replaceNames(typeOf(op.getOperand()), {op.getAxisAttr()}, {op.getAsAttr()}); })
       .Case([](SplitOp op) { return replaceNames(typeOf(op.getOperand()), {op.getAxisAttr()}, list(op.getFactors())); })
       .Case([](JoinOp op) { return replaceNames(typeOf(op.getOperand()), list(op.getFactors()), {op.getAxisAttr()}); })
       .Case([](TopOp op) { return replaceNames(typeOf(op.getOperand()), {op.getOverAttr()}, {op.getAsAttr()}); })

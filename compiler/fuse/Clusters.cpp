@@ -1,8 +1,8 @@
 // Finds the clusters of a block.
 //
-// Roots grow into clusters by pulling in producers; what cannot join becomes a root itself; clusters over the same space
-// that belong together merge; a value that several clusters would compute is put in memory if computing it is dear. Each
-// new root starts the search again: blocks have hundreds of ops at most, since a repeat's body is one block.
+// Roots grow into clusters by pulling in producers; what cannot join becomes a root itself; clusters over the same
+// space that belong together merge; a value that several clusters would compute is put in memory if computing it is
+// dear. Each new root starts the search again: blocks have hundreds of ops at most, since a repeat's body is one block.
 #include "compiler/fuse/Clusters.h"
 #include "compiler/fuse/Dependences.h"
 
@@ -180,8 +180,7 @@ private:
     Dependences dependences(block, clusters);
     for (size_t a = 0; a < clusters.size(); ++a)
       for (size_t b = a + 1; b < clusters.size(); ++b)
-        if (!clusters[a].empty() && !clusters[b].empty() && mayMerge(a, b) &&
-            !dependences.separated(a, b)) {
+        if (!clusters[a].empty() && !clusters[b].empty() && mayMerge(a, b) && !dependences.separated(a, b)) {
           absorb(a, b);
           dependences.absorb(a, b);
         }

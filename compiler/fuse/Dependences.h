@@ -9,9 +9,11 @@ class Dependences {
 public:
   Dependences(mlir::Block &block, llvm::ArrayRef<Cluster> clusters);
 
-  /// Whether `later` depends on `earlier`, or `earlier` on `later`, through something that is in neither: then one kernel for both
-  /// would have to run before and after that something.
-  bool separated(unsigned earlier, unsigned later) const { return leadsAround(earlier, later) || leadsAround(later, earlier); }
+  /// Whether `later` depends on `earlier`, or `earlier` on `later`, through something that is in neither: then one
+  /// kernel for both would have to run before and after that something.
+  bool separated(unsigned earlier, unsigned later) const {
+    return leadsAround(earlier, later) || leadsAround(later, earlier);
+  }
 
   /// Cluster `from` is part of cluster `into` from now on.
   void absorb(unsigned into, unsigned from);

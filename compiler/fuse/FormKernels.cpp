@@ -1,6 +1,6 @@
 // Replaces the ops of every program by launches.
-#include "compiler/fuse/Fuse.h"
 #include "compiler/fuse/Dependences.h"
+#include "compiler/fuse/Fuse.h"
 #include "compiler/fuse/Outline.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -20,7 +20,8 @@ static bool isFree(Operation *op) {
     return true;
   if (!(op->hasTrait<Elementwise>() || isa<RenameOp, BroadcastOp>(op)) || isa<ExpOp, LogOp, TanhOp, ErfOp, PowOp>(op))
     return false;
-  return llvm::all_of(op->getOperands(), [](Value operand) { return operand.getDefiningOp() && isFree(operand.getDefiningOp()); });
+  return llvm::all_of(op->getOperands(),
+                      [](Value operand) { return operand.getDefiningOp() && isFree(operand.getDefiningOp()); });
 }
 
 static Value cloneInto(OpBuilder &builder, Value value, IRMapping &mapping) {

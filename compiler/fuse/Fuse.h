@@ -1,4 +1,5 @@
-// The fuse stage: from a graph of ops to launches of kernels. Passes.td says what each pass does and why it stands there.
+// The fuse stage: from a graph of ops to launches of kernels. Passes.td says what each pass does and why it stands
+// there.
 #pragma once
 
 #include "dialects/step/Step.h"

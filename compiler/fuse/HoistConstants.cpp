@@ -1,7 +1,7 @@
 // Tables of index expressions, computed once in double precision.
 //
-// What depends on indices alone is the same in every step. If it needs a sine or an exponential, it is worth a table; if
-// only arithmetic and comparisons, it costs less to compute than to read.
+// What depends on indices alone is the same in every step. If it needs a sine or an exponential, it is worth a table;
+// if only arithmetic and comparisons, it costs less to compute than to read.
 #include "compiler/fuse/Fuse.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -67,9 +67,8 @@ private:
     program->walk([&](Operation *op) {
       if (op->getNumResults() != 1 || !isTable(op->getResult(0)))
         return;
-      bool leaves = llvm::any_of(op->getUsers(), [&](Operation *user) {
-        return user->getNumResults() != 1 || !isTable(user->getResult(0));
-      });
+      bool leaves = llvm::any_of(
+          op->getUsers(), [&](Operation *user) { return user->getNumResults() != 1 || !isTable(user->getResult(0)); });
       if (leaves)
         found.push_back(op->getResult(0));
     });

@@ -25,9 +25,8 @@ static SmallVector<int64_t> findInplace(KernelOp kernel, const Space &space) {
   SmallVector<int64_t> pairs;
   auto yield = cast<YieldOp>(kernel.getBody().front().getTerminator());
   // A row's results are written when the row is done; a kernel that also writes inside rows would read them again.
-  bool rowsOnly = llvm::all_of(yield.getValues(), [&](Value result) {
-    return typeOf(result).getAxes().size() == space.rows.size();
-  });
+  bool rowsOnly = llvm::all_of(yield.getValues(),
+                               [&](Value result) { return typeOf(result).getAxes().size() == space.rows.size(); });
   size_t axes = rowsOnly ? space.rows.size() : space.size();
   for (auto [i, argument] : llvm::enumerate(kernel.getBody().getArguments())) {
     if (typeOf(argument).getAxes().size() != axes)
@@ -107,8 +106,9 @@ LaunchOp Outliner::copy(OpBuilder &builder, Value value) {
 /// What a person calls the place: `gpt2.kinu:14`.
 static std::string labelOf(Location loc) {
   if (auto place = loc->findInstanceOf<FileLineColLoc>())
-    return (place.getFilename().getValue().rsplit('/').second.empty() ? place.getFilename().getValue()
-                                                                      : place.getFilename().getValue().rsplit('/').second)
+    return (place.getFilename().getValue().rsplit('/').second.empty()
+                ? place.getFilename().getValue()
+                : place.getFilename().getValue().rsplit('/').second)
                .str() +
            ":" + std::to_string(place.getLine());
   return "";

@@ -12,7 +12,8 @@ class Outliner {
 public:
   explicit Outliner(mlir::ModuleOp module) : module(module) {}
 
-  /// A launch, at the builder's place, of the kernel that computes the cluster's roots. Its results stand for the roots.
+  /// A launch, at the builder's place, of the kernel that computes the cluster's roots. Its results stand for the
+  /// roots.
   step::LaunchOp launch(mlir::OpBuilder &builder, const Cluster &cluster, bool inDouble);
   /// A launch of the kernel that is this one op.
   step::LaunchOp launch(mlir::OpBuilder &builder, mlir::Operation *op);

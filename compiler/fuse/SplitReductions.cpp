@@ -16,7 +16,8 @@ static constexpr int64_t kEnoughRows = 16;
 
 static void splitReduction(ReduceOp op) {
   NamedTensorType operand = typeOf(op.getOperand());
-  if (operand.getNumElements() < kShortReduction || op.getType().getNumElements() >= kEnoughRows || op.getOver().size() < 2)
+  if (operand.getNumElements() < kShortReduction || op.getType().getNumElements() >= kEnoughRows ||
+      op.getOver().size() < 2)
     return;
   // The outermost summed axis that is long enough to share out.
   for (const Axis &axis : operand.getAxes()) {

@@ -30,7 +30,8 @@ public:
 private:
   void importLoss(bool training) {
     if (model.loss)
-      importMean("$loss_sum", "$loss_count", values[model.loss->value], model.loss->mask ? values[model.loss->mask] : Value());
+      importMean("$loss_sum", "$loss_count", values[model.loss->value],
+                 model.loss->mask ? values[model.loss->mask] : Value());
     Value total;
     for (const typed::Aux &aux : model.auxes) {
       Value sum = sumAll(values[aux.value]);
@@ -109,7 +110,8 @@ OwningOpRef<ModuleOp> import::importModels(MLIRContext &context, const SourceMap
   int64_t globalBatch = any.train ? any.train->batch : 1;
   module->getOperation()->setAttr("kinu.model", builder.getStringAttr(any.name));
   module->getOperation()->setAttr("kinu.global_batch", builder.getI64IntegerAttr(globalBatch));
-  module->getOperation()->setAttr("kinu.micro_batches", builder.getI64IntegerAttr(any.train ? any.train->accumulate : 1));
+  module->getOperation()->setAttr("kinu.micro_batches",
+                                  builder.getI64IntegerAttr(any.train ? any.train->accumulate : 1));
   builder.setInsertionPointToEnd(module->getBody());
   ValueImporter places(builder, sources, any, globalBatch);
   for (const typed::Variable &variable : any.variables)

@@ -18,9 +18,10 @@ struct Models {
 };
 
 /// The module's programs `train`, `eval` and `generate` over the variables of the model. `train` and `eval` have the
-/// outputs `$loss_sum` and `$loss_count` (what the loss adds up and how many elements that is), `$aux_sum` (train only),
-/// and `metric.NAME.sum` and `metric.NAME.count`; `generate` has the model's outputs.
-/// Module attributes: `kinu.global_batch` (sequences per step) and `kinu.micro_batches`.
-mlir::OwningOpRef<mlir::ModuleOp> importModels(mlir::MLIRContext &context, const SourceMap &sources, const Models &models);
+/// outputs `$loss_sum` and `$loss_count` (what the loss adds up and how many elements that is), `$aux_sum` (train
+/// only), and `metric.NAME.sum` and `metric.NAME.count`; `generate` has the model's outputs. Module attributes:
+/// `kinu.global_batch` (sequences per step) and `kinu.micro_batches`.
+mlir::OwningOpRef<mlir::ModuleOp> importModels(mlir::MLIRContext &context, const SourceMap &sources,
+                                               const Models &models);
 
 } // namespace kinu::import

@@ -112,16 +112,14 @@ Value ValueImporter::importLeaf(const typed::Value &value, Location loc, NamedTe
         below = builder.getI64IntegerAttr(*input.below);
     return InputOp::create(builder, loc, type, value.name, below);
   }
-  case Kind::ReadVariable:
-    return ReadOp::create(builder, loc, type, value.name, operands(value));
+  case Kind::ReadVariable: return ReadOp::create(builder, loc, type, value.name, operands(value));
   case Kind::Constant:
     if (type.isFloat())
       return ConstantOp::create(builder, loc, value.number);
     if (type.isBool())
       return ConstantOp::create(builder, loc, value.integer != 0);
     return ConstantOp::create(builder, loc, value.integer);
-  case Kind::AxisIndex:
-    return IndexOp::create(builder, loc, type);
+  case Kind::AxisIndex: return IndexOp::create(builder, loc, type);
   default:
     return RandomOp::create(builder, loc, type, hashPath(value.name), globalBatch, runScalar(loc, "$seed"),
                             runScalar(loc, "$step"), runScalar(loc, "$batch_offset"), operands(value));
@@ -130,7 +128,9 @@ Value ValueImporter::importLeaf(const typed::Value &value, Location loc, NamedTe
 
 Value ValueImporter::importElementwise(const typed::Value &value, Location loc, NamedTensorType type) {
   auto unary = [&]<typename Op>() -> Value { return Op::create(builder, loc, type, operand(value, 0)); };
-  auto binary = [&]<typename Op>() -> Value { return Op::create(builder, loc, type, operand(value, 0), operand(value, 1)); };
+  auto binary = [&]<typename Op>() -> Value {
+    return Op::create(builder, loc, type, operand(value, 0), operand(value, 1));
+  };
   auto compare = [&](ComparePredicate predicate) -> Value {
     return CompareOp::create(builder, loc, type, predicate, operand(value, 0), operand(value, 1));
   };

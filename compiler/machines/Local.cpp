@@ -100,7 +100,8 @@ static void describeTopology(Machine &machine) {
     machine.l1Bytes = bytesOf(HWLOC_OBJ_L1CACHE);
     machine.l2Bytes = bytesOf(HWLOC_OBJ_L2CACHE);
     machine.l3Bytes = bytesOf(HWLOC_OBJ_L3CACHE);
-    machine.l2Cores = std::max<int64_t>(1, machine.cores / std::max(1, hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_L2CACHE)));
+    machine.l2Cores =
+        std::max<int64_t>(1, machine.cores / std::max(1, hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_L2CACHE)));
   }
   hwloc_topology_destroy(topology);
 }

@@ -1,10 +1,10 @@
 // Machine descriptions: the ones built in, reading them, and what of them enters the cache key.
 #include "compiler/machines/Machine.h"
 
+#include "nlohmann/json.hpp"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "nlohmann/json.hpp"
 
 using namespace kinu::machines;
 using nlohmann::json;

@@ -20,9 +20,7 @@ Cursor::Cursor(const SourceMap &sources, const std::vector<Token> &tokens, Diagn
   }
 }
 
-bool Cursor::firstOnLine(size_t ahead) const {
-  return startsLine[std::min(next + ahead, significant.size() - 1)];
-}
+bool Cursor::firstOnLine(size_t ahead) const { return startsLine[std::min(next + ahead, significant.size() - 1)]; }
 
 const Token &Cursor::take() {
   const Token &token = peek();

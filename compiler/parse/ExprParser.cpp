@@ -90,8 +90,7 @@ ExprPtr ExprParser::parseBinary(unsigned minimum) {
       continue;
     }
     if (next.rank == CompareRank && isComparison(*left) && !parenthesized) {
-      cursor.diagnostics
-          .error("chained-comparison", cursor.here(), "comparisons do not chain")
+      cursor.diagnostics.error("chained-comparison", cursor.here(), "comparisons do not chain")
           .also(llvm::cast<BinaryExpr>(*left).opRange)
           .suggest("write `a < b and b < c`");
       return nullptr;
@@ -175,12 +174,9 @@ ExprPtr ExprParser::parsePostfix() {
 ExprPtr ExprParser::parsePrimary() {
   SourceRange begin = cursor.here();
   switch (cursor.peek().kind) {
-  case TokenKind::Number:
-    return parseNumber();
-  case TokenKind::LeftParen:
-    return parseParenthesized();
-  case TokenKind::Word:
-    return parseWord();
+  case TokenKind::Number: return parseNumber();
+  case TokenKind::LeftParen: return parseParenthesized();
+  case TokenKind::Word: return parseWord();
   case TokenKind::String: {
     if (!allowStrings) {
       cursor.diagnostics.error("misplaced-string", begin, "a string is no value")
@@ -192,9 +188,7 @@ ExprPtr ExprParser::parsePrimary() {
       return nullptr;
     return string;
   }
-  default:
-    cursor.failExpected("an expression");
-    return nullptr;
+  default: cursor.failExpected("an expression"); return nullptr;
   }
 }
 

@@ -183,9 +183,7 @@ void Lexer::lexString() {
   push(TokenKind::Invalid, length);
 }
 
-bool Lexer::dividesHere() const {
-  return !brackets.empty() && brackets.back() != '{' && endsOperand(previous);
-}
+bool Lexer::dividesHere() const { return !brackets.empty() && brackets.back() != '{' && endsOperand(previous); }
 
 void Lexer::lexComment() {
   llvm::StringRef comment = rest().take_until([](char c) { return c == '\n'; });
@@ -195,15 +193,33 @@ void Lexer::lexComment() {
 
 TokenKind punctuation(llvm::StringRef source, uint32_t &length) {
   static constexpr std::pair<llvm::StringLiteral, TokenKind> table[] = {
-      {"...", TokenKind::Ellipsis},   {"..", TokenKind::DotDot},       {"->", TokenKind::Arrow},
-      {"==", TokenKind::EqualEqual},  {"!=", TokenKind::NotEqual},     {"<=", TokenKind::LessEqual},
-      {">=", TokenKind::GreaterEqual}, {"//", TokenKind::SlashSlash},  {"(", TokenKind::LeftParen},
-      {")", TokenKind::RightParen},   {"[", TokenKind::LeftBracket},   {"]", TokenKind::RightBracket},
-      {"{", TokenKind::LeftBrace},    {"}", TokenKind::RightBrace},    {",", TokenKind::Comma},
-      {":", TokenKind::Colon},        {".", TokenKind::Dot},           {"=", TokenKind::Assign},
-      {"@", TokenKind::At},           {"|", TokenKind::Bar},           {"<", TokenKind::Less},
-      {">", TokenKind::Greater},      {"+", TokenKind::Plus},          {"-", TokenKind::Minus},
-      {"*", TokenKind::Star},         {"/", TokenKind::Slash},         {"%", TokenKind::Percent},
+      {"...", TokenKind::Ellipsis},
+      {"..", TokenKind::DotDot},
+      {"->", TokenKind::Arrow},
+      {"==", TokenKind::EqualEqual},
+      {"!=", TokenKind::NotEqual},
+      {"<=", TokenKind::LessEqual},
+      {">=", TokenKind::GreaterEqual},
+      {"//", TokenKind::SlashSlash},
+      {"(", TokenKind::LeftParen},
+      {")", TokenKind::RightParen},
+      {"[", TokenKind::LeftBracket},
+      {"]", TokenKind::RightBracket},
+      {"{", TokenKind::LeftBrace},
+      {"}", TokenKind::RightBrace},
+      {",", TokenKind::Comma},
+      {":", TokenKind::Colon},
+      {".", TokenKind::Dot},
+      {"=", TokenKind::Assign},
+      {"@", TokenKind::At},
+      {"|", TokenKind::Bar},
+      {"<", TokenKind::Less},
+      {">", TokenKind::Greater},
+      {"+", TokenKind::Plus},
+      {"-", TokenKind::Minus},
+      {"*", TokenKind::Star},
+      {"/", TokenKind::Slash},
+      {"%", TokenKind::Percent},
       {"^", TokenKind::Caret},
   };
   for (const auto &[spelling, kind] : table)
@@ -246,8 +262,7 @@ void Lexer::lexStray() {
   std::string shown = llvm::isPrint(stray.front()) || length > 1
                           ? "`" + (length > 40 ? "..." : stray.str()) + "`"
                           : llvm::formatv("the control character {0:x}", unsigned(stray.front())).str();
-  pushInvalid(length, shown + " cannot stand here",
-              length > 1 ? "names are letters, digits and `_` of ASCII" : "");
+  pushInvalid(length, shown + " cannot stand here", length > 1 ? "names are letters, digits and `_` of ASCII" : "");
 }
 
 } // namespace

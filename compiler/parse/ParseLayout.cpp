@@ -5,8 +5,8 @@ using namespace kinu;
 using namespace kinu::parse;
 using namespace kinu::syntax;
 
-static const std::vector<std::string> layoutKeywords = {"nodes",    "ranks", "mesh",      "microbatch", "shard", "pipeline",
-                                                        "zero",     "recompute", "precision", "place", "overlap"};
+static const std::vector<std::string> layoutKeywords = {
+    "nodes", "ranks", "mesh", "microbatch", "shard", "pipeline", "zero", "recompute", "precision", "place", "overlap"};
 
 bool Parser::parseLayout(LayoutDecl &layout) {
   cursor.take();

@@ -202,8 +202,9 @@ bool ExprParser::parseAfterAxis(SelectItem &item) {
   if (!(item.end = parseExpr()))
     return false;
   if (!cursor.atWord("as")) {
-    cursor.diagnostics.error("slice-without-axis", cursor.since(item.from.front().range),
-                             "a slice does not say which axis it becomes")
+    cursor.diagnostics
+        .error("slice-without-axis", cursor.since(item.from.front().range),
+               "a slice does not say which axis it becomes")
         .suggest("declare an axis of its length and write `" + item.from.front().text + " = i..j as half`");
     return false;
   }

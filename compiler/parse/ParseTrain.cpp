@@ -5,8 +5,8 @@ using namespace kinu;
 using namespace kinu::parse;
 using namespace kinu::syntax;
 
-static const std::vector<std::string> trainKeywords = {"data",      "validation", "batch",    "accumulate", "steps",
-                                                       "optimizer", "precision",  "seed",     "evaluate",   "checkpoint"};
+static const std::vector<std::string> trainKeywords = {"data",      "validation", "batch", "accumulate", "steps",
+                                                       "optimizer", "precision",  "seed",  "evaluate",   "checkpoint"};
 
 bool Parser::parseTrain(TrainDecl &train) {
   cursor.take();
@@ -112,8 +112,8 @@ bool Parser::parseTrainClause(std::vector<TrainClause> &clauses) {
   for (llvm::StringRef keyword : {"accumulate", "steps", "seed", "evaluate", "checkpoint"})
     if (cursor.atWord(keyword))
       return parse(&Parser::parseNumberClause);
-  bool namesLength = cursor.at(TokenKind::Number, 1) || closestWord(cursor.text(), trainKeywords).empty() ||
-                     cursor.atWord("batch");
+  bool namesLength =
+      cursor.at(TokenKind::Number, 1) || closestWord(cursor.text(), trainKeywords).empty() || cursor.atWord("batch");
   if (!cursor.at(TokenKind::Word) || isReserved(cursor.text()) || !namesLength)
     return failClause("train", trainKeywords);
   AxisLengthClause length;

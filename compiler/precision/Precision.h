@@ -1,7 +1,7 @@
 // The precision stage: the storage and compute type of every tensor.
 //
-// Everything is fp32 so far; what asks for less is refused at its place, before anything is compiled. The pass that types
-// tensors and makes casts and loss scaling explicit will stand here, between differentiate and shard.
+// Everything is fp32 so far; what asks for less is refused at its place, before anything is compiled. The pass that
+// types tensors and makes casts and loss scaling explicit will stand here, between differentiate and shard.
 #pragma once
 
 #include "compiler/machines/Machine.h"

@@ -20,8 +20,9 @@ void shard::check(const TypedModel &model, const std::string &name, Diagnostics 
   for (const typed::Layout &layout : model.layouts) {
     if (layout.name == name) {
       if (int64_t ranks = fewestRanks(layout); ranks > 1)
-        diagnostics.error("too-many-ranks", layout.range,
-                          "layout `" + name + "` needs at least " + std::to_string(ranks) + " ranks; executables run on one")
+        diagnostics
+            .error("too-many-ranks", layout.range,
+                   "layout `" + name + "` needs at least " + std::to_string(ranks) + " ranks; executables run on one")
             .suggest("build without `--layout`, or add a degree of 1 to every mesh axis");
       return;
     }

@@ -17,7 +17,8 @@ constexpr uint32_t maxLineWidth = 160;
 
 class TextRenderer {
 public:
-  TextRenderer(const SourceMap &sources, llvm::raw_ostream &out, bool color) : sources(sources), out(out), color(color) {}
+  TextRenderer(const SourceMap &sources, llvm::raw_ostream &out, bool color)
+      : sources(sources), out(out), color(color) {}
 
   void render(const Diagnostic &diagnostic);
 

@@ -4,8 +4,8 @@
 namespace kinu::syntax {
 
 llvm::StringRef spelling(BinaryOp op) {
-  constexpr llvm::StringLiteral spellings[] = {"or", "and", "==", "!=", "<", "<=", ">", ">=",
-                                               "+",  "-",   "*",  "/",  "//", "%", "^"};
+  constexpr llvm::StringLiteral spellings[] = {
+      "or", "and", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "//", "%", "^"};
   return spellings[static_cast<size_t>(op)];
 }
 

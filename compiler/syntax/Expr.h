@@ -22,9 +22,9 @@ struct Name {
 
 /// One entry of a list of axes: `embed`, or the rest axes `...` and `...q`.
 struct AxisEntry {
-  Name name;           ///< for rest axes the word after the dots, with empty text for plain `...`
+  Name name; ///< for rest axes the word after the dots, with empty text for plain `...`
   bool isRest = false;
-  SourceRange range;   ///< with the dots
+  SourceRange range; ///< with the dots
 };
 
 /// `[batch, seq]`, `{head, dim}`: the range includes the brackets.
@@ -107,7 +107,20 @@ struct UnaryExpr : ExprOf<Expr::Kind::Unary> {
 };
 
 enum class BinaryOp {
-  Or, And, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, Add, Subtract, Multiply, Divide, FloorDivide, Modulo,
+  Or,
+  And,
+  Equal,
+  NotEqual,
+  Less,
+  LessEqual,
+  Greater,
+  GreaterEqual,
+  Add,
+  Subtract,
+  Multiply,
+  Divide,
+  FloorDivide,
+  Modulo,
   Power,
 };
 

@@ -76,8 +76,8 @@ struct PrecisionClause {
   std::optional<RangeList> where;
 };
 
-using TrainClause = std::variant<DataClause, ValidationClause, AxisLengthClause, NumberClause, OptimizerClause,
-                                 PrecisionClause>;
+using TrainClause =
+    std::variant<DataClause, ValidationClause, AxisLengthClause, NumberClause, OptimizerClause, PrecisionClause>;
 
 /// `train gpt2 { ... }`
 struct TrainDecl {

@@ -7,7 +7,20 @@ namespace kinu::syntax {
 
 struct Statement {
   enum class Kind {
-    Size, Axis, Let, Input, Weight, Function, Use, Repeat, Assign, Return, Output, Loss, Aux, Metric,
+    Size,
+    Axis,
+    Let,
+    Input,
+    Weight,
+    Function,
+    Use,
+    Repeat,
+    Assign,
+    Return,
+    Output,
+    Loss,
+    Aux,
+    Metric,
   };
 
   const Kind kind;
@@ -89,8 +102,8 @@ struct InputStatement : StatementOf<Statement::Kind::Input> {
   const Item *shapeOf(size_t index) const;
 };
 
-/// `weight wq[embed, head], wk, wv[embed, group] = normal(0.02)`, `bias b[ffn] = zeros`, `gain g[embed] = ones`. An item
-/// without axes or initialiser shares those of the next that has them (axes and initialiser each on their own).
+/// `weight wq[embed, head], wk, wv[embed, group] = normal(0.02)`, `bias b[ffn] = zeros`, `gain g[embed] = ones`. An
+/// item without axes or initialiser shares those of the next that has them (axes and initialiser each on their own).
 struct WeightStatement : StatementOf<Statement::Kind::Weight> {
   using StatementOf::StatementOf;
   enum class Role { Weight, Bias, Gain };
@@ -114,9 +127,9 @@ struct Parameter {
   Kind kind = Kind::Tensor;
   std::optional<Name> label; ///< of an Axis and a labelled Tensor; a Number's label is its name
   Name name;
-  AxisList axes;             ///< of a Tensor
-  TypeMark type;             ///< of a Tensor
-  ExprPtr defaultValue;      ///< of a Number, null: none
+  AxisList axes;        ///< of a Tensor
+  TypeMark type;        ///< of a Tensor
+  ExprPtr defaultValue; ///< of a Number, null: none
   SourceRange range;
 };
 

@@ -16,10 +16,35 @@ enum class TokenKind : uint8_t {
   NumberWord, ///< digits that run into letters, `1f1b`
   String,
   // Punctuation
-  LeftParen, RightParen, LeftBracket, RightBracket, LeftBrace, RightBrace,
-  Comma, Colon, Dot, DotDot, Ellipsis, Assign, Arrow, At, Bar,
+  LeftParen,
+  RightParen,
+  LeftBracket,
+  RightBracket,
+  LeftBrace,
+  RightBrace,
+  Comma,
+  Colon,
+  Dot,
+  DotDot,
+  Ellipsis,
+  Assign,
+  Arrow,
+  At,
+  Bar,
   // Operators
-  EqualEqual, NotEqual, Less, LessEqual, Greater, GreaterEqual, Plus, Minus, Star, Slash, SlashSlash, Percent, Caret,
+  EqualEqual,
+  NotEqual,
+  Less,
+  LessEqual,
+  Greater,
+  GreaterEqual,
+  Plus,
+  Minus,
+  Star,
+  Slash,
+  SlashSlash,
+  Percent,
+  Caret,
   Invalid,   ///< reported by the lexer
   EndOfFile, ///< empty, the last token
 };

@@ -211,8 +211,8 @@ struct Optimizer {
 enum class Precision { Fp32, Bf16, Fp16 };
 
 struct TrainConfig {
-  int64_t batch = 1;      ///< sequences per step over all ranks
-  int64_t accumulate = 1; ///< micro-batches per step on one rank; divides batch
+  int64_t batch = 1;         ///< sequences per step over all ranks
+  int64_t accumulate = 1;    ///< micro-batches per step on one rank; divides batch
   std::vector<Axis> lengths; ///< bound axes other than batch: seq = 1024
   int64_t steps = 0;
   int64_t seed = 1;
@@ -229,10 +229,10 @@ struct TrainConfig {
 
 /// One statement of a layout, in order, e.g. {"shard", {"head","ffn"}, {"tensor"}, "between blocks"}.
 struct LayoutRule {
-  std::string verb;                   ///< nodes, ranks, microbatch, shard, pipeline, zero, recompute, place
-  std::vector<std::string> subjects;  ///< axes of the model, or repeat paths, or numbers as text
-  std::vector<std::string> mesh;      ///< mesh axes (or torus axes for `place`)
-  std::string detail;                 ///< `between blocks`, a schedule, `per node`
+  std::string verb;                  ///< nodes, ranks, microbatch, shard, pipeline, zero, recompute, place
+  std::vector<std::string> subjects; ///< axes of the model, or repeat paths, or numbers as text
+  std::vector<std::string> mesh;     ///< mesh axes (or torus axes for `place`)
+  std::string detail;                ///< `between blocks`, a schedule, `per node`
   SourceRange range;
 };
 

@@ -5,7 +5,7 @@ using namespace kinu;
 using namespace kinu::tools;
 
 static const std::map<std::string, Product> kProducts = {
-    {"tree", Product::Tree}, {"graph", Product::Graph},   {"step", Product::Step}, {"kernels", Product::Kernels},
+    {"tree", Product::Tree}, {"graph", Product::Graph},  {"step", Product::Step},  {"kernels", Product::Kernels},
     {"llvm", Product::Llvm}, {"asm", Product::Assembly}, {"obj", Product::Object}, {"exe", Product::Executable}};
 
 /// The executable's default name: the spec's without `.kinu`.
@@ -29,13 +29,16 @@ Examples:
   PipelineOptions &pipeline = options->pipeline;
   options->addTo(*command);
   command->add_option("-o,--output", pipeline.output, "where to write; - is standard output");
-  command->add_option("--machine", pipeline.machine, "the machine to compile for")->check(CLI::IsMember(machines::knownNames()));
+  command->add_option("--machine", pipeline.machine, "the machine to compile for")
+      ->check(CLI::IsMember(machines::knownNames()));
   command->add_option("--layout", pipeline.layout, "the layout of the spec to build for");
-  command->add_option("--emit", pipeline.product, "what to write")->transform(CLI::CheckedTransformer(kProducts))->type_name("KIND");
+  command->add_option("--emit", pipeline.product, "what to write")
+      ->transform(CLI::CheckedTransformer(kProducts))
+      ->type_name("KIND");
   auto stop = std::make_shared<std::string>();
   command->add_option("--stop-after", *stop, "write what this stage leaves, and stop")
-      ->check(CLI::IsMember({"parse", "check", "import", "recognise", "differentiate", "precision", "shard", "recompute",
-                             "fuse", "schedule", "allocate", "vectorize", "emit"}));
+      ->check(CLI::IsMember({"parse", "check", "import", "recognise", "differentiate", "precision", "shard",
+                             "recompute", "fuse", "schedule", "allocate", "vectorize", "emit"}));
   command->add_option("--dump-dir", pipeline.dumpFolder, "write a snapshot after every stage to this folder");
   command->add_option("-j,--jobs", pipeline.threads, "kernels compiled at a time; 0: one per core");
   command->add_flag("-v,--verbose", pipeline.verbose, "say what is done and how long it took");
@@ -47,7 +50,8 @@ Examples:
         pipeline.stopAfter = *parseStage(*stop);
       bool wantsFile = pipeline.stopAfter == Stage::Emit && pipeline.product >= Product::Object;
       if (pipeline.output.empty())
-        pipeline.output = wantsFile ? defaultOutput(pipeline.spec) + (pipeline.product == Product::Object ? ".o" : "") : "-";
+        pipeline.output =
+            wantsFile ? defaultOutput(pipeline.spec) + (pipeline.product == Product::Object ? ".o" : "") : "-";
       SourceMap sources;
       Diagnostics diagnostics;
       int code = runPipeline(pipeline, sources, diagnostics);

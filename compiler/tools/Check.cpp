@@ -20,10 +20,11 @@ static void printSizes(const TypedModel &model) {
     std::string axes;
     for (const typed::Axis &axis : variable.axes)
       axes += (axes.empty() ? "" : ", ") + axis.name + "=" + std::to_string(axis.length);
-    llvm::outs() << llvm::left_justify(variable.path, width) << llvm::right_justify(grouped(parameterCount(variable)), 18)
-                 << "  [" << axes << "]\n";
+    llvm::outs() << llvm::left_justify(variable.path, width)
+                 << llvm::right_justify(grouped(parameterCount(variable)), 18) << "  [" << axes << "]\n";
   }
-  llvm::outs() << llvm::left_justify("total", width) << llvm::right_justify(grouped(model.parameterCount()), 18) << "  weights\n";
+  llvm::outs() << llvm::left_justify("total", width) << llvm::right_justify(grouped(model.parameterCount()), 18)
+               << "  weights\n";
 }
 
 void tools::addCheck(CLI::App &app, Action &action) {

@@ -22,7 +22,8 @@ int main(int argc, char **argv) {
   app.set_version_flag("--version", std::string("kinu ") + KINU_VERSION);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App *, const CLI::Error &error) {
-    return "error: " + std::string(error.what()) + "\n help: kinu --help, or kinu COMMAND --help, shows what there is\n";
+    return "error: " + std::string(error.what()) +
+           "\n help: kinu --help, or kinu COMMAND --help, shows what there is\n";
   });
   Action action;
   addBuild(app, action);
@@ -39,7 +40,8 @@ int main(int argc, char **argv) {
 
 void SpecOptions::addTo(CLI::App &command) {
   command.add_option("spec", pipeline.spec, "the model spec, a .kinu file")->required();
-  command.add_option("-D,--define", defines, "replace a size or a length of the spec: -D depth=24")->type_name("NAME=N");
+  command.add_option("-D,--define", defines, "replace a size or a length of the spec: -D depth=24")
+      ->type_name("NAME=N");
   command.add_option("--diagnostics", diagnostics, "how errors are written: text, or json (one object a line)")
       ->check(CLI::IsMember({"text", "json"}));
 }

@@ -25,8 +25,7 @@ struct Axis {
 inline llvm::hash_code hash_value(const Axis &axis) { return llvm::hash_combine(axis.name, axis.length); }
 
 /// Marks ops whose result at a point depends on their operands at that point only.
-template <typename ConcreteOp>
-class Elementwise : public mlir::OpTrait::TraitBase<ConcreteOp, Elementwise> {};
+template <typename ConcreteOp> class Elementwise : public mlir::OpTrait::TraitBase<ConcreteOp, Elementwise> {};
 
 class YieldOp;
 

@@ -51,7 +51,9 @@ static ParseResult parseWord(OpAsmParser &parser, StringAttr &word) {
   return success();
 }
 
-static void printWord(OpAsmPrinter &printer, Operation *, StringAttr word) { printer.printKeywordOrString(word.getValue()); }
+static void printWord(OpAsmPrinter &printer, Operation *, StringAttr word) {
+  printer.printKeywordOrString(word.getValue());
+}
 
 void ToFloatOp::build(OpBuilder &builder, OperationState &state, Value operand) {
   build(builder, state, typeOf(operand).withElement(builder.getF32Type()), operand);

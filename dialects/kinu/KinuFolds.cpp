@@ -88,15 +88,17 @@ static bool is(Attribute attribute, double value) {
 OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
   if (getLhs().getType() == getType() && is(adaptor.getRhs(), 0.0) && std::signbit(*number(adaptor.getRhs())))
     return getLhs();
-  return foldBinary(adaptor.getLhs(), adaptor.getRhs(), [](double x, double y) { return x + y; },
-                    [](int64_t x, int64_t y, int64_t *r) { return !__builtin_add_overflow(x, y, r); });
+  return foldBinary(
+      adaptor.getLhs(), adaptor.getRhs(), [](double x, double y) { return x + y; },
+      [](int64_t x, int64_t y, int64_t *r) { return !__builtin_add_overflow(x, y, r); });
 }
 
 OpFoldResult SubOp::fold(FoldAdaptor adaptor) {
   if (getLhs().getType() == getType() && is(adaptor.getRhs(), 0.0) && !std::signbit(*number(adaptor.getRhs())))
     return getLhs();
-  return foldBinary(adaptor.getLhs(), adaptor.getRhs(), [](double x, double y) { return x - y; },
-                    [](int64_t x, int64_t y, int64_t *r) { return !__builtin_sub_overflow(x, y, r); });
+  return foldBinary(
+      adaptor.getLhs(), adaptor.getRhs(), [](double x, double y) { return x - y; },
+      [](int64_t x, int64_t y, int64_t *r) { return !__builtin_sub_overflow(x, y, r); });
 }
 
 OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
@@ -104,8 +106,9 @@ OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
     return getLhs();
   if (getRhs().getType() == getType() && is(adaptor.getLhs(), 1.0))
     return getRhs();
-  return foldBinary(adaptor.getLhs(), adaptor.getRhs(), [](double x, double y) { return x * y; },
-                    [](int64_t x, int64_t y, int64_t *r) { return !__builtin_mul_overflow(x, y, r); });
+  return foldBinary(
+      adaptor.getLhs(), adaptor.getRhs(), [](double x, double y) { return x * y; },
+      [](int64_t x, int64_t y, int64_t *r) { return !__builtin_mul_overflow(x, y, r); });
 }
 
 OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
@@ -141,15 +144,19 @@ OpFoldResult PowOp::fold(FoldAdaptor adaptor) {
 OpFoldResult MaxOp::fold(FoldAdaptor adaptor) {
   if (getLhs() == getRhs())
     return getLhs();
-  return foldBinary(adaptor.getLhs(), adaptor.getRhs(), nullptr,
-                    [](int64_t x, int64_t y, int64_t *r) { *r = std::max(x, y); return true; });
+  return foldBinary(adaptor.getLhs(), adaptor.getRhs(), nullptr, [](int64_t x, int64_t y, int64_t *r) {
+    *r = std::max(x, y);
+    return true;
+  });
 }
 
 OpFoldResult MinOp::fold(FoldAdaptor adaptor) {
   if (getLhs() == getRhs())
     return getLhs();
-  return foldBinary(adaptor.getLhs(), adaptor.getRhs(), nullptr,
-                    [](int64_t x, int64_t y, int64_t *r) { *r = std::min(x, y); return true; });
+  return foldBinary(adaptor.getLhs(), adaptor.getRhs(), nullptr, [](int64_t x, int64_t y, int64_t *r) {
+    *r = std::min(x, y);
+    return true;
+  });
 }
 
 OpFoldResult AndOp::fold(FoldAdaptor) { return getLhs() == getRhs() ? OpFoldResult(getLhs()) : OpFoldResult(); }

@@ -55,7 +55,8 @@ void RepeatOp::print(OpAsmPrinter &printer) {
   printer << " -> carried(" << getResults().getTypes() << ") sums(" << getSums().getTypes() << ") saved("
           << getSaved().getTypes() << ") ";
   printer.printRegion(getBody());
-  printer.printOptionalAttrDict((*this)->getAttrs(), {"axis", "count", "reverse", "operandSegmentSizes", "resultSegmentSizes"});
+  printer.printOptionalAttrDict((*this)->getAttrs(),
+                                {"axis", "count", "reverse", "operandSegmentSizes", "resultSegmentSizes"});
 }
 
 static ParseResult parseTyped(OpAsmParser &parser, StringRef keyword, OperationState &state, int32_t &count) {

@@ -39,6 +39,18 @@ NamedTensorType NamedTensorType::without(ArrayAttr names) const {
   return withAxes(kept);
 }
 
+LogicalResult NamedTensorType::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Axis> axes, Type) {
+  for (auto [i, axis] : llvm::enumerate(axes)) {
+    if (axis.length < 1)
+      return emitError() << "axis `" << axis.name.getValue() << "` has length " << axis.length
+                         << ", but needs at least 1";
+    for (const Axis &other : axes.take_front(i))
+      if (other.name == axis.name)
+        return emitError() << "axis `" << axis.name.getValue() << "` is named twice";
+  }
+  return success();
+}
+
 // `<` (name `=` length (`,` name `=` length)* `:`)? element `>`; unusual names are quoted.
 Type NamedTensorType::parse(AsmParser &parser) {
   SmallVector<Axis> axes;
@@ -60,7 +72,7 @@ Type NamedTensorType::parse(AsmParser &parser) {
   } while (succeeded(parser.parseOptionalComma()));
   if (parser.parseColon() || parser.parseType(element) || parser.parseGreater())
     return {};
-  return NamedTensorType::get(parser.getContext(), axes, element);
+  return parser.getChecked<NamedTensorType>(parser.getContext(), axes, element);
 }
 
 void NamedTensorType::print(AsmPrinter &printer) const {

@@ -29,6 +29,7 @@ def Kinu_TensorType : TypeDef<Kinu_Dialect, "NamedTensor"> {
   }];
   let parameters = (ins ArrayRefParameter<"::kinu::Axis">:$axes, "::mlir::Type":$element);
   let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// The number of elements: the product of the lengths.
     int64_t getNumElements() const;

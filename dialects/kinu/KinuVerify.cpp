@@ -57,9 +57,11 @@ LogicalResult kinu::verifyElementwise(Operation *op) {
 
 LogicalResult VariableOp::verify() {
   if (!llvm::is_contained({"weight", "bias", "gain", "moment1", "moment2", "gradient", "table"}, getRole()))
-    return emitOpError("requires role weight, bias, gain, moment1, moment2, gradient or table, but it is ") << getRole();
+    return emitOpError("requires role weight, bias, gain, moment1, moment2, gradient or table, but it is ")
+           << getRole();
   if (!llvm::is_contained({"normal", "truncated_normal", "uniform", "zeros", "ones"}, getInit()))
-    return emitOpError("requires initialiser normal, truncated_normal, uniform, zeros or ones, but it is ") << getInit();
+    return emitOpError("requires initialiser normal, truncated_normal, uniform, zeros or ones, but it is ")
+           << getInit();
   return success();
 }
 
@@ -107,7 +109,8 @@ LogicalResult CumSumOp::verify() { return requireAxis(*this, getType(), getOver(
 
 LogicalResult LookupOp::verify() {
   if (getAxes().size() != getIndices().size())
-    return emitOpError("requires an index for each of its ") << getAxes().size() << " axes, but has " << getIndices().size();
+    return emitOpError("requires an index for each of its ")
+           << getAxes().size() << " axes, but has " << getIndices().size();
   for (StringRef name : getAxes().getAsValueRange<StringAttr>())
     if (failed(requireAxis(*this, typeOf(getSource()), name)))
       return failure();
@@ -122,7 +125,8 @@ LogicalResult LookupOp::verify() {
 
 LogicalResult ScatterOp::verify() {
   if (getAxes().size() != getIndices().size())
-    return emitOpError("requires an index for each of its ") << getAxes().size() << " axes, but has " << getIndices().size();
+    return emitOpError("requires an index for each of its ")
+           << getAxes().size() << " axes, but has " << getIndices().size();
   SmallVector<Axis> axes;
   if (failed(unite(*this, axes, typeOf(getOperand()), getOver())))
     return failure();

@@ -31,7 +31,8 @@ LogicalResult KernelOp::verify() {
 LogicalResult ViewOp::verify() {
   if (typeOf(getOperand()).getNumElements() != getType().getNumElements() ||
       typeOf(getOperand()).getElement() != getType().getElement())
-    return emitOpError("requires as many elements of the same type, but ") << getOperand().getType() << " is not " << getType();
+    return emitOpError("requires as many elements of the same type, but ")
+           << getOperand().getType() << " is not " << getType();
   return success();
 }
 

@@ -47,9 +47,9 @@ static const std::vector<Topic> kTopics = {
 };
 
 static const std::vector<Person> kPeople = {
-    {"Alice", "she", "her"}, {"Ben", "he", "his"},  {"Clara", "she", "her"}, {"David", "he", "his"},
+    {"Alice", "she", "her"}, {"Ben", "he", "his"},   {"Clara", "she", "her"}, {"David", "he", "his"},
     {"Emma", "she", "her"},  {"Frank", "he", "his"}, {"Grace", "she", "her"}, {"Henry", "he", "his"},
-    {"Irene", "she", "her"}, {"Jack", "he", "his"}, {"Kate", "she", "her"},  {"Leo", "he", "his"},
+    {"Irene", "she", "her"}, {"Jack", "he", "his"},  {"Kate", "she", "her"},  {"Leo", "he", "his"},
 };
 
 static const std::vector<Number> kNumbers = {{"this", "", "was", "it"}, {"these", "s", "were", "them"}};
@@ -62,8 +62,8 @@ static const Words kDays = {"On Monday", "In the morning", "At night", "In summe
 
 /// What follows "this blue crab that": "Ben slowly caught in the calm bay yesterday was wet, but Ben liked it."
 static Phrase remembered(Writer &write, const Topic &topic, const Number &number, const Person &person) {
-  Phrase doing = write.choice({{1, write.then(write.word(kAdverbs, " "), write.word(topic.verbs, " "))},
-                               {2, write.word(topic.verbs, " ")}});
+  Phrase doing = write.choice(
+      {{1, write.then(write.word(kAdverbs, " "), write.word(topic.verbs, " "))}, {2, write.word(topic.verbs, " ")}});
   return write.then(person.name + " ", doing, "in the ", write.word(topic.adjectives, " "),
                     write.word(topic.places, " "), write.word(kTimes, " " + number.be + " "),
                     write.word(topic.adjectives, ", "), write.word({"and", "but", "so"}, " " + person.name + " "),
@@ -73,9 +73,8 @@ static Phrase remembered(Writer &write, const Topic &topic, const Number &number
 /// "these blue crabs that Ben caught in the wet harbour last week were salty, and Ben missed them."
 static Phrase thing(Writer &write, const Topic &topic, const Number &number) {
   return write.then(write.word(topic.adjectives, " "), write.word(topic.nouns, number.ending + " that "),
-                    write.each(kPeople, write.size.names, [&](const Person &person) {
-                      return remembered(write, topic, number, person);
-                    }));
+                    write.each(kPeople, write.size.names,
+                               [&](const Person &person) { return remembered(write, topic, number, person); }));
 }
 
 /// "Clara said that these old trams in the market were noisy, because she repaired them before noon."
@@ -93,16 +92,15 @@ static Phrase reported(Writer &write, const std::vector<Topic> &topics, const Pe
 
 /// "On Monday Emma sold an old clock near the station, and in the end her friend Leo cleaned the clock."
 static Phrase twoPeople(Writer &write, const Topic &topic, const Person &person) {
-  return write.then(
-      write.word(topic.verbs, " the "), write.word(topic.adjectives, " "),
-      write.each(topic.nouns, write.size.words, [&](const std::string &noun) {
-        return write.then(noun + " near the ", write.word(topic.places, ", and "),
-                          person.possessive + " friend ",
-                          write.each(kPeople, write.size.names, [&](const Person &friendly) {
-                            return write.then(friendly.name + " ", write.word(topic.verbs, " the "),
-                                              noun + " with " + person.name + ".\n");
-                          }));
-      }));
+  return write.then(write.word(topic.verbs, " the "), write.word(topic.adjectives, " "),
+                    write.each(topic.nouns, write.size.words, [&](const std::string &noun) {
+                      return write.then(noun + " near the ", write.word(topic.places, ", and "),
+                                        person.possessive + " friend ",
+                                        write.each(kPeople, write.size.names, [&](const Person &friendly) {
+                                          return write.then(friendly.name + " ", write.word(topic.verbs, " the "),
+                                                            noun + " with " + person.name + ".\n");
+                                        }));
+                    }));
 }
 
 Phrase quickstart::english(Writer &write) {
@@ -113,11 +111,10 @@ Phrase quickstart::english(Writer &write) {
   });
   Phrase reports =
       write.each(kPeople, write.size.names, [&](const Person &person) { return reported(write, kTopics, person); });
-  Phrase stories = write.then(
-      write.word(kDays, " "), write.each(kPeople, write.size.names, [&](const Person &person) {
-        return write.then(person.name + " ", write.each(kTopics, write.size.topics, [&](const Topic &topic) {
-          return twoPeople(write, topic, person);
-        }));
-      }));
+  Phrase stories = write.then(write.word(kDays, " "), write.each(kPeople, write.size.names, [&](const Person &person) {
+    return write.then(person.name + " ", write.each(kTopics, write.size.topics, [&](const Topic &topic) {
+      return twoPeople(write, topic, person);
+    }));
+  }));
   return write.choice({{1, things}, {1, reports}, {1, stories}});
 }

@@ -1,8 +1,8 @@
 // A probabilistic grammar whose entropy is known exactly: phrases built from text, sequence and choice.
 //
-// A phrase may only contain phrases made before it, so a grammar is finite and every quantity is one pass over it. It is
-// unambiguous if at every choice the alternatives begin with texts of which none is a prefix of another: a reader who
-// knows where in the grammar he is then sees which alternative was taken, so a text has one derivation, and the
+// A phrase may only contain phrases made before it, so a grammar is finite and every quantity is one pass over it. It
+// is unambiguous if at every choice the alternatives begin with texts of which none is a prefix of another: a reader
+// who knows where in the grammar he is then sees which alternative was taken, so a text has one derivation, and the
 // entropy of texts is the entropy of the choices. `ambiguity` checks this.
 #pragma once
 

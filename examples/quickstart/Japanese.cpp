@@ -43,7 +43,11 @@ static const std::vector<Topic> kTopics = {
      {"難しい", "長い", "退屈な", "役に立つ", "易しい"},
      {"教室", "図書館", "廊下", "体育館"}},
     {{"歌", "太鼓", "笛", "琴", "踊り", "曲"},
-     {{"奏でた", "奏でて"}, {"練習した", "練習して"}, {"聴いた", "聴いて"}, {"褒めた", "褒めて"}, {"録音した", "録音して"}},
+     {{"奏でた", "奏でて"},
+      {"練習した", "練習して"},
+      {"聴いた", "聴いて"},
+      {"褒めた", "褒めて"},
+      {"録音した", "録音して"}},
      {"静かな", "悲しい", "陽気な", "遅い", "激しい"},
      {"劇場", "舞台", "稽古場", "演奏会"}},
     {{"電車", "店", "橋", "車", "時計", "看板"},
@@ -52,35 +56,38 @@ static const std::vector<Topic> kTopics = {
      {"市場", "駅", "広場", "郊外"}},
 };
 
-static const Words kNames = {"太郎", "花子", "次郎", "幸子", "健太", "美咲", "一郎", "良子", "大輔", "直美", "正雄", "由美"};
+static const Words kNames = {"太郎", "花子", "次郎", "幸子", "健太", "美咲",
+                             "一郎", "良子", "大輔", "直美", "正雄", "由美"};
 static const Words kTimes = {"昨日", "今朝", "先週", "去年"};
 static const Words kManners = {"静かに", "急いで", "何度も", "一人で"};
 
 static const std::vector<Politeness> kLevels = {
     {"私は", "あの、", "さん", {"見せました", "話しました", "渡しました", "送りました"}, "と思います", "くれました"},
     {"俺は", "なあ、", "", {"見せた", "話した", "渡した", "送った"}, "と思う", "くれた"},
-    {"わたくしは", "恐れ入りますが、", "様", {"お見せしました", "お話ししました", "お渡ししました", "お送りしました"},
-     "と存じます", "くださいました"},
+    {"わたくしは",
+     "恐れ入りますが、",
+     "様",
+     {"お見せしました", "お話ししました", "お渡ししました", "お送りしました"},
+     "と存じます",
+     "くださいました"},
 };
 
 /// "私は昨日港で花子さんが釣った青い魚を静かに洗って、花子さんに見せました。"
 static Phrase shown(Writer &write, const std::vector<Topic> &topics, const Politeness &level) {
   auto about = [&](const Topic &topic, const std::string &name) {
     std::vector<Verb> verbs = topic.verbs;
-    Phrase manner = write.choice(
-        {{1, write.word(kManners, "")}, {1, write.word({"そっと", "よく"}, "")}});
+    Phrase manner = write.choice({{1, write.word(kManners, "")}, {1, write.word({"そっと", "よく"}, "")}});
     return write.then(write.each(verbs, write.size.words, [&](const Verb &verb) { return write(verb.past); }),
                       write.word(topic.adjectives, ""), write.word(topic.nouns, "を"), manner,
                       write.each(verbs, write.size.words, [&](const Verb &verb) { return write(verb.continued); }),
                       "、" + name + level.address + "に", write.word(level.reports, "。\n"));
   };
-  return write.then(level.self, write.word(kTimes, ""),
-                    write.each(topics, write.size.topics, [&](const Topic &topic) {
-                      return write.then(write.word(topic.places, "で"),
-                                        write.each(kNames, write.size.names, [&](const std::string &name) {
-                                          return write.then(name + level.address + "が", about(topic, name));
-                                        }));
-                    }));
+  return write.then(level.self, write.word(kTimes, ""), write.each(topics, write.size.topics, [&](const Topic &topic) {
+    return write.then(write.word(topic.places, "で"),
+                      write.each(kNames, write.size.names, [&](const std::string &name) {
+                        return write.then(name + level.address + "が", about(topic, name));
+                      }));
+  }));
 }
 
 /// "なあ、市場にある古い時計は、次郎が去年直した橋より新しいと思う。"
@@ -99,17 +106,17 @@ static Phrase compared(Writer &write, const std::vector<Topic> &topics, const Po
 /// "太郎様は先週台所で甘い菓子を切って、一人でその菓子を幸子様にくださいました。"
 static Phrase given(Writer &write, const std::vector<Topic> &topics, const std::string &name) {
   auto about = [&](const Politeness &level, const Topic &topic) {
-    return write.then(write.word(topic.places, "で"), write.word(topic.adjectives, ""),
-                      write.each(topic.nouns, write.size.words, [&](const std::string &noun) {
-                        return write.then(
-                            noun + "を",
-                            write.each(topic.verbs, write.size.words,
-                                       [&](const Verb &verb) { return write(verb.continued + "、"); }),
-                            write.word(kManners, "その" + noun + "を"),
-                            write.each(kNames, write.size.names,
-                                       [&](const std::string &friendly) { return write(friendly + level.address); }),
-                            "に" + level.gift + "。\n");
-                      }));
+    return write.then(
+        write.word(topic.places, "で"), write.word(topic.adjectives, ""),
+        write.each(topic.nouns, write.size.words, [&](const std::string &noun) {
+          return write.then(
+              noun + "を",
+              write.each(topic.verbs, write.size.words, [&](const Verb &verb) { return write(verb.continued + "、"); }),
+              write.word(kManners, "その" + noun + "を"),
+              write.each(kNames, write.size.names,
+                         [&](const std::string &friendly) { return write(friendly + level.address); }),
+              "に" + level.gift + "。\n");
+        }));
   };
   return write.then(name, write.each(kLevels, 3, [&](const Politeness &level) {
     return write.then(level.address + "は", write.word(kTimes, ""),

@@ -42,9 +42,7 @@ public:
   }
 
   /// A choice between phrases with given weights.
-  Phrase choice(std::vector<std::pair<double, Phrase>> alternatives) {
-    return grammar.choice(std::move(alternatives));
-  }
+  Phrase choice(std::vector<std::pair<double, Phrase>> alternatives) { return grammar.choice(std::move(alternatives)); }
 
   const Size size;
 

@@ -36,10 +36,14 @@ struct ElementCase {
 };
 
 TEST(Model, ElementsFollowRule2) {
-  ElementCase cases[] = {{"tokens + 1", Element::Int},     {"tokens + 1.0", Element::Float},
-                         {"tokens / 2", Element::Float},   {"tokens % 2", Element::Int},
-                         {"tokens ^ 2", Element::Float},   {"tokens == 2", Element::Bool},
-                         {"int(x)", Element::Int},         {"max(tokens, 3)", Element::Int},
+  ElementCase cases[] = {{"tokens + 1", Element::Int},
+                         {"tokens + 1.0", Element::Float},
+                         {"tokens / 2", Element::Float},
+                         {"tokens % 2", Element::Int},
+                         {"tokens ^ 2", Element::Float},
+                         {"tokens == 2", Element::Bool},
+                         {"int(x)", Element::Int},
+                         {"max(tokens, 3)", Element::Int},
                          {"sum(tokens == 2, over: seq)", Element::Int},
                          {"mean(tokens == 2, over: seq)", Element::Float},
                          {"cumsum(tokens > 2, over: seq)", Element::Int},

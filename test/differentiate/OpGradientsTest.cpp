@@ -55,7 +55,8 @@ TEST(OpGradients, Dots) {
   checkOps("%w = kinu.rename %x \"a\" to \"c\" : (" X ") -> !kinu.tensor<c=2, b=3 : f32>\n"
            "%r = kinu.dot %w, %x over [\"b\"] : (!kinu.tensor<c=2, b=3 : f32>, " X ") -> !kinu.tensor<c=2, a=2 : f32>",
            "c=2, a=2");
-  checkOps("%w = kinu.rename %x \"a\" to \"c\" : (" X ") -> !kinu.tensor<c=2, b=3 : f32>\n" // one-sided and carried axes
+  checkOps("%w = kinu.rename %x \"a\" to \"c\" : (" X
+           ") -> !kinu.tensor<c=2, b=3 : f32>\n" // one-sided and carried axes
            "%r = kinu.dot %w, %x over [] : (!kinu.tensor<c=2, b=3 : f32>, " X ") -> !kinu.tensor<c=2, b=3, a=2 : f32>",
            "c=2, b=3, a=2");
   checkOps("%r = kinu.dot %x, %x over [\"a\", \"b\"] : (" X ", " X ") -> " Z, "");
@@ -122,8 +123,8 @@ TEST(OpGradients, LookupsThatGather) {
 }
 
 TEST(OpGradients, Scatters) {
-  checkOps("%r = kinu.scatter %x over [\"b\"] to [\"c\"] at %i : (" X ", " I ") -> !kinu.tensor<a=2, c=4 : f32>", "a=2, c=4",
-           -1, 1, {3, 0, 3});
+  checkOps("%r = kinu.scatter %x over [\"b\"] to [\"c\"] at %i : (" X ", " I ") -> !kinu.tensor<a=2, c=4 : f32>",
+           "a=2, c=4", -1, 1, {3, 0, 3});
   checkOps("%r = kinu.scatter %x over [\"b\"] to [\"c\"] at %i drop : (" X ", " I ") -> !kinu.tensor<a=2, c=2 : f32>",
            "a=2, c=2");
   checkOps("%n = kinu.index : !kinu.tensor<d=2 : i64>\n" // the operand is repeated along d

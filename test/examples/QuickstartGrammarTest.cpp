@@ -21,7 +21,8 @@ TEST(QuickstartGrammar, theWholeGrammarIsUnambiguous) {
 TEST(QuickstartGrammar, twoAlternativesThatBeginTheSameAreFound) {
   Grammar grammar;
   Phrase ab = grammar.sequence({grammar.text("a"), grammar.text("b")}), abc = grammar.text("abc");
-  EXPECT_EQ(grammar.ambiguity(grammar.choice({{1, ab}, {1, abc}})), "`a` and `abc` begin two alternatives of one choice");
+  EXPECT_EQ(grammar.ambiguity(grammar.choice({{1, ab}, {1, abc}})),
+            "`a` and `abc` begin two alternatives of one choice");
   Phrase twice = grammar.choice({{1, ab}, {2, ab}});
   EXPECT_TRUE(grammar.ambiguity(twice).has_value());
   EXPECT_EQ(grammar.ambiguity(grammar.choice({{1, ab}, {1, grammar.text("ba")}})), std::nullopt);

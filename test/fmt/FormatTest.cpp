@@ -44,8 +44,9 @@ TEST(Format, CommasKeepClausesTogether) {
 }
 
 TEST(Format, CommentsStayWhereTheyWere) {
-  EXPECT_EQ(formatted("// top\n\n\n\nmodel m { // open\n\n  // before\n  let a = 1 // behind\n  // last\n}  // end\n// tail"),
-            "// top\n\nmodel m {  // open\n  // before\n  let a = 1  // behind\n  // last\n}  // end\n// tail\n");
+  EXPECT_EQ(
+      formatted("// top\n\n\n\nmodel m { // open\n\n  // before\n  let a = 1 // behind\n  // last\n}  // end\n// tail"),
+      "// top\n\nmodel m {  // open\n  // before\n  let a = 1  // behind\n  // last\n}  // end\n// tail\n");
 }
 
 TEST(Format, CommentsInsideAStatementStayAtTheirToken) {

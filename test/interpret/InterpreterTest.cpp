@@ -62,11 +62,13 @@ TEST(Interpreter, BinaryOpsJoinByName) {
 }
 
 TEST(Interpreter, FloorDivisionAndModuloRoundDown) {
-  std::string offset = "%m = kinu.constant(-3 : i64) : !kinu.tensor<i64>\n%d = kinu.constant(2 : i64) : !kinu.tensor<i64>\n"
-                       "%j = kinu.add %i, %m : (" I ", !kinu.tensor<i64>) -> " I "\n"; // -1, -3, -2
+  std::string offset =
+      "%m = kinu.constant(-3 : i64) : !kinu.tensor<i64>\n%d = kinu.constant(2 : i64) : !kinu.tensor<i64>\n"
+      "%j = kinu.add %i, %m : (" I ", !kinu.tensor<i64>) -> " I "\n"; // -1, -3, -2
   EXPECT_EQ(evaluate(offset + "%r = kinu.floordiv %j, %d : (" I ", !kinu.tensor<i64>) -> " I, "b=3 : i64"),
             (Values{-1, -2, -1}));
-  EXPECT_EQ(evaluate(offset + "%r = kinu.mod %j, %d : (" I ", !kinu.tensor<i64>) -> " I, "b=3 : i64"), (Values{1, 1, 0}));
+  EXPECT_EQ(evaluate(offset + "%r = kinu.mod %j, %d : (" I ", !kinu.tensor<i64>) -> " I, "b=3 : i64"),
+            (Values{1, 1, 0}));
 }
 
 TEST(Interpreter, ChainKeepsAnExactZeroZero) {
@@ -105,16 +107,19 @@ TEST(Interpreter, LookupReplacesAnAxisAndAlignsTheRest) {
 }
 
 TEST(Interpreter, LookupElseReadsTheNumberOutsideTheRange) {
-  EXPECT_EQ(evaluate("%r = kinu.lookup %x[\"a\"] at %i else 9.0 : (" X ", " I ") -> " Y, "b=3 : f32"), (Values{9, 2, 6}));
+  EXPECT_EQ(evaluate("%r = kinu.lookup %x[\"a\"] at %i else 9.0 : (" X ", " I ") -> " Y, "b=3 : f32"),
+            (Values{9, 2, 6}));
 }
 
 TEST(Interpreter, ScatterSumsAndDrops) {
   EXPECT_EQ(evaluate("%h = kinu.constant(2 : i64) : !kinu.tensor<i64>\n"
                      "%j = kinu.floordiv %i, %h : (" I ", !kinu.tensor<i64>) -> " I "\n" // 1, 0, 0
-                     "%r = kinu.scatter %x over [\"b\"] to [\"c\"] at %j : (" X ", " I ") -> !kinu.tensor<a=2, c=2 : f32>",
+                     "%r = kinu.scatter %x over [\"b\"] to [\"c\"] at %j : (" X ", " I
+                     ") -> !kinu.tensor<a=2, c=2 : f32>",
                      "a=2, c=2 : f32"),
             (Values{5, 1, 11, 4}));
-  EXPECT_EQ(evaluate("%r = kinu.scatter %y over [\"b\"] to [\"c\"] at %i drop : (" Y ", " I ") -> !kinu.tensor<c=2 : f32>",
+  EXPECT_EQ(evaluate("%r = kinu.scatter %y over [\"b\"] to [\"c\"] at %i drop : (" Y ", " I
+                     ") -> !kinu.tensor<c=2 : f32>",
                      "c=2 : f32"),
             (Values{-1, 2}));
 }
@@ -123,15 +128,17 @@ TEST(Interpreter, TopOrdersByValueThenByIndex) {
   EXPECT_EQ(evaluate("%r = kinu.top %y over \"b\" as \"k\" : (" Y ") -> !kinu.tensor<k=2 : i64>", "k=2 : i64"),
             (Values{0, 2}));
   EXPECT_EQ(evaluate("%z = kinu.sub %y, %y : (" Y ", " Y ") -> " Y "\n"
-                     "%r = kinu.top %z over \"b\" as \"k\" : (" Y ") -> !kinu.tensor<k=2 : i64>", "k=2 : i64"),
+                     "%r = kinu.top %z over \"b\" as \"k\" : (" Y ") -> !kinu.tensor<k=2 : i64>",
+                     "k=2 : i64"),
             (Values{0, 1}));
 }
 
 TEST(Interpreter, AxesAreRenamedSlicedAndPadded) {
   EXPECT_EQ(evaluate("%r = kinu.rename %x \"b\" to \"c\" : (" X ") -> !kinu.tensor<c=3, a=2 : f32>", "c=3, a=2 : f32"),
             (Values{1, 4, 2, 5, 3, 6}));
-  EXPECT_EQ(evaluate("%r = kinu.slice %x \"b\" from 1 as \"c\" : (" X ") -> !kinu.tensor<a=2, c=2 : f32>", "a=2, c=2 : f32"),
-            (Values{2, 3, 5, 6}));
+  EXPECT_EQ(
+      evaluate("%r = kinu.slice %x \"b\" from 1 as \"c\" : (" X ") -> !kinu.tensor<a=2, c=2 : f32>", "a=2, c=2 : f32"),
+      (Values{2, 3, 5, 6}));
   EXPECT_EQ(evaluate("%r = kinu.pad %y \"b\" at 1 as \"c\" : (" Y ") -> !kinu.tensor<c=5 : f32>", "c=5 : f32"),
             (Values{0, 3, -1, 2, 0}));
 }
@@ -139,11 +146,14 @@ TEST(Interpreter, AxesAreRenamedSlicedAndPadded) {
 TEST(Interpreter, SplitsJoinsAndConcatenates) {
   EXPECT_EQ(evaluate("%r = kinu.join %x [\"b\", \"a\"] into \"c\" : (" X ") -> !kinu.tensor<c=6 : f32>", "c=6 : f32"),
             (Values{1, 4, 2, 5, 3, 6}));
-  EXPECT_EQ(evaluate("%j = kinu.join %x [\"a\", \"b\"] into \"c\" : (" X ") -> !kinu.tensor<c=6 : f32>\n"
-                     "%r = kinu.split %j \"c\" into [\"d\", \"e\"] : (!kinu.tensor<c=6 : f32>) -> !kinu.tensor<e=2, d=3 : f32>",
-                     "e=2, d=3 : f32"),
-            (Values{1, 3, 5, 2, 4, 6}));
-  EXPECT_EQ(evaluate("%r = kinu.concat %x, %y along [\"b\", \"b\"] as \"c\" : (" X ", " Y ") -> !kinu.tensor<a=2, c=6 : f32>",
+  EXPECT_EQ(
+      evaluate(
+          "%j = kinu.join %x [\"a\", \"b\"] into \"c\" : (" X ") -> !kinu.tensor<c=6 : f32>\n"
+          "%r = kinu.split %j \"c\" into [\"d\", \"e\"] : (!kinu.tensor<c=6 : f32>) -> !kinu.tensor<e=2, d=3 : f32>",
+          "e=2, d=3 : f32"),
+      (Values{1, 3, 5, 2, 4, 6}));
+  EXPECT_EQ(evaluate("%r = kinu.concat %x, %y along [\"b\", \"b\"] as \"c\" : (" X ", " Y
+                     ") -> !kinu.tensor<a=2, c=6 : f32>",
                      "a=2, c=6 : f32"),
             (Values{1, 2, 3, 3, -1, 2, 4, 5, 6, 3, -1, 2}));
   EXPECT_EQ(evaluate("%r = kinu.broadcast %y : (" Y ") -> " X, "a=2, b=3 : f32"), (Values{3, -1, 2, 3, -1, 2}));

@@ -42,9 +42,7 @@ struct Row {
         values[i] = 1;
       return values;
     }
-    case Kind::Piece:
-      values.assign(length, 3);
-      return values;
+    case Kind::Piece: values.assign(length, 3); return values;
     case Kind::Random:
       for (int64_t i = 0; i < length; ++i)
         values[i] = static_cast<double>(mix(mix(number, i), 11) % 1024) / 1024;

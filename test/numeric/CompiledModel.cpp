@@ -82,7 +82,9 @@ CompiledModel::CompiledModel(ModuleOp module, const machines::Machine &machine) 
 
 CompiledModel::~CompiledModel() = default;
 
-static size_t bytesOf(NamedTensorType type) { return type.getNumElements() * (type.isBool() ? 1 : type.isInt() ? 8 : 4); }
+static size_t bytesOf(NamedTensorType type) {
+  return type.getNumElements() * (type.isBool() ? 1 : type.isInt() ? 8 : 4);
+}
 
 static void store(char *memory, const Tensor &tensor) {
   for (int64_t i = 0; i < tensor.size(); ++i) {

@@ -26,9 +26,9 @@ public:
   void setVariable(llvm::StringRef name, const interpret::Tensor &value);
   interpret::Tensor variable(llvm::StringRef name) const;
 
-  /// Runs a program. Before, everything in the arena but variables becomes NaN and then `inputs` are stored, so a program
-  /// that reads what nobody wrote is found out. Inputs that the program does not read are left out; those that it reads
-  /// and that are missing fail the test.
+  /// Runs a program. Before, everything in the arena but variables becomes NaN and then `inputs` are stored, so a
+  /// program that reads what nobody wrote is found out. Inputs that the program does not read are left out; those that
+  /// it reads and that are missing fail the test.
   void run(llvm::StringRef program, const std::map<std::string, interpret::Tensor> &inputs,
            TaskOrder order = TaskOrder::OneByOneFromTheLast);
   /// The outputs of the program that was run last.

@@ -1,4 +1,5 @@
-// Every example, shrunk by the line of its README: a whole step of the compiled model against the reference interpreter.
+// Every example, shrunk by the line of its README: a whole step of the compiled model against the reference
+// interpreter.
 #include "TwoModels.h"
 
 #include "llvm/ADT/SmallVector.h"
@@ -48,8 +49,8 @@ protected:
     models.initializeWeights(1);
     models.accumulate(0);
     Difference gradients = models.compareGradients(1e-6);
-    printf("%s%s: the loss differs by %.1e, gradients by at most %.1e (%s)\n", name.c_str(), what.c_str(), models.lossDifference,
-           gradients.relative, gradients.of.c_str());
+    printf("%s%s: the loss differs by %.1e, gradients by at most %.1e (%s)\n", name.c_str(), what.c_str(),
+           models.lossDifference, gradients.relative, gradients.of.c_str());
   }
 };
 
@@ -62,8 +63,9 @@ TEST_P(ExamplesStep, LossAndGradientsAtOddLengths) {
   step(", odd lengths", defines);
 }
 
-// Moments and weights after two steps of two micro-batches each, clipped, with masks, auxiliary losses and dropout where
-// the example has them. AdamW divides by the gradient's own size, so elements that are almost zero carry its rounding on.
+// Moments and weights after two steps of two micro-batches each, clipped, with masks, auxiliary losses and dropout
+// where the example has them. AdamW divides by the gradient's own size, so elements that are almost zero carry its
+// rounding on.
 TEST_P(ExamplesStep, WeightsAfterTwoSteps) {
   Defines defines = smallDefines(GetParam().name);
   defines["batch"] = 4;
@@ -80,8 +82,8 @@ TEST_P(ExamplesStep, WeightsAfterTwoSteps) {
   for (const char *role : {"moment1", "moment2", "weight", "bias", "gain"}) {
     Difference change = models.compareChanges(role, before);
     EXPECT_LE(change.relative, 1e-3) << role << " " << change.of;
-    printf("%s after two steps: %s differ by at most %.1e of their change (%s)\n", GetParam().name, role, change.relative,
-           change.of.c_str());
+    printf("%s after two steps: %s differ by at most %.1e of their change (%s)\n", GetParam().name, role,
+           change.relative, change.of.c_str());
   }
 }
 

@@ -105,7 +105,8 @@ void TwoModels::drawWeights(uint64_t seed) {
 }
 
 static Tensor scalar(MLIRContext &context, double value) {
-  return Tensor(NamedTensorType::get(&context, {}, Float32Type::get(&context)), std::vector<double>{static_cast<float>(value)});
+  return Tensor(NamedTensorType::get(&context, {}, Float32Type::get(&context)),
+                std::vector<double>{static_cast<float>(value)});
 }
 
 static Tensor scalar(MLIRContext &context, int64_t value, unsigned bits = 64) {
@@ -153,7 +154,8 @@ void TwoModels::accumulate(int64_t step) {
   for (int64_t micro = 0; micro < train().accumulate; ++micro) {
     run("micro", inputsOf("micro", step, micro, lossCount));
     auto outputs = compiled->outputs("micro");
-    for (auto [name, divisor] : {std::pair("$loss_sum", lossCount), std::pair("$aux_sum", static_cast<double>(train().batch))}) {
+    for (auto [name, divisor] :
+         {std::pair("$loss_sum", lossCount), std::pair("$aux_sum", static_cast<double>(train().batch))}) {
       ASSERT_EQ(interpreter->hasOutput(name), outputs.count(name) != 0) << name;
       if (!interpreter->hasOutput(name))
         continue;

@@ -36,11 +36,12 @@ public:
   /// Runs a program other than those of training and compares its outputs: relative 1e-5 by norm, ints exactly.
   void runAndCompare(llvm::StringRef program);
 
-  /// Every gradient against the reference: ‖g - ref‖ <= 1e-4 max(‖ref‖, floor ‖all gradients‖). The floor is for gradients
-  /// that are zero in exact arithmetic, such as a key bias's, where what is left is the rounding of much larger terms.
+  /// Every gradient against the reference: ‖g - ref‖ <= 1e-4 max(‖ref‖, floor ‖all gradients‖). The floor is for
+  /// gradients that are zero in exact arithmetic, such as a key bias's, where what is left is the rounding of much
+  /// larger terms.
   Difference compareGradients(double floor) const;
-  /// Variables of the given role: ‖w - ref‖ over ‖ref - reference before‖, what the steps changed. Those whose gradient is
-  /// zero but for rounding are left out: AdamW amplifies it.
+  /// Variables of the given role: ‖w - ref‖ over ‖ref - reference before‖, what the steps changed. Those whose gradient
+  /// is zero but for rounding are left out: AdamW amplifies it.
   Difference compareChanges(llvm::StringRef role, const std::map<std::string, interpret::Tensor> &before) const;
 
   interpret::Interpreter &reference() { return *interpreter; }
@@ -52,13 +53,14 @@ private:
   bool import(const std::string &spec, const std::map<std::string, int64_t> &defines);
   void setBoth(VariableOp variable, const interpret::Tensor &value);
   void run(llvm::StringRef program, std::map<std::string, interpret::Tensor> inputs);
-  std::map<std::string, interpret::Tensor> inputsOf(llvm::StringRef program, int64_t step, int64_t micro, double lossCount);
+  std::map<std::string, interpret::Tensor> inputsOf(llvm::StringRef program, int64_t step, int64_t micro,
+                                                    double lossCount);
   /// The sum over micro-batches of what the reference counts.
   double count(int64_t step);
 
   mlir::MLIRContext context;
   std::optional<TypedModel> plan;
-  SourceMap sources; ///< the plan's ranges are in it
+  SourceMap sources;                                          ///< the plan's ranges are in it
   mutable mlir::OwningOpRef<mlir::ModuleOp> graph, allocated; ///< MLIR knows no const ops
   std::unique_ptr<interpret::Interpreter> interpreter;
   std::unique_ptr<CompiledModel> compiled;

@@ -2,10 +2,10 @@
 #include "compiler/parse/Parse.h"
 #include "test/parse/RoundTrip.h"
 
-#include "gtest/gtest.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
+#include "gtest/gtest.h"
 
 using namespace kinu;
 
@@ -160,8 +160,8 @@ TEST(RoundTrip, EverySpecOfTheRepositoryKeepsItsTree) {
   unsigned files = 0;
   for (std::string folder : {"/examples", "/compiler/std", "/test"}) {
     std::error_code error;
-    for (llvm::sys::fs::recursive_directory_iterator entry(KINU_SOURCE_DIR + folder, error), end; entry != end && !error;
-         entry.increment(error)) {
+    for (llvm::sys::fs::recursive_directory_iterator entry(KINU_SOURCE_DIR + folder, error), end;
+         entry != end && !error; entry.increment(error)) {
       if (!llvm::StringRef(entry->path()).ends_with(".kinu"))
         continue;
       auto buffer = llvm::MemoryBuffer::getFile(entry->path());

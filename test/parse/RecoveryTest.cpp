@@ -39,11 +39,13 @@ TEST(Recovery, ABadSignatureStillChecksTheBody) {
 }
 
 TEST(Recovery, AnUnknownBlockIsSkippedWhole) {
-  EXPECT_EQ(errorsOf("model m {\n  foreach x {\n    let a = 1\n  }\n  let b = (\n}\n"), (Errors{"expected:2", "expected:5"}));
+  EXPECT_EQ(errorsOf("model m {\n  foreach x {\n    let a = 1\n  }\n  let b = (\n}\n"),
+            (Errors{"expected:2", "expected:5"}));
 }
 
 TEST(Recovery, AMissingBraceIsOneErrorAtTheBrace) {
-  EXPECT_EQ(errorsOf("model m {\n  repeat r = 2 {\n    let a = 1\n}\ntrain m { steps 1 }\n"), (Errors{"unclosed-brace:1"}));
+  EXPECT_EQ(errorsOf("model m {\n  repeat r = 2 {\n    let a = 1\n}\ntrain m { steps 1 }\n"),
+            (Errors{"unclosed-brace:1"}));
 }
 
 TEST(Recovery, ASpareBraceIsOneError) {
@@ -68,8 +70,9 @@ TEST(Recovery, WhatIsMissingAtTheEndOfALineIsReportedThere) {
 }
 
 TEST(Comments, ADivisorLostInACommentIsReported) {
-  EXPECT_EQ(errorsOf("model m {\n  size a = 8 // 2\n  let b = n // (2 * a)\n  size heads = 2\n  axis c = a // heads\n}\n"),
-            (Errors{"comment-reads-as-division:2", "comment-reads-as-division:3", "comment-reads-as-division:5"}));
+  EXPECT_EQ(
+      errorsOf("model m {\n  size a = 8 // 2\n  let b = n // (2 * a)\n  size heads = 2\n  axis c = a // heads\n}\n"),
+      (Errors{"comment-reads-as-division:2", "comment-reads-as-division:3", "comment-reads-as-division:5"}));
 }
 
 TEST(Comments, ProseIsAComment) {

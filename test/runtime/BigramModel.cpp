@@ -116,15 +116,13 @@ static const KinuKernel kernels[] = {
     {"logits", computeLogits, seq, 0, double(seq * width), double(seq * width * 4)},
 };
 
-static const int64_t microOffsets[] = {first,  gradTable, first,     gradBias,  tokens,   target,
-                                       table,  bias,      lossCount, gradTable, gradBias, lossSum};
-static const KinuLaunch microLaunches[] = {
-    {0, 0, 2, "table"}, {1, 2, 2, "bias"}, {2, 4, 8, "cross_entropy"}};
+static const int64_t microOffsets[] = {first, gradTable, first,     gradBias,  tokens,   target,
+                                       table, bias,      lossCount, gradTable, gradBias, lossSum};
+static const KinuLaunch microLaunches[] = {{0, 0, 2, "table"}, {1, 2, 2, "bias"}, {2, 4, 8, "cross_entropy"}};
 
-static const int64_t updateOffsets[] = {gradTable, gradBias, norm,         gradTable,    rate,
-                                        correction1, correction2, table,   moment1Table, moment2Table,
-                                        gradBias,  rate,     correction1,  correction2,  bias,
-                                        moment1Bias, moment2Bias};
+static const int64_t updateOffsets[] = {gradTable,   gradBias,    norm,         gradTable,    rate,       correction1,
+                                        correction2, table,       moment1Table, moment2Table, gradBias,   rate,
+                                        correction1, correction2, bias,         moment1Bias,  moment2Bias};
 static const KinuLaunch updateLaunches[] = {{4, 0, 3, "clip"}, {5, 3, 7, "table"}, {6, 10, 7, "bias"}};
 
 static const int64_t evalOffsets[] = {evalTokens, evalTarget, table, bias, lossSum};
@@ -162,13 +160,11 @@ static std::string ids(const char *name, int64_t batch, int64_t offset) {
 
 static std::string makeManifest() {
   std::string matrix = axis("token", width) + "," + axis("next", width), row = axis("next", width);
-  std::string variables = variable("table", "weight", matrix, table) + "," + variable("bias", "bias", row, bias) +
-                          "," + variable("table", "moment1", matrix, moment1Table) + "," +
-                          variable("bias", "moment1", row, moment1Bias) + "," +
-                          variable("table", "moment2", matrix, moment2Table) + "," +
-                          variable("bias", "moment2", row, moment2Bias) + "," +
-                          variable("table", "gradient", matrix, gradTable) + "," +
-                          variable("bias", "gradient", row, gradBias);
+  std::string variables =
+      variable("table", "weight", matrix, table) + "," + variable("bias", "bias", row, bias) + "," +
+      variable("table", "moment1", matrix, moment1Table) + "," + variable("bias", "moment1", row, moment1Bias) + "," +
+      variable("table", "moment2", matrix, moment2Table) + "," + variable("bias", "moment2", row, moment2Bias) + "," +
+      variable("table", "gradient", matrix, gradTable) + "," + variable("bias", "gradient", row, gradBias);
   std::string sum = buffer("$loss_sum", "f32", "", lossSum);
   std::string micro = "{\"inputs\":[" + ids("tokens", microBatch, tokens) + "," + ids("target", microBatch, target) +
                       "," + buffer("$first", "i1", "", first) + "," + buffer("$loss_count", "f32", "", lossCount) +
@@ -179,14 +175,13 @@ static std::string makeManifest() {
                        buffer("$gradient_norm", "f32", "", norm) + "]}";
   std::string eval = "{\"inputs\":[" + ids("tokens", evalBatch, evalTokens) + "," +
                      ids("target", evalBatch, evalTarget) + "],\"outputs\":[" + sum + "]}";
-  std::string generate = "{\"inputs\":[" + ids("tokens", 1, generateTokens) + "],\"outputs\":[" +
-                         buffer("logits", "f32", axis("batch", 1) + "," + axis("seq", seq) + "," + axis("next", width),
-                                logits) +
-                         "]}";
+  std::string generate =
+      "{\"inputs\":[" + ids("tokens", 1, generateTokens) + "],\"outputs\":[" +
+      buffer("logits", "f32", axis("batch", 1) + "," + axis("seq", seq) + "," + axis("next", width), logits) + "]}";
   return "{\"model\":\"bigram\",\"spec_hash\":\"" KINU_BIGRAM_SPEC "\",\"arena_bytes\":" + std::to_string(arenaBytes) +
-         ",\"peak_flops_per_core\":1e11,\"cores\":2,\"variables\":[" + variables + "],\"programs\":{\"micro\":" +
-         micro + ",\"update\":" + update + ",\"eval\":" + eval + ",\"generate\":" + generate +
-         "},\"loss_count\":" + std::to_string(2 * microBatch * seq) +
+         ",\"peak_flops_per_core\":1e11,\"cores\":2,\"variables\":[" + variables +
+         "],\"programs\":{\"micro\":" + micro + ",\"update\":" + update + ",\"eval\":" + eval +
+         ",\"generate\":" + generate + "},\"loss_count\":" + std::to_string(2 * microBatch * seq) +
          ",\"train\":{\"batch\":4,\"micro_batches\":2,\"seq\":8,\"steps\":200,\"seed\":1,\"optimizer\":{\"kind\":"
          "\"adamw\",\"lr\":{\"kind\":\"cosine\",\"peak\":" KINU_BIGRAM_RATE ",\"warmup\":10,\"floor\":0.001},"
          "\"beta1\":0.9,\"beta2\":0.99},\"data\":{\"files\":[\"corpus.txt\"],\"tokenizer\":\"corpus.model\","
@@ -195,5 +190,5 @@ static std::string makeManifest() {
 }
 
 static const std::string manifest = makeManifest();
-extern "C" const KinuExecutable kinu_executable = {kKinuAbiVersion, arenaBytes, kernels, std::size(kernels), programs,
-                                                   std::size(programs), manifest.c_str()};
+extern "C" const KinuExecutable kinu_executable = {
+    kKinuAbiVersion, arenaBytes, kernels, std::size(kernels), programs, std::size(programs), manifest.c_str()};

@@ -11,8 +11,8 @@ namespace fs = std::filesystem;
 
 static void sleepMilliseconds(int64_t time) { std::this_thread::sleep_for(std::chrono::milliseconds(time)); }
 
-static const std::vector<std::string> longTraining = {"--steps", "4000", "--checkpoint-every", "20", "--threads", "1",
-                                                      "--checkpoint-dir"};
+static const std::vector<std::string> longTraining = {"--steps",   "4000", "--checkpoint-every", "20",
+                                                      "--threads", "1",    "--checkpoint-dir"};
 
 static std::vector<std::string> trainingIn(const std::string &folder) {
   std::vector<std::string> arguments = longTraining;

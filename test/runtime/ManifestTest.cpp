@@ -1,6 +1,6 @@
 // Manifests that do not fit are refused before anything runs.
-#include "runtime/Failure.h"
 #include "runtime/Manifest.h"
+#include "runtime/Failure.h"
 
 #include <gtest/gtest.h>
 #include <string>
@@ -10,7 +10,8 @@ using namespace kinu::rt;
 static std::string manifestWith(const std::string &variables, const std::string &train = "") {
   return R"({"model":"m","spec_hash":"0","arena_bytes":64,"programs":{},"loss_count":null,"variables":[)" + variables +
          R"(],"train":{"batch":4,"micro_batches":2,"seq":8,"steps":1,"optimizer":{"kind":"sgd",)"
-         R"("lr":{"kind":"constant","peak":1}},"data":{"bindings":[]})" + train + "}}";
+         R"("lr":{"kind":"constant","peak":1}},"data":{"bindings":[]})" +
+         train + "}}";
 }
 
 static bool refused(const std::string &json) {

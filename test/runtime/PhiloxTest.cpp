@@ -1,6 +1,6 @@
 // Philox and what is drawn from it.
-#include "runtime/InitialWeights.h"
 #include "runtime/Philox.h"
+#include "runtime/InitialWeights.h"
 
 #include <cmath>
 #include <gtest/gtest.h>

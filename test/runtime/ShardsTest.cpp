@@ -1,6 +1,6 @@
 // From text files to memory-mapped piece ids.
-#include "runtime/Failure.h"
 #include "runtime/Shards.h"
+#include "runtime/Failure.h"
 #include "runtime/TrainTokenizer.h"
 #include "test/runtime/Scratch.h"
 
@@ -49,10 +49,12 @@ struct ShardsTest : testing::Test {
 };
 
 TEST_F(ShardsTest, CutsTheLastCharactersForValidation) {
-  scratch.write("a.txt", "abcd\xE7\x8C\xAB\xE7\x8C\xAB\xE7\x8C\xAB" "xyz"); // ten characters
+  scratch.write("a.txt", "abcd\xE7\x8C\xAB\xE7\x8C\xAB\xE7\x8C\xAB"
+                         "xyz"); // ten characters
   Shards shards = encode(plan("a.txt", 0.5));
   EXPECT_EQ(textOf(charTokenizer(), shards.training, 0, 5), "abcd\xE7\x8C\xAB");
-  EXPECT_EQ(textOf(charTokenizer(), shards.validation, 0, 5), "\xE7\x8C\xAB\xE7\x8C\xAB" "xyz");
+  EXPECT_EQ(textOf(charTokenizer(), shards.validation, 0, 5), "\xE7\x8C\xAB\xE7\x8C\xAB"
+                                                              "xyz");
   EXPECT_EQ(shards.training.characters, 5);
   EXPECT_EQ(shards.validation.characters, 5);
 }

@@ -1,6 +1,6 @@
 // A step's sums over micro-batches: masked losses, auxiliary losses, metrics, and what programs are told.
-#include "runtime/Failure.h"
 #include "runtime/Step.h"
+#include "runtime/Failure.h"
 #include "runtime/TrainTokenizer.h"
 #include "test/runtime/Scratch.h"
 
@@ -51,11 +51,11 @@ static void updateKernel(void *const *buffers, void *, int64_t, int64_t) {
 static const KinuKernel kernels[] = {
     {"count", countKernel, 1, 0, 8, 0}, {"micro", microKernel, 1, 0, 100, 0}, {"update", updateKernel, 1, 0, 5, 0}};
 static const KinuLaunch launches[] = {{0, 0, 2, ""}, {1, 2, 10, ""}, {2, 12, 3, ""}};
-static const int64_t offsets[] = {tokensAt, countAt, tokensAt,    firstAt,       countInAt,  offsetAt,   stepAt, lossAt,
-                                  auxAt,    metricSumAt, metricCountAt, gradientAt, gradientAt, rateAt, normAt};
-static const KinuProgram programs[] = {{"count", launches, 1, offsets},
-                                       {"micro", launches + 1, 1, offsets},
-                                       {"update", launches + 2, 1, offsets}};
+static const int64_t offsets[] = {tokensAt,      countAt,    tokensAt,   firstAt, countInAt,
+                                  offsetAt,      stepAt,     lossAt,     auxAt,   metricSumAt,
+                                  metricCountAt, gradientAt, gradientAt, rateAt,  normAt};
+static const KinuProgram programs[] = {
+    {"count", launches, 1, offsets}, {"micro", launches + 1, 1, offsets}, {"update", launches + 2, 1, offsets}};
 
 struct StepTest : testing::Test {
   Scratch scratch;
@@ -80,13 +80,11 @@ struct StepTest : testing::Test {
     tokens.axes = {{"batch", 2}, {"seq", 4}};
     manifest.arenaBytes = arenaBytes;
     manifest.programs["count"] = {{tokens}, {scalar("$loss_count", countAt)}};
-    manifest.programs["micro"] = {{tokens, input(scalar("$first", firstAt, DType::I1)),
-                                   input(scalar("$loss_count", countInAt)),
-                                   input(scalar("$batch_offset", offsetAt, DType::I64)),
-                                   input(scalar("$step", stepAt, DType::I64))},
-                                  {scalar("$loss_sum", lossAt), scalar("$aux_sum", auxAt),
-                                   scalar("metric.some.name.sum", metricSumAt),
-                                   scalar("metric.some.name.count", metricCountAt)}};
+    manifest.programs["micro"] = {
+        {tokens, input(scalar("$first", firstAt, DType::I1)), input(scalar("$loss_count", countInAt)),
+         input(scalar("$batch_offset", offsetAt, DType::I64)), input(scalar("$step", stepAt, DType::I64))},
+        {scalar("$loss_sum", lossAt), scalar("$aux_sum", auxAt), scalar("metric.some.name.sum", metricSumAt),
+         scalar("metric.some.name.count", metricCountAt)}};
     manifest.programs["update"] = {{input(scalar("$learning_rate", rateAt))}, {scalar("$gradient_norm", normAt)}};
     manifest.train.batch = 4;
     manifest.train.microBatches = 2;

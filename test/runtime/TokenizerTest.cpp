@@ -1,7 +1,7 @@
 // Training tokenizers, encoding without loss, and refusing model files that would crash the library.
+#include "runtime/Tokenizer.h"
 #include "runtime/Failure.h"
 #include "runtime/File.h"
-#include "runtime/Tokenizer.h"
 #include "runtime/TokenizerFormat.h"
 #include "runtime/TrainTokenizer.h"
 #include "test/runtime/Scratch.h"
@@ -134,7 +134,8 @@ TEST(TokenizerFormat, RefusesMapsThatPointOutsideThemselves) {
   std::string array(1024, '\0');
   auto mapped = [&](const std::string &units, const std::string &strings) {
     uint32_t length = uint32_t(units.size());
-    return piece("a") + field(2, "") + field(3, field(2, std::string(reinterpret_cast<char *>(&length), 4) + units + strings));
+    return piece("a") + field(2, "") +
+           field(3, field(2, std::string(reinterpret_cast<char *>(&length), 4) + units + strings));
   };
   EXPECT_FALSE(findTokenizerDefect(mapped(array, std::string("b\0", 2))));
   expectDefect(mapped(array, "b"), "invalid text");

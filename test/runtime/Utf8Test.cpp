@@ -19,7 +19,8 @@ TEST(Utf8, NamesTheFirstBadByte) {
 }
 
 TEST(Utf8, CountsAndFindsCharacters) {
-  std::string text = "a\xE7\x8C\xAB" "b";
+  std::string text = "a\xE7\x8C\xAB"
+                     "b";
   EXPECT_EQ(countCharacters(text), 3);
   EXPECT_EQ(characterOffset(text, 0), 0u);
   EXPECT_EQ(characterOffset(text, 2), 4u);
@@ -30,13 +31,19 @@ TEST(Utf8, StreamHoldsBackIncompleteCharacters) {
   Utf8Stream stream;
   EXPECT_EQ(stream.push("a\xE7"), "a");
   EXPECT_EQ(stream.push("\x8C"), "");
-  EXPECT_EQ(stream.push("\xAB" "b"), "\xE7\x8C\xAB" "b");
+  EXPECT_EQ(stream.push("\xAB"
+                        "b"),
+            "\xE7\x8C\xAB"
+            "b");
   EXPECT_EQ(stream.finish(), "");
 }
 
 TEST(Utf8, StreamReplacesWhatCannotBecomeACharacter) {
   Utf8Stream stream;
-  EXPECT_EQ(stream.push("\xE7" "a"), "\xEF\xBF\xBD" "a");
+  EXPECT_EQ(stream.push("\xE7"
+                        "a"),
+            "\xEF\xBF\xBD"
+            "a");
   EXPECT_EQ(stream.push("\x80"), "\xEF\xBF\xBD");
   EXPECT_EQ(stream.push("\xF0\x9F"), "");
   EXPECT_EQ(stream.finish(), "\xEF\xBF\xBD");

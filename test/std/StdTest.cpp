@@ -109,8 +109,9 @@ TEST(Std, RopeTurnsHalvesByTheAngleOfThePosition) {
   std::vector<double> y = evaluate("let y = rope(x, over: col, at: row * 3, base: 100.0)", sample);
   expectNear({y.begin(), y.begin() + 4}, {sample.begin(), sample.begin() + 4}); // position 0: unchanged
   double fast = 3, slow = 3.0 / 10;
-  expectNear({y.begin() + 4, y.end()}, {std::cos(fast) - std::sin(fast), std::cos(slow) - std::sin(slow),
-                                        std::cos(fast) + std::sin(fast), std::cos(slow) + std::sin(slow)},
+  expectNear({y.begin() + 4, y.end()},
+             {std::cos(fast) - std::sin(fast), std::cos(slow) - std::sin(slow), std::cos(fast) + std::sin(fast),
+              std::cos(slow) + std::sin(slow)},
              1e-6);
 }
 

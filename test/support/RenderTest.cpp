@@ -1,8 +1,8 @@
 // Diagnostics as people and programs see them.
 #include "compiler/support/Diagnostics.h"
 
-#include "gtest/gtest.h"
 #include "llvm/Support/raw_ostream.h"
+#include "gtest/gtest.h"
 
 using namespace kinu;
 

@@ -1,0 +1,10 @@
+// An axis has one name and at least one element.
+// RUN: not kinu-opt %s --split-input-file 2>&1 | FileCheck %s
+
+// CHECK: error: axis `a` is named twice
+kinu.variable @twice weight zeros(0.0, 0.0) : !kinu.tensor<a=2, a=3 : f32>
+
+// -----
+
+// CHECK: error: axis `a` has length -2, but needs at least 1
+kinu.variable @negative weight zeros(0.0, 0.0) : !kinu.tensor<a=-2 : f32>
