@@ -49,7 +49,7 @@ private:
         auto kept = rounds.find(stacked);
         if (kept == rounds.end())
           return repeat.emitOpError("requires stacked values to be what another repeat saved");
-        mapping.map(argument, kept->second[round]);
+        mapping.map(argument, current(kept->second[round]));
       }
       for (Operation &op : body.without_terminator())
         builder.clone(op, mapping);
@@ -60,13 +60,22 @@ private:
         kept[round] = mapping.lookupOrDefault(value);
       ++unrolled;
     }
-    for (auto [result, value] : llvm::zip(repeat.getResults(), carried))
+    for (auto [result, value] : llvm::zip(repeat.getResults(), carried)) {
       result.replaceAllUsesWith(value);
+      replaced[result] = value;
+    }
     for (auto [result, kept] : llvm::zip(repeat.getSaved(), saved))
       rounds[result] = kept;
     erased.push_back(repeat);
     repeat->remove();
     return success();
+  }
+
+  /// What a round saved may be the result of a repeat inside, which has been unrolled since.
+  Value current(Value value) const {
+    for (auto next = replaced.find(value); next != replaced.end(); next = replaced.find(value))
+      value = next->second;
+    return value;
   }
 
   /// Kernels read a round's index from memory.
@@ -77,6 +86,7 @@ private:
     }
     erased.clear();
     rounds.clear();
+    replaced.clear();
     for (step::LaunchOp launch : llvm::to_vector(block.getOps<step::LaunchOp>()))
       for (OpOperand &operand : launch.getOperation()->getOpOperands())
         if (auto constant = operand.get().getDefiningOp<ConstantOp>()) {
@@ -113,6 +123,7 @@ private:
   }
 
   llvm::DenseMap<Value, SmallVector<Value>> rounds; ///< of what a repeat saved: each round's value
+  llvm::DenseMap<Value, Value> replaced;            ///< results of unrolled repeats by what their last round carries
   SmallVector<Operation *> erased;                  ///< kept until nobody asks `rounds` for their results
   int64_t mostRounds = 0;
 };
