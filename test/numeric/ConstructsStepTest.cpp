@@ -6,7 +6,9 @@
 using namespace kinu;
 using namespace kinu::test;
 
-static std::string exampleSpec(const std::string &name) { return KINU_SOURCE_DIR "/examples/" + name + "/" + name + ".kinu"; }
+static std::string exampleSpec(const std::string &name) {
+  return KINU_SOURCE_DIR "/examples/" + name + "/" + name + ".kinu";
+}
 
 static const std::string kConstructs = KINU_SOURCE_DIR "/test/numeric/Inputs/constructs.kinu";
 
@@ -19,8 +21,8 @@ TEST(ConstructsStep, TwoStepsOfEveryConstruct) {
   for (int64_t step : {0, 1}) {
     models.accumulate(step);
     Difference gradients = models.compareGradients(1e-6);
-    printf("constructs: the loss differs by %.1e, gradients by at most %.1e (%s)\n", models.lossDifference, gradients.relative,
-           gradients.of.c_str());
+    printf("constructs: the loss differs by %.1e, gradients by at most %.1e (%s)\n", models.lossDifference,
+           gradients.relative, gradients.of.c_str());
     models.update(step);
   }
   for (const char *role : {"moment1", "weight", "bias", "gain"}) {

@@ -107,3 +107,40 @@ step.kernel @add loops rows ["seq"] inplace [] {
   %z = kinu.add %x, %y : (!h, !h) -> !h
   kinu.yield %z : !h
 }
+
+// -----
+
+// What a round saved may be the result of a repeat inside it: a later repeat gets what its last round carried.
+!h = !kinu.tensor<seq=4 : f32>
+!s = !kinu.tensor<stage=2, seq=4 : f32>
+!i = !kinu.tensor<i64>
+// CHECK-LABEL: kinu.program @inner_result
+// CHECK: step.launch @add
+// CHECK: %[[FIRST:.*]] = step.launch @add
+// CHECK: step.launch @add(%[[FIRST]],
+// CHECK: %[[SECOND:.*]] = step.launch @add
+// CHECK: step.launch @add(%{{.*}}, %[[SECOND]])
+// CHECK: step.launch @add(%{{.*}}, %[[FIRST]])
+kinu.program @inner_result {
+  %h = kinu.input "h" : !h
+  %y, %kept = kinu.repeat "stage" 2 carried(%h : !h) stacked() -> carried(!h) sums() saved(!s) {
+  ^bb0(%stage: !i, %x: !h):
+    %n = kinu.repeat "layer" 2 carried(%x : !h) stacked() -> carried(!h) sums() saved() {
+    ^bb0(%layer: !i, %v: !h):
+      %m = step.launch @add(%v, %v) "m.kinu:1" : (!h, !h) -> !h
+      kinu.yield %m : !h
+    }
+    kinu.yield %n, %n : !h, !h
+  }
+  %z = kinu.repeat "stage" 2 reverse carried(%h : !h) stacked(%kept : !s) -> carried(!h) sums() saved() {
+  ^bb0(%stage: !i, %x: !h, %k: !h):
+    %m = step.launch @add(%x, %k) "m.kinu:2" : (!h, !h) -> !h
+    kinu.yield %m : !h
+  }
+  kinu.output "z", %z : !h
+}
+step.kernel @add loops rows ["seq"] inplace [] {
+^bb0(%x: !h, %y: !h):
+  %z = kinu.add %x, %y : (!h, !h) -> !h
+  kinu.yield %z : !h
+}
