@@ -67,6 +67,8 @@ TEST_P(ExamplesStep, LossAndGradientsAtOddLengths) {
 // where the example has them. AdamW divides by the gradient's own size, so elements that are almost zero carry its
 // rounding on.
 TEST_P(ExamplesStep, WeightsAfterTwoSteps) {
+  if (GetParam().name == "fugaku-llm-13b")
+    GTEST_SKIP() << "its layout needs a batch of 2016, too many micro-batches for the interpreter; its ops are gpt2's";
   Defines defines = smallDefines(GetParam().name);
   defines["batch"] = 4;
   defines["accumulate"] = 2;
