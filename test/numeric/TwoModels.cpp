@@ -138,9 +138,9 @@ void TwoModels::run(StringRef program, std::map<std::string, Tensor> inputs) {
 
 double TwoModels::count(int64_t step) {
   if (!graph->lookupSymbol<ProgramOp>("count"))
-    return static_cast<double>(plan->loss->value->type.elements() * train().accumulate);
+    return static_cast<double>(plan->loss->value->type.elements() * microBatches());
   double sum = 0;
-  for (int64_t micro = 0; micro < train().accumulate; ++micro) {
+  for (int64_t micro = 0; micro < microBatches(); ++micro) {
     run("count", inputsOf("count", step, micro, 1));
     double counted = interpreter->output("$loss_count")[0];
     EXPECT_EQ(compiled->outputs("count").at("$loss_count")[0], counted);
@@ -151,7 +151,7 @@ double TwoModels::count(int64_t step) {
 
 void TwoModels::accumulate(int64_t step) {
   double lossCount = count(step), loss[2] = {0, 0};
-  for (int64_t micro = 0; micro < train().accumulate; ++micro) {
+  for (int64_t micro = 0; micro < microBatches(); ++micro) {
     run("micro", inputsOf("micro", step, micro, lossCount));
     auto outputs = compiled->outputs("micro");
     for (auto [name, divisor] :

@@ -29,7 +29,8 @@ public:
   /// Draws weights large enough for every part of the model to matter, the same for both; moments are zeroed.
   void drawWeights(uint64_t seed);
 
-  /// Counts, runs every micro-batch and compares the loss: relative 1e-5. Gradients are left in the variables.
+  /// Counts, runs every micro-batch (of very many, the first four) and compares the loss: relative 1e-5. Gradients are left
+  /// in the variables.
   void accumulate(int64_t step);
   /// Runs the optimizer.
   void update(int64_t step);
@@ -55,6 +56,7 @@ private:
   void run(llvm::StringRef program, std::map<std::string, interpret::Tensor> inputs);
   std::map<std::string, interpret::Tensor> inputsOf(llvm::StringRef program, int64_t step, int64_t micro,
                                                     double lossCount);
+  int64_t microBatches() const { return std::min<int64_t>(train().accumulate, 4); }
   /// The sum over micro-batches of what the reference counts.
   double count(int64_t step);
 
