@@ -67,8 +67,6 @@ TEST_P(ExamplesStep, LossAndGradientsAtOddLengths) {
 // where the example has them. AdamW divides by the gradient's own size, so elements that are almost zero carry its
 // rounding on.
 TEST_P(ExamplesStep, WeightsAfterTwoSteps) {
-  if (llvm::StringRef(GetParam().name) == "fugaku-llm-13b")
-    GTEST_SKIP() << "its layout needs a batch of 2016, too many micro-batches for the interpreter; its ops are gpt2's";
   Defines defines = smallDefines(GetParam().name);
   defines["accumulate"] = std::max<int64_t>(defines["accumulate"], 2); // one layout asks for many more
   TwoModels models(specOf(GetParam().name), defines);
@@ -77,7 +75,8 @@ TEST_P(ExamplesStep, WeightsAfterTwoSteps) {
   auto before = models.reference().allVariables();
   for (int64_t step : {0, 1}) {
     models.accumulate(step);
-    models.compareGradients(1e-3);
+    if (step == 0) // afterwards the weights are no longer the same
+      models.compareGradients(1e-3);
     models.update(step);
   }
   for (const char *role : {"moment1", "moment2", "weight", "bias", "gain"}) {

@@ -29,8 +29,8 @@ public:
   /// Draws weights large enough for every part of the model to matter, the same for both; moments are zeroed.
   void drawWeights(uint64_t seed);
 
-  /// Counts, runs every micro-batch (of very many, the first four) and compares the loss: relative 1e-5. Gradients are left
-  /// in the variables.
+  /// Counts, runs every micro-batch (of very many, the first four) and compares the loss: relative 1e-5. Gradients are
+  /// left in the variables.
   void accumulate(int64_t step);
   /// Runs the optimizer.
   void update(int64_t step);
@@ -41,8 +41,8 @@ public:
   /// gradients that are zero in exact arithmetic, such as a key bias's, where what is left is the rounding of much
   /// larger terms.
   Difference compareGradients(double floor) const;
-  /// Variables of the given role: ‖w - ref‖ over ‖ref - reference before‖, what the steps changed. Those whose gradient
-  /// is zero but for rounding are left out: AdamW amplifies it.
+  /// Variables of the given role: ‖w - ref‖, less what storing w in fp32 costs in two steps, over what the steps
+  /// changed, ‖ref - reference before‖. Those whose gradient is zero but for rounding are left out: AdamW amplifies it.
   Difference compareChanges(llvm::StringRef role, const std::map<std::string, interpret::Tensor> &before) const;
 
   interpret::Interpreter &reference() { return *interpreter; }
