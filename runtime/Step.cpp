@@ -136,7 +136,7 @@ Scalars TrainingStep::scalarsFor(int64_t step, int64_t micro, double lossCount) 
 /// Elements that the loss averages over in the global batch. None gives a loss of 0, so 1 will do as the divisor.
 double TrainingStep::countLossElements(int64_t step) {
   if (manifest.lossCount)
-    return *manifest.lossCount;
+    return *manifest.lossCount > 0 ? *manifest.lossCount : 1;
   const ProgramInterface &count = require(manifest, "count");
   double sum = 0;
   for (int64_t m = 0; m < manifest.train.microBatches; ++m) {

@@ -279,6 +279,17 @@ void Elaborator::lossStatement(const LossStatement &statement) {
         return;
       }
   }
+  if (mask && mask.isConstant()) {
+    // Evaluation may leave all out that training counts (`where training`), but then there is nothing to be wrong
+    // about.
+    if (model.training && !mask.value->integer) {
+      error("empty-loss", statement.where->range, "no element of the loss is ever counted: this is always false")
+          .suggest("leave the `where` out to average over all elements");
+      return;
+    }
+    if (mask.value->integer)
+      mask = {};
+  }
   model.loss = typed::Loss{value.value, mask.value};
 }
 

@@ -55,11 +55,18 @@ static void gatherReads(ProgramOp program) {
   }
 }
 
-/// A program that computes nothing but `$loss_count`, if that depends on the data.
-static void emitCount(ProgramOp train) {
+/// A program that computes nothing but `$loss_count`, if that depends on the data; else the number itself, for the
+/// whole step, on the module.
+static void emitCount(ModuleOp module, ProgramOp train) {
   OutputOp count = findOutput(train, "$loss_count");
-  if (!count || count.getValue().getDefiningOp<ConstantOp>())
+  if (!count)
     return;
+  if (auto constant = count.getValue().getDefiningOp<ConstantOp>()) {
+    auto microBatches = module->getAttrOfType<IntegerAttr>("kinu.micro_batches");
+    double perMicroBatch = cast<FloatAttr>(constant.getValue()).getValueAsDouble();
+    module->setAttr("kinu.loss_count", OpBuilder(module).getF64FloatAttr(perMicroBatch * microBatches.getInt()));
+    return;
+  }
   ProgramOp program = train.clone();
   program.setSymName("count");
   train->getBlock()->getOperations().insertAfter(train->getIterator(), program);
@@ -128,12 +135,16 @@ struct Differentiate : kinu::impl::DifferentiateBase<Differentiate> {
       module.emitError("requires attribute kinu.global_batch: the auxiliary loss is a mean over it");
       return signalPassFailure();
     }
+    if (!module->hasAttrOfType<IntegerAttr>("kinu.micro_batches")) {
+      module.emitError("requires attribute kinu.micro_batches: the loss is a mean over all of them");
+      return signalPassFailure();
+    }
     if (optimizer != "adamw" && optimizer != "sgd") {
       module.emitError("requires optimizer adamw or sgd, but it is ") << optimizer;
       return signalPassFailure();
     }
     gatherReads(train);
-    emitCount(train);
+    emitCount(module, train);
     emitGradientVariables(module);
     train.setSymName("micro");
     if (failed(emitGradients(train, globalBatch.getInt())))

@@ -12,12 +12,14 @@ def Differentiate : Pass<"kinu-differentiate", "::mlir::ModuleOp"> {
     * `@micro`: forward, backward and accumulation of gradients for one micro-batch. The gradient is that of
       `$loss_sum / N + $aux_sum / global_batch`, where the input `$loss_count` is N, the number of elements that the
       loss of the whole step averages over (0 makes every gradient of that part 0);
-    * `@count`, only if that number depends on the data: its output `$loss_count` for one micro-batch;
+    * `@count`, only if that number depends on the data: its output `$loss_count` for one micro-batch. Else the module
+      gets the number for the whole step as `kinu.loss_count`;
     * `@update`: the norm of the whole gradient, clipping, and the optimizer, elementwise over whole variables.
 
     A variable `<path>.gradient` is made for every weight, bias and gain, and `.moment1`, `.moment2` as the optimizer
-    needs. Requires `kinu.global_batch` on the module. A repeat saves what its backward repeat needs and cannot compute
-    again elementwise; composites save what their rules name. Dead forward code is left for canonicalization.
+    needs. Requires `kinu.global_batch` and `kinu.micro_batches` on the module. A repeat saves what its backward repeat
+    needs and cannot compute again elementwise; composites save what their rules name. Dead forward code is left for
+    canonicalization.
 
     ```mlir
     kinu.program @train {                          kinu.program @micro {

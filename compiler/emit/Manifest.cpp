@@ -131,10 +131,8 @@ std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machin
                     {"variables", variables(module)},
                     {"programs", programs(module)},
                     {"loss_count", nullptr}};
-  if (plan.loss && !plan.loss->mask) {
-    int64_t microBatches = plan.train ? plan.train->accumulate : 1;
-    root["loss_count"] = static_cast<double>(plan.loss->value->type.elements() * microBatches);
-  }
+  if (auto count = module->getAttrOfType<FloatAttr>("kinu.loss_count")) // else the program `count` computes it
+    root["loss_count"] = count.getValueAsDouble();
   root["train"] = train(plan.train.value_or(typed::TrainConfig()));
   std::string text;
   llvm::raw_string_ostream(text) << json::Value(std::move(root));

@@ -6,7 +6,10 @@
 !bias = !kinu.tensor<ffn=8 : f32>
 !f = !kinu.tensor<f32>
 
-module attributes {kinu.global_batch = 4 : i64, kinu.micro_batches = 1 : i64} {
+// How many elements the loss of a step averages over is known here: there is no program that counts them.
+// CHECK: module attributes {{{.*}}kinu.loss_count = 2.400000e+01 : f64
+// CHECK-NOT: kinu.program @count
+module attributes {kinu.global_batch = 4 : i64, kinu.micro_batches = 2 : i64} {
 
 // Every weight has a gradient and two moments of its type.
 // CHECK-DAG: kinu.variable @layer.up.gradient gradient zeros(0.000000e+00, 0.000000e+00) of "layer.up" : !kinu.tensor<layer=3, embed=4, ffn=8 : f32>

@@ -29,6 +29,7 @@ struct Differentiated : Graph {
                           void (*before)(mlir::OpPassManager &) = nullptr)
       : Graph(text, rules()) {
     module.get()->setAttr("kinu.global_batch", mlir::Builder(&context).getI64IntegerAttr(4));
+    module.get()->setAttr("kinu.micro_batches", mlir::Builder(&context).getI64IntegerAttr(1));
     mlir::PassManager passes(&context);
     if (before)
       before(passes);
