@@ -17,7 +17,8 @@ static LogicalResult attentionRule(AttentionOp op, Rule &r) {
     return op.emitOpError("passes gradients from its result only, not from its logsumexp");
   auto backward = AttentionBackwardOp::create(
       r.builder, r.loc, op.getQ().getType(), op.getK().getType(), op.getV().getType(), op.getQ(), op.getK(), op.getV(),
-      op.getResult(), op.getLogsumexp(), r.g, op.getExtras(), op.getSum(), op.getQuery(), op.getKey());
+      op.getResult(), op.getLogsumexp(), r.g, op.getExtras(), op.getSum(), op.getQuery(), op.getKey(),
+      op.getPromoteAttr());
   copyRegion(op.getScore(), backward.getScore());
   if (failed(differentiateRegion(op.getScore(), backward.getScoreBackward(), 1, {0})))
     return failure();
@@ -32,7 +33,7 @@ static LogicalResult linearCrossEntropyRule(LinearCrossEntropyOp op, Rule &r) {
     return op.emitOpError("passes gradients from its result only, not from its logsumexp");
   auto backward = LinearCrossEntropyBackwardOp::create(
       r.builder, r.loc, op.getHidden().getType(), op.getWeight().getType(), op.getHidden(), op.getWeight(),
-      op.getTarget(), op.getLogsumexp(), r.g, op.getExtras(), op.getSum(), op.getOver());
+      op.getTarget(), op.getLogsumexp(), r.g, op.getExtras(), op.getSum(), op.getOver(), op.getPromoteAttr());
   copyRegion(op.getLogit(), backward.getLogit());
   if (failed(differentiateRegion(op.getLogit(), backward.getLogitBackward(), 1, {0})))
     return failure();

@@ -76,7 +76,7 @@ static void rewrite(LinearCrossEntropy &found) {
   NamedTensorType rows = typeOf(found.logit).without(builder.getArrayAttr({found.axis}));
   auto loss = LinearCrossEntropyOp::create(builder, found.last->getLoc(), found.last->getResult(0).getType(), rows,
                                            found.hidden, found.weight, found.target, found.chain.extras,
-                                           found.chain.dot.getOver(), found.axis);
+                                           found.chain.dot.getOver(), found.axis, IntegerAttr());
   defineChain(loss.getLogit(), found.chain, found.logit);
   found.last->getResult(0).replaceAllUsesWith(loss.getResult());
   found.match.erase();

@@ -4,14 +4,17 @@ def DotOp : Kinu_Op<"dot", [Pure]> {
   let summary = "multiplies and sums over the axes named";
   let description = [{
     `result = sum over `over` of lhs * rhs`. Each axis in `over` is in both operands; other shared axes are carried and
-    one-sided ones kept. The sum is in fp32 or better.
+    one-sided ones kept. The sum is in fp32 and is rounded once, if the result has 16 bits. Only with `promote`, which
+    needs f16 operands, is it in fp16 for so many terms at a time, whose sums are added in fp32.
   }];
-  let arguments = (ins Kinu_Float:$lhs, Kinu_Float:$rhs, StrArrayAttr:$over);
+  let arguments = (ins Kinu_Float:$lhs, Kinu_Float:$rhs, StrArrayAttr:$over, OptionalAttr<I64Attr>:$promote);
   let results = (outs Kinu_Float:$result);
-  let assemblyFormat = "$lhs `,` $rhs `over` $over attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$lhs `,` $rhs `over` $over (`promote` $promote^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "::mlir::Value":$lhs, "::mlir::Value":$rhs, "::mlir::ArrayAttr":$over), [{
-    build($_builder, $_state, joinTypes({lhs, rhs}).without(over), lhs, rhs, over); }]>];
+    build($_builder, $_state, joinTypes({lhs, rhs}).without(over), lhs, rhs, over); }]>,
+    OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$lhs, "::mlir::Value":$rhs, "::mlir::ArrayAttr":$over), [{
+    build($_builder, $_state, result, lhs, rhs, over, ::mlir::IntegerAttr()); }]>];
 }
 def ReductionKind : I32EnumAttr<"ReductionKind", "how to reduce", [
   I32EnumAttrCase<"sum", 0>, I32EnumAttrCase<"max", 1>, I32EnumAttrCase<"min", 2>]> {

@@ -13,10 +13,11 @@ def AttentionOp : Kinu_Composite<"attention"> {
     `key` and `query` name the axes of the score matrix. Lifespan: from `recognise` to `vectorize`.
   }];
   let arguments = (ins Kinu_Float:$q, Kinu_Float:$k, Kinu_Float:$v, Variadic<Kinu_Any>:$extras, StrArrayAttr:$sum,
-                       StrAttr:$query, StrAttr:$key);
+                       StrAttr:$query, StrAttr:$key, OptionalAttr<I64Attr>:$promote);
   let results = (outs Kinu_Float:$result, Kinu_Float:$logsumexp);
+  let hasVerifier = 1;
   let regions = (region SizedRegion<1>:$score);
-  let assemblyFormat = [{ $q `,` $k `,` $v (`extras` $extras^)? `sum` $sum `query` $query `key` $key attr-dict `:`
+  let assemblyFormat = [{ $q `,` $k `,` $v (`extras` $extras^)? `sum` $sum `query` $query `key` $key (`promote` $promote^)? attr-dict `:`
                           functional-type(operands, results) $score }];
 }
 def AttentionBackwardOp : Kinu_Composite<"attention_backward"> {
@@ -28,11 +29,13 @@ def AttentionBackwardOp : Kinu_Composite<"attention_backward"> {
     and the extras, and yields the gradient of the raw score. Lifespan: from `differentiate` to `vectorize`.
   }];
   let arguments = (ins Kinu_Float:$q, Kinu_Float:$k, Kinu_Float:$v, Kinu_Float:$result, Kinu_Float:$logsumexp,
-                       Kinu_Float:$gradient, Variadic<Kinu_Any>:$extras, StrArrayAttr:$sum, StrAttr:$query, StrAttr:$key);
+                       Kinu_Float:$gradient, Variadic<Kinu_Any>:$extras, StrArrayAttr:$sum, StrAttr:$query, StrAttr:$key,
+                       OptionalAttr<I64Attr>:$promote);
   let results = (outs Kinu_Float:$dq, Kinu_Float:$dk, Kinu_Float:$dv);
+  let hasVerifier = 1;
   let regions = (region SizedRegion<1>:$score, SizedRegion<1>:$score_backward);
   let assemblyFormat = [{ $q `,` $k `,` $v `,` $result `,` $logsumexp `,` $gradient (`extras` $extras^)? `sum` $sum `query` $query
-                          `key` $key attr-dict `:` functional-type(operands, results) $score $score_backward }];
+                          `key` $key (`promote` $promote^)? attr-dict `:` functional-type(operands, results) $score $score_backward }];
 }
 
 def LinearCrossEntropyOp : Kinu_Composite<"linear_cross_entropy"> {
@@ -43,10 +46,12 @@ def LinearCrossEntropyOp : Kinu_Composite<"linear_cross_entropy"> {
     Lifespan: from `recognise` to `fuse`.
   }];
   let arguments = (ins Kinu_Float:$hidden, Kinu_Float:$weight, Kinu_Int:$target, Variadic<Kinu_Any>:$extras,
-                       StrArrayAttr:$sum, StrAttr:$over);
+                       StrArrayAttr:$sum, StrAttr:$over,
+                       OptionalAttr<I64Attr>:$promote);
   let results = (outs Kinu_Float:$result, Kinu_Float:$logsumexp);
+  let hasVerifier = 1;
   let regions = (region SizedRegion<1>:$logit);
-  let assemblyFormat = [{ $hidden `,` $weight `,` $target (`extras` $extras^)? `sum` $sum `over` $over attr-dict `:`
+  let assemblyFormat = [{ $hidden `,` $weight `,` $target (`extras` $extras^)? `sum` $sum `over` $over (`promote` $promote^)? attr-dict `:`
                           functional-type(operands, results) $logit }];
 }
 def LinearCrossEntropyBackwardOp : Kinu_Composite<"linear_cross_entropy_backward"> {
@@ -56,11 +61,13 @@ def LinearCrossEntropyBackwardOp : Kinu_Composite<"linear_cross_entropy_backward
     `dweight = dz hidden`. Lifespan: from `differentiate` to `fuse`.
   }];
   let arguments = (ins Kinu_Float:$hidden, Kinu_Float:$weight, Kinu_Int:$target, Kinu_Float:$logsumexp,
-                       Kinu_Float:$gradient, Variadic<Kinu_Any>:$extras, StrArrayAttr:$sum, StrAttr:$over);
+                       Kinu_Float:$gradient, Variadic<Kinu_Any>:$extras, StrArrayAttr:$sum, StrAttr:$over,
+                       OptionalAttr<I64Attr>:$promote);
   let results = (outs Kinu_Float:$dhidden, Kinu_Float:$dweight);
+  let hasVerifier = 1;
   let regions = (region SizedRegion<1>:$logit, SizedRegion<1>:$logit_backward);
   let assemblyFormat = [{ $hidden `,` $weight `,` $target `,` $logsumexp `,` $gradient (`extras` $extras^)? `sum` $sum `over` $over
-                          attr-dict `:` functional-type(operands, results) $logit $logit_backward }];
+                          (`promote` $promote^)? attr-dict `:` functional-type(operands, results) $logit $logit_backward }];
 }
 
 def NormOp : Kinu_Composite<"norm"> {
@@ -71,6 +78,7 @@ def NormOp : Kinu_Composite<"norm"> {
   }];
   let arguments = (ins Variadic<Kinu_Any>:$operands, StrArrayAttr:$over);
   let results = (outs Kinu_Float:$result);
+  let hasVerifier = 1;
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$operands `over` $over attr-dict `:` functional-type(operands, results) $body";
 }
@@ -82,6 +90,7 @@ def NormBackwardOp : Kinu_Composite<"norm_backward"> {
   }];
   let arguments = (ins Variadic<Kinu_Any>:$operands, StrArrayAttr:$over);
   let results = (outs Variadic<Kinu_Float>:$gradients);
+  let hasVerifier = 1;
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$operands `over` $over attr-dict `:` functional-type(operands, results) $body";
 }

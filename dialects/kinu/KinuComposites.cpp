@@ -47,15 +47,24 @@ static Exponentials exponentials(OpBuilder &b, Location loc, Value x, ArrayAttr 
   return {exp, safe, logsumexp, alive};
 }
 
-SmallVector<Value> AttentionOp::expand(OpBuilder &b) {
-  Location loc = getLoc();
-  ArrayAttr key = ArrayAttr::get(getContext(), {getKeyAttr()});
-  Value raw = DotOp::create(b, loc, getQ(), getK(), getSum());
-  Value score = inlineRegion(b, getScore(), prepend({raw}, getExtras()))[0];
-  Exponentials e = exponentials(b, loc, score, key);
-  Value p = DivOp::create(b, loc, e.exp, e.sum);
-  Value result = DotOp::create(b, loc, getResult().getType(), p, getV(), key);
-  return {result, e.logsumexp};
+/// The value with elements of this type: itself, or a cast of it.
+static Value inElement(OpBuilder &b, Location loc, Value value, Type element) {
+  return typeOf(value).getElement() == element ? value : CastOp::create(b, loc, value, element).getResult();
+}
+static Value inFp32(OpBuilder &b, Value value) { return inElement(b, value.getLoc(), value, b.getF32Type()); }
+/// The value in the element type of `like`, and under exactly its type: the axes are the same already.
+static Value typed(OpBuilder &b, Value value, Type like) {
+  auto type = cast<NamedTensorType>(like);
+  if (typeOf(value).getElement() != type.getElement())
+    return CastOp::create(b, value.getLoc(), type, value);
+  value.setType(type);
+  return value;
+}
+
+/// A product in fp32 of operands that may have 16 bits; `lhs` is rounded to what `rhs` has.
+static Value product(OpBuilder &b, Location loc, Value lhs, Value rhs, ArrayAttr over, IntegerAttr promote) {
+  NamedTensorType type = joinTypes({lhs, rhs}).without(over).withElement(b.getF32Type());
+  return DotOp::create(b, loc, type, inElement(b, loc, lhs, typeOf(rhs).getElement()), rhs, over, promote);
 }
 
 /// Sums a gradient over the axes that the value it belongs to does not have.
@@ -70,17 +79,29 @@ static Value sumTo(OpBuilder &b, Location loc, Value gradient, Value value) {
 }
 
 /// dot(gradient, other) over every axis of theirs that `value` does not have: one operand's gradient of a dot.
-static Value dotTo(OpBuilder &b, Location loc, Value gradient, Value other, Value value) {
+static Value dotTo(OpBuilder &b, Location loc, Value gradient, Value other, Value value, IntegerAttr promote) {
   SmallVector<Attribute> over;
   for (const Axis &axis : typeOf(gradient).getAxes())
     if (!typeOf(value).has(axis.name) && typeOf(other).has(axis.name))
       over.push_back(axis.name);
-  return sumTo(b, loc, DotOp::create(b, loc, gradient, other, b.getArrayAttr(over)), value);
+  return sumTo(b, loc, product(b, loc, gradient, other, b.getArrayAttr(over), promote), value);
+}
+
+SmallVector<Value> AttentionOp::expand(OpBuilder &b) {
+  Location loc = getLoc();
+  ArrayAttr key = ArrayAttr::get(getContext(), {getKeyAttr()});
+  Value raw = product(b, loc, getQ(), getK(), getSum(), getPromoteAttr());
+  Value score = inlineRegion(b, getScore(), prepend({raw}, getExtras()))[0];
+  Exponentials e = exponentials(b, loc, score, key);
+  Value p = inElement(b, loc, DivOp::create(b, loc, e.exp, e.sum), typeOf(getV()).getElement());
+  Value result = DotOp::create(b, loc, getResult().getType(), p, getV(), key, getPromoteAttr());
+  return {result, e.logsumexp};
 }
 
 SmallVector<Value> AttentionBackwardOp::expand(OpBuilder &b) {
   Location loc = getLoc();
-  Value raw = DotOp::create(b, loc, getQ(), getK(), getSum());
+  IntegerAttr promote = getPromoteAttr();
+  Value raw = product(b, loc, getQ(), getK(), getSum(), promote);
   Value score = inlineRegion(b, getScore(), prepend({raw}, getExtras()))[0];
   Value p = ExpOp::create(b, loc, score.getType(), SubOp::create(b, loc, score, getLogsumexp()));
   SmallVector<Attribute> valueAxes;
@@ -88,23 +109,20 @@ SmallVector<Value> AttentionBackwardOp::expand(OpBuilder &b) {
     if (!typeOf(p).has(axis.name))
       valueAxes.push_back(axis.name);
   ArrayAttr over = b.getArrayAttr(valueAxes);
-  Value product = MulOp::create(b, loc, getGradient(), getResult());
-  Value delta = ReduceOp::create(b, loc, ReductionKind::sum, product, over);
-  Value dp = DotOp::create(b, loc, p.getType(), getGradient(), getV(), over);
+  Value products = MulOp::create(b, loc, inFp32(b, getGradient()), inFp32(b, getResult()));
+  Value delta = ReduceOp::create(b, loc, ReductionKind::sum, products, over);
+  Value dp = typed(b, product(b, loc, getGradient(), getV(), over, promote), p.getType());
   Value dt = MulOp::create(b, loc, p, SubOp::create(b, loc, dp, delta));
   Value ds = inlineRegion(b, getScoreBackward(), prepend({raw, dt}, getExtras()))[0];
-  auto typed = [](Value value, Value like) {
-    value.setType(like.getType());
-    return value;
-  };
-  return {typed(dotTo(b, loc, ds, getK(), getQ()), getQ()), typed(dotTo(b, loc, ds, getQ(), getK()), getK()),
-          typed(dotTo(b, loc, p, getGradient(), getV()), getV())};
+  return {typed(b, dotTo(b, loc, ds, getK(), getQ(), promote), getDq().getType()),
+          typed(b, dotTo(b, loc, ds, getQ(), getK(), promote), getDk().getType()),
+          typed(b, dotTo(b, loc, p, getGradient(), getV(), promote), getDv().getType())};
 }
 
 SmallVector<Value> LinearCrossEntropyOp::expand(OpBuilder &b) {
   Location loc = getLoc();
   ArrayAttr over = ArrayAttr::get(getContext(), {getOverAttr()});
-  Value z = DotOp::create(b, loc, getHidden(), getWeight(), getSum());
+  Value z = product(b, loc, getHidden(), getWeight(), getSum(), getPromoteAttr());
   Value t = inlineRegion(b, getLogit(), prepend({z}, getExtras()))[0];
   Exponentials e = exponentials(b, loc, t, over);
   Value chosen = LookupOp::create(b, loc, getResult().getType(), t, over, ValueRange{getTarget()}, FloatAttr());
@@ -113,7 +131,7 @@ SmallVector<Value> LinearCrossEntropyOp::expand(OpBuilder &b) {
 
 SmallVector<Value> LinearCrossEntropyBackwardOp::expand(OpBuilder &b) {
   Location loc = getLoc();
-  Value z = DotOp::create(b, loc, getHidden(), getWeight(), getSum());
+  Value z = product(b, loc, getHidden(), getWeight(), getSum(), getPromoteAttr());
   Value t = inlineRegion(b, getLogit(), prepend({z}, getExtras()))[0];
   Axis axis = typeOf(getWeight()).getAxes()[typeOf(getWeight()).find(getOver())];
   Value index = IndexOp::create(b, loc, NamedTensorType::get(getContext(), {axis}, b.getI64Type()));
@@ -122,11 +140,8 @@ SmallVector<Value> LinearCrossEntropyBackwardOp::expand(OpBuilder &b) {
   Value less = SelectOp::create(b, loc, hit, ConstantOp::create(b, loc, 1.0), ConstantOp::create(b, loc, 0.0));
   Value dt = ChainOp::create(b, loc, t.getType(), getGradient(), SubOp::create(b, loc, p, less));
   Value dz = inlineRegion(b, getLogitBackward(), prepend({z, dt}, getExtras()))[0];
-  Value dhidden = dotTo(b, loc, dz, getWeight(), getHidden());
-  Value dweight = dotTo(b, loc, dz, getHidden(), getWeight());
-  dhidden.setType(getHidden().getType());
-  dweight.setType(getWeight().getType());
-  return {dhidden, dweight};
+  return {typed(b, dotTo(b, loc, dz, getWeight(), getHidden(), getPromoteAttr()), getDhidden().getType()),
+          typed(b, dotTo(b, loc, dz, getHidden(), getWeight(), getPromoteAttr()), getDweight().getType())};
 }
 
 SmallVector<Value> NormOp::expand(OpBuilder &b) { return inlineRegion(b, getBody(), getOperands()); }

@@ -71,6 +71,15 @@ def ToIntOp : Kinu_Unary<"to_int", "a float rounded down, or a bool as 0 or 1, a
   let hasFolder = 1;
 }
 
+def CastOp : Kinu_Unary<"cast", "a float in another format, rounded to the nearest, ties to even", Kinu_Float, Kinu_Float> {
+  let description = [{
+    Between f32 and a 16-bit format, either way. All other elementwise arithmetic is on f32. Lifespan: from `precision` on.
+  }];
+  let hasFolder = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$operand, "::mlir::Type":$element), [{
+    build($_builder, $_state, ::llvm::cast<NamedTensorType>(operand.getType()).withElement(element), operand); }]>];
+}
+
 class Kinu_Binary<string mnemonic, string text, Type operand, Type result>
     : Kinu_Op<mnemonic, [Pure, Kinu_Elementwise]> {
   let summary = text;

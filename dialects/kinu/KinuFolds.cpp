@@ -36,6 +36,16 @@ OpFoldResult ErfOp::fold(FoldAdaptor adaptor) { return foldUnary(adaptor.getOper
 OpFoldResult SinOp::fold(FoldAdaptor adaptor) { return foldUnary(adaptor.getOperand(), std::sin); }
 OpFoldResult CosOp::fold(FoldAdaptor adaptor) { return foldUnary(adaptor.getOperand(), std::cos); }
 
+OpFoldResult CastOp::fold(FoldAdaptor) {
+  if (getOperand().getType() == getType())
+    return getOperand();
+  // A 16-bit number survives a longer format.
+  auto inner = getOperand().getDefiningOp<CastOp>();
+  if (inner && inner.getOperand().getType() == getType() && typeOf(getOperand()).getElement().isF32())
+    return inner.getOperand();
+  return {};
+}
+
 OpFoldResult NegOp::fold(FoldAdaptor adaptor) {
   if (auto inner = getOperand().getDefiningOp<NegOp>())
     return inner.getOperand();

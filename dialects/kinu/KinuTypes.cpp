@@ -39,7 +39,10 @@ NamedTensorType NamedTensorType::without(ArrayAttr names) const {
   return withAxes(kept);
 }
 
-LogicalResult NamedTensorType::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Axis> axes, Type) {
+LogicalResult NamedTensorType::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Axis> axes,
+                                      Type element) {
+  if (!element.isF32() && !element.isBF16() && !element.isF16() && !element.isInteger(64) && !element.isInteger(1))
+    return emitError() << "requires elements of type f32, bf16, f16, i64 or i1, but it is " << element;
   for (auto [i, axis] : llvm::enumerate(axes)) {
     if (axis.length < 1)
       return emitError() << "axis `" << axis.name.getValue() << "` has length " << axis.length

@@ -25,7 +25,8 @@ def Kinu_TensorType : TypeDef<Kinu_Dialect, "NamedTensor"> {
   let summary = "a tensor on named axes";
   let description = [{
     `!kinu.tensor<batch=4, seq=64 : f32>`; a scalar is `!kinu.tensor<f32>`. Elements are `f32` (a float of the
-    language), `i64` (an int) or `i1` (a bool).
+    language), `i64` (an int) or `i1` (a bool); from `precision` on also `bf16` and `f16`, in which values are stored and
+    multiplied, but never added up.
   }];
   let parameters = (ins ArrayRefParameter<"::kinu::Axis">:$axes, "::mlir::Type":$element);
   let hasCustomAssemblyFormat = 1;

@@ -43,7 +43,7 @@ LogicalResult kinu::verifyElementwise(Operation *op) {
       if (!result.has(axis.name) || result.length(axis.name) != axis.length)
         return op->emitOpError("requires the result to have axis `")
                << axis.name.getValue() << "` of length " << axis.length << ", but it is " << result;
-  if (isa<ToFloatOp, ToIntOp>(op))
+  if (isa<ToFloatOp, ToIntOp, CastOp>(op))
     return success();
   auto operands = isa<SelectOp>(op) ? op->getOperands().drop_front() : op->getOperands();
   for (Value operand : operands)
@@ -56,8 +56,8 @@ LogicalResult kinu::verifyElementwise(Operation *op) {
 }
 
 LogicalResult VariableOp::verify() {
-  if (!llvm::is_contained({"weight", "bias", "gain", "moment1", "moment2", "gradient", "table"}, getRole()))
-    return emitOpError("requires role weight, bias, gain, moment1, moment2, gradient or table, but it is ")
+  if (!llvm::is_contained({"weight", "bias", "gain", "moment1", "moment2", "gradient", "table", "copy"}, getRole()))
+    return emitOpError("requires role weight, bias, gain, moment1, moment2, gradient, table or copy, but it is ")
            << getRole();
   if (!llvm::is_contained({"normal", "truncated_normal", "uniform", "zeros", "ones"}, getInit()))
     return emitOpError("requires initialiser normal, truncated_normal, uniform, zeros or ones, but it is ")
@@ -82,6 +82,11 @@ LogicalResult DotOp::verify() {
   for (StringRef name : getOver().getAsValueRange<StringAttr>())
     if (failed(requireAxis(*this, typeOf(getLhs()), name)) || failed(requireAxis(*this, typeOf(getRhs()), name)))
       return failure();
+  if (typeOf(getLhs()).getElement() != typeOf(getRhs()).getElement())
+    return emitOpError("requires operands of one element type, but they are ")
+           << getLhs().getType() << " and " << getRhs().getType();
+  if (getPromote() && (!typeOf(getLhs()).getElement().isF16() || *getPromote() < 1))
+    return emitOpError("requires f16 operands and at least one term for `promote`");
   SmallVector<Axis> all, kept;
   if (failed(unite(*this, all, typeOf(getLhs()))) || failed(unite(*this, all, typeOf(getRhs()))))
     return failure();

@@ -28,6 +28,40 @@ LogicalResult KernelOp::verify() {
   return success();
 }
 
+/// Whether a kernel written for one type may be given the other: as many bytes, laid out alike. The names of axes are
+/// the kernel's own.
+static bool fits(NamedTensorType kernel, NamedTensorType given) {
+  return kernel.getElement() == given.getElement() &&
+         llvm::equal(kernel.getAxes(), given.getAxes(), [](const Axis &a, const Axis &b) { return a.length == b.length; });
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError("requires a kernel of name ") << getKernelAttr();
+  Block &body = kernel.getBody().front();
+  auto agree = [&](StringRef what, ValueRange wanted, ValueRange given) -> LogicalResult {
+    if (wanted.size() != given.size())
+      return emitOpError("requires ") << wanted.size() << ' ' << what << "s, as the kernel has, but has "
+                                      << given.size();
+    for (auto [kernelValue, value] : llvm::zip(wanted, given))
+      if (!fits(typeOf(kernelValue), typeOf(value)))
+        return emitOpError("requires ") << what << ' ' << kernelValue.getType() << ", as the kernel has, but it is "
+                                        << value.getType();
+    return success();
+  };
+  if (failed(agree("operand", body.getArguments(), getOperands())))
+    return failure();
+  return agree("result", body.getTerminator()->getOperands(), getResults());
+}
+
+LogicalResult LaunchOp::verify() {
+  if (getOffsets() && getOffsets()->size() != getNumOperands() + getNumResults())
+    return emitOpError("requires an offset for each of its ")
+           << getNumOperands() + getNumResults() << " operands and results, but has " << getOffsets()->size();
+  return success();
+}
+
 LogicalResult ViewOp::verify() {
   if (typeOf(getOperand()).getNumElements() != getType().getNumElements() ||
       typeOf(getOperand()).getElement() != getType().getElement())

@@ -39,7 +39,8 @@ def KernelOp : Step_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> {
     * `loops`: elementwise ops, changes of axes, lookups and reductions. `rows` names the axes that are independent: a
       result has all of them and either nothing else or every inner axis too; every reduction leaves nothing but rows.
       So a norm or a softmax is one kernel whose rows stay in cache from one pass to the next.
-    * `contraction`: one `kinu.dot`.  `attention`, `attention_backward`, `scatter`, `cumsum`, `top`: the op of that name.
+    * `contraction`: one `kinu.dot`, perhaps of casts of operands, and elementwise ops that have its result's axes: an
+      epilogue, done while the product is in cache.  `attention`, `attention_backward`, `scatter`, `cumsum`, `top`: the op of that name.
 
     `inplace` lists pairs (result, operand) that may share memory: the kernel reads the operand at a point before it
     writes the result there, and nowhere else later.
@@ -50,12 +51,14 @@ def KernelOp : Step_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> {
   let hasVerifier = 1;
 }
 
-def LaunchOp : Step_Op<"launch", [MemoryEffects<[MemRead, MemWrite]>]> {
+def LaunchOp : Step_Op<"launch", [MemoryEffects<[MemRead, MemWrite]>,
+                                  DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "runs a kernel";
   let description = [{ `offsets`, from `allocate` on: the byte in the arena of each operand, then of each result. }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Kinu_Any>:$operands, StrAttr:$label,
                        OptionalAttr<DenseI64ArrayAttr>:$offsets);
   let results = (outs Variadic<Kinu_Any>:$results);
+  let hasVerifier = 1;
   let assemblyFormat = "$kernel `(` $operands `)` $label (`at` $offsets^)? attr-dict `:` functional-type($operands, $results)";
 }
 

@@ -194,3 +194,27 @@ kinu.program @p {
   // expected-error @below {{requires the result to have axis `wide` of length 8}}
   kinu.concat %x, %x along ["embed", "embed"] as "wide" : (!x, !x) -> !kinu.tensor<seq=3, wide=7 : f32>
 }
+
+// -----
+
+// Factors are of one format.
+!x = !kinu.tensor<seq=3, embed=4 : bf16>
+!w = !kinu.tensor<embed=4, ffn=6 : f32>
+kinu.program @p {
+  %x = kinu.input "x" : !x
+  %w = kinu.input "w" : !w
+  // expected-error @below {{requires operands of one element type, but they are '!kinu.tensor<seq=3, embed=4 : bf16>' and '!kinu.tensor<embed=4, ffn=6 : f32>'}}
+  kinu.dot %x, %w over ["embed"] : (!x, !w) -> !kinu.tensor<seq=3, ffn=6 : f32>
+}
+
+// -----
+
+// Only fp16 sums are promoted.
+!x = !kinu.tensor<seq=3, embed=4 : f32>
+!w = !kinu.tensor<embed=4, ffn=6 : f32>
+kinu.program @p {
+  %x = kinu.input "x" : !x
+  %w = kinu.input "w" : !w
+  // expected-error @below {{requires f16 operands and at least one term for `promote`}}
+  kinu.dot %x, %w over ["embed"] promote 64 : (!x, !w) -> !kinu.tensor<seq=3, ffn=6 : f32>
+}

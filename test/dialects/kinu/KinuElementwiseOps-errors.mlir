@@ -76,3 +76,13 @@ kinu.program @p {
   // expected-error @below {{must be tensor of floats, but got}}
   kinu.log %n : !kinu.tensor<a=2 : i64>
 }
+
+// -----
+
+// A cast changes the format, not the axes.
+!x = !kinu.tensor<seq=3 : f32>
+kinu.program @p {
+  %x = kinu.input "x" : !x
+  // expected-error @below {{requires the result to have axis `seq` of length 3, but it is '!kinu.tensor<seq=4 : bf16>'}}
+  kinu.cast %x : (!x) -> !kinu.tensor<seq=4 : bf16>
+}

@@ -83,4 +83,9 @@ kinu.program @elementwise {
   // CHECK: kinu.select %[[LESS]], %{{.*}}, %{{.*}} : (!kinu.tensor<a=2, b=3 : i1>, !kinu.tensor<a=2 : f32>, !kinu.tensor<b=3 : f32>) -> !kinu.tensor<a=2, b=3 : f32>
   %less = kinu.compare lt %x, %y : (!f, !g) -> !kinu.tensor<a=2, b=3 : i1>
   kinu.select %less, %x, %y : (!kinu.tensor<a=2, b=3 : i1>, !f, !g) -> !fg
+  // Other formats.
+  // CHECK: %[[HALF:.*]] = kinu.cast %{{.*}} : (!kinu.tensor<a=2 : f32>) -> !kinu.tensor<a=2 : f16>
+  // CHECK: kinu.dot %[[HALF]], %[[HALF]] over ["a"] promote 64 : (!kinu.tensor<a=2 : f16>, !kinu.tensor<a=2 : f16>) -> !kinu.tensor<f32>
+  %half = kinu.cast %x : (!f) -> !kinu.tensor<a=2 : f16>
+  kinu.dot %half, %half over ["a"] promote 64 : (!kinu.tensor<a=2 : f16>, !kinu.tensor<a=2 : f16>) -> !kinu.tensor<f32>
 }

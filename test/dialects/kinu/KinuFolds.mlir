@@ -71,3 +71,20 @@ kinu.program @not_identities {
   kinu.output "c", %c : !f
   kinu.output "d", %d : !kinu.tensor<b=3, a=2 : f32>
 }
+
+// A 16-bit number that was made longer and shorter again is itself; a rounding stays.
+// CHECK-LABEL: kinu.program @casts
+kinu.program @casts {
+  // CHECK: %[[X:.*]] = kinu.input "x"
+  %x = kinu.input "x" : !kinu.tensor<a=4 : bf16>
+  %long = kinu.cast %x : (!kinu.tensor<a=4 : bf16>) -> !kinu.tensor<a=4 : f32>
+  %short = kinu.cast %long : (!kinu.tensor<a=4 : f32>) -> !kinu.tensor<a=4 : bf16>
+  // CHECK: kinu.output "same", %[[X]]
+  kinu.output "same", %short : !kinu.tensor<a=4 : bf16>
+  %y = kinu.input "y" : !kinu.tensor<a=4 : f32>
+  %rounded = kinu.cast %y : (!kinu.tensor<a=4 : f32>) -> !kinu.tensor<a=4 : bf16>
+  %back = kinu.cast %rounded : (!kinu.tensor<a=4 : bf16>) -> !kinu.tensor<a=4 : f32>
+  // CHECK: %[[BACK:.*]] = kinu.cast %{{.*}} : (!kinu.tensor<a=4 : bf16>) -> !kinu.tensor<a=4 : f32>
+  // CHECK: kinu.output "rounded", %[[BACK]]
+  kinu.output "rounded", %back : !kinu.tensor<a=4 : f32>
+}

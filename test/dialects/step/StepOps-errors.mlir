@@ -49,3 +49,44 @@ kinu.program @p {
   // expected-error @below {{requires as many elements of the same type}}
   step.view %x : (!x) -> !kinu.tensor<a=4 : i64>
 }
+
+// -----
+
+// A launch gives its kernel what that takes: as many axes, as long; their names are the kernel's own.
+!x = !kinu.tensor<a=4 : f32>
+!y = !kinu.tensor<b=5 : f32>
+step.kernel @k loops rows ["a"] inplace [] {
+^bb0(%x: !x):
+  %y = kinu.tanh %x : !x
+  kinu.yield %y : !x
+}
+kinu.program @p {
+  %y = kinu.input "y" : !y
+  // expected-error @below {{requires operand '!kinu.tensor<a=4 : f32>', as the kernel has, but it is '!kinu.tensor<b=5 : f32>'}}
+  step.launch @k(%y) "tanh" : (!y) -> !y
+}
+
+// -----
+
+// A launch names a kernel that there is.
+!x = !kinu.tensor<a=4 : f32>
+kinu.program @p {
+  %x = kinu.input "x" : !x
+  // expected-error @below {{requires a kernel of name @k}}
+  step.launch @k(%x) "tanh" : (!x) -> !x
+}
+
+// -----
+
+// After `allocate` every operand and result has a place.
+!x = !kinu.tensor<a=4 : f32>
+step.kernel @k loops rows ["a"] inplace [] {
+^bb0(%x: !x):
+  %y = kinu.tanh %x : !x
+  kinu.yield %y : !x
+}
+kinu.program @p {
+  %x = kinu.input "x" : !x
+  // expected-error @below {{requires an offset for each of its 2 operands and results, but has 1}}
+  step.launch @k(%x) "tanh" at [0] : (!x) -> !x
+}
