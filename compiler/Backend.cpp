@@ -3,6 +3,7 @@
 #include "compiler/emit/CodeGeneration.h"
 #include "compiler/emit/KernelCache.h"
 #include "compiler/emit/Manifest.h"
+#include "compiler/support/WriteFile.h"
 #include "compiler/vectorize/Vectorize.h"
 #include "dialects/step/Step.h"
 
@@ -85,18 +86,6 @@ static emit::Executable makeTables(ModuleOp module, MutableArrayRef<Kernel> kern
   }
   tables.arenaBytes = module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt();
   return tables;
-}
-
-static llvm::Error writeFile(const std::string &path, StringRef bytes) {
-  std::error_code error;
-  llvm::raw_fd_ostream out(path, error);
-  if (!error) {
-    out << bytes;
-    out.flush();
-    error = out.error();
-    out.clear_error();
-  }
-  return error ? llvm::createFileError(path, error) : llvm::Error::success();
 }
 
 /// Assembly or LLVM IR of every kernel, one after another.

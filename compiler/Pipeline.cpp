@@ -12,6 +12,7 @@
 #include "compiler/recognise/Recognise.h"
 #include "compiler/schedule/Schedule.h"
 #include "compiler/shard/Shard.h"
+#include "compiler/support/WriteFile.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Transforms/Passes.h"
@@ -208,12 +209,12 @@ private:
   int finish(const PipelineOptions &products) {
     // Before minutes of compiling, and before the linker fails on it.
     if (std::error_code error = placeError(products.output)) {
-      llvm::errs() << "error: " << products.output << ": " << error.message() << '\n';
+      llvm::errs() << "error: cannot write '" << products.output << "': " << error.message() << '\n';
       return kIoError;
     }
     if (llvm::Error error = buildProduct(*module, *train, machine, products)) {
       bool io = error.isA<llvm::FileError>();
-      llvm::errs() << "error: " << llvm::toString(std::move(error)) << '\n';
+      llvm::errs() << "error: " << (io ? "cannot write " : "") << llvm::toString(std::move(error)) << '\n';
       return io ? kIoError : kInternalError;
     }
     return 0;
@@ -235,13 +236,10 @@ private:
   /// Writes to the output of the command line.
   template <typename Print> int write(Print print) {
     done = true;
-    std::error_code error;
-    llvm::raw_fd_ostream os(options.output.empty() ? "-" : options.output, error);
-    if (error) {
-      llvm::errs() << "error: " << options.output << ": " << error.message() << '\n';
+    if (llvm::Error error = writeFile(options.output.empty() ? "-" : options.output, print)) {
+      llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
       return kIoError;
     }
-    print(os);
     return 0;
   }
 
@@ -253,13 +251,9 @@ private:
   template <typename Print> void snapshot(Stage stage, Print print) {
     if (options.dumpFolder.empty())
       return;
-    std::error_code error = llvm::sys::fs::create_directories(options.dumpFolder);
-    std::string file = snapshotFile(stage, stage <= Stage::Check ? "txt" : "mlir");
-    llvm::raw_fd_ostream os(file, error);
-    if (error)
-      llvm::errs() << "warning: " << file << ": " << error.message() << '\n';
-    else
-      print(os);
+    llvm::sys::fs::create_directories(options.dumpFolder); // where that fails, so does writing there
+    if (llvm::Error error = writeFile(snapshotFile(stage, stage <= Stage::Check ? "txt" : "mlir"), print))
+      llvm::errs() << "warning: cannot write " << llvm::toString(std::move(error)) << '\n';
   }
 
   const PipelineOptions &options;

@@ -1,5 +1,6 @@
 // Links a training executable with clang and lld, for this machine or, with the arm64 sysroot, for A64FX.
 #include "compiler/emit/Executable.h"
+#include "compiler/support/WriteFile.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
@@ -69,7 +70,7 @@ static std::vector<std::string> crossArguments(const Machine &machine, const std
 
 /// Runs a program; if it fails, the error holds its command line and everything it printed.
 static llvm::Error runProgram(llvm::StringRef program, const std::vector<std::string> &arguments, bool verbose,
-                              llvm::StringRef outputFile) {
+                              llvm::StringRef printedFile) {
   auto found = llvm::sys::findProgramByName(program);
   if (!found)
     return llvm::createStringError("`" + program + "` is not installed: it links the executable");
@@ -78,27 +79,30 @@ static llvm::Error runProgram(llvm::StringRef program, const std::vector<std::st
     llvm::errs() << commandLine << "\n";
   std::vector<llvm::StringRef> words(arguments.begin(), arguments.end());
   words.insert(words.begin(), program);
-  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), outputFile, outputFile};
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), printedFile, printedFile};
   std::string message;
   int code = llvm::sys::ExecuteAndWait(*found, words, std::nullopt, redirects, 0, 0, &message);
   if (code == 0)
     return llvm::Error::success();
-  auto printed = llvm::MemoryBuffer::getFile(outputFile);
+  auto printed = llvm::MemoryBuffer::getFile(printedFile);
   return llvm::createStringError("linking failed (exit code " + std::to_string(code) + "): " + commandLine + "\n" +
                                  message + (printed ? (*printed)->getBuffer().str() : ""));
 }
 
-static llvm::Error writeFile(const std::string &file, llvm::StringRef bytes) {
-  std::error_code error;
-  llvm::raw_fd_ostream stream(file, error);
-  if (!error) {
-    stream << bytes;
-    stream.flush();
-    error = stream.error();
-    stream.clear_error();
-  }
-  return error ? llvm::createStringError(error, "cannot write " + file + ": " + error.message())
-               : llvm::Error::success();
+static uint64_t sizeOf(const std::string &file) {
+  uint64_t size = 0;
+  return fs::file_size(file, size) ? 0 : size;
+}
+
+/// Why a file of so many bytes cannot be written beside `output`, if it cannot. The linker maps its output into memory,
+/// so a full disk is a signal that kills it, and it has no words for it.
+static llvm::Error checkRoom(const std::string &output, uint64_t bytes) {
+  std::string probe = output + ".partial";
+  llvm::Error error = kinu::writeFile(probe, [&](llvm::raw_ostream &os) { os.write_zeros(bytes); });
+  fs::remove(probe);
+  return llvm::handleErrors(std::move(error), [&](const llvm::FileError &reason) -> llvm::Error {
+    return llvm::createFileError(output, reason.convertToErrorCode());
+  });
 }
 
 /// Writes the objects to `folder` and returns a response file that lists them: there may be more than a command line
@@ -109,7 +113,7 @@ static llvm::Expected<std::string> writeObjects(const std::vector<std::string> &
   auto add = [&](const llvm::Twine &name, const std::string &bytes) -> llvm::Error {
     std::string file = inFolder(folder, name);
     list += "\"" + file + "\"\n";
-    return writeFile(file, bytes);
+    return kinu::writeFile(file, bytes);
   };
   if (llvm::Error error = add("tables.o", tables))
     return error;
@@ -117,7 +121,7 @@ static llvm::Expected<std::string> writeObjects(const std::vector<std::string> &
     if (llvm::Error error = add("kernel" + llvm::Twine(index) + ".o", kernelObjects[index]))
       return error;
   std::string response = inFolder(folder, "objects.txt");
-  if (llvm::Error error = writeFile(response, list))
+  if (llvm::Error error = kinu::writeFile(response, list))
     return error;
   return response;
 }
@@ -140,7 +144,7 @@ llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObj
 
   llvm::SmallString<128> folder;
   if (std::error_code error = fs::createUniqueDirectory("kinu-link", folder))
-    return llvm::createStringError(error, "cannot make a temporary folder: " + error.message());
+    return llvm::createFileError("kinu-link in the folder for temporary files", error);
   llvm::scope_exit removeFolder([&] { fs::remove_directories(folder); });
   auto response = writeObjects(kernelObjects, *tables, folder);
   if (!response)
@@ -153,5 +157,15 @@ llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObj
   llvm::append_range(arguments,
                      std::vector<std::string>{"@" + *response, *runtime, "-lsentencepiece_train", "-lsentencepiece",
                                               "-lmpi", "-lhwloc", "-lxxhash", "-lpthread"});
-  return runProgram("clang++-22", arguments, options.verbose, inFolder(folder, "output.txt"));
+  llvm::Error failed = runProgram("clang++-22", arguments, options.verbose, inFolder(folder, "printed.txt"));
+  if (!failed)
+    return failed;
+  uint64_t bytes = tables->size();
+  for (const std::string &object : kernelObjects)
+    bytes += object.size();
+  if (llvm::Error error = checkRoom(output, bytes + sizeOf(*runtime))) {
+    llvm::consumeError(std::move(failed));
+    return error;
+  }
+  return failed;
 }

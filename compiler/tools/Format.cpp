@@ -1,6 +1,7 @@
 // `kinu fmt`: specs in the one way they are written.
 #include "compiler/fmt/Format.h"
 #include "compiler/parse/Parse.h"
+#include "compiler/support/WriteFile.h"
 #include "compiler/tools/Commands.h"
 
 using namespace kinu;
@@ -39,17 +40,11 @@ static int formatFile(const std::string &path, const FormatOptions &options) {
   }
   if (text == sources.text(*id))
     return kOk;
-  std::error_code error;
-  llvm::raw_fd_ostream os(path, error);
-  if (!error) {
-    os << text;
-    os.flush();
-    error = os.error();
-    os.clear_error();
+  if (llvm::Error error = writeFile(path, text)) {
+    llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
+    return kIoError;
   }
-  if (error)
-    llvm::errs() << "error: " << path << ": " << error.message() << '\n';
-  return error ? kIoError : kOk;
+  return kOk;
 }
 
 void tools::addFormat(CLI::App &app, Action &action) {
