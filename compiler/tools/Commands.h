@@ -20,6 +20,9 @@ void addCheck(CLI::App &app, Action &action);
 void addFormat(CLI::App &app, Action &action);
 void addTokenize(CLI::App &app, Action &action);
 
+/// What to say of a command line that `app` refused with `error`.
+std::string usageMessage(const CLI::App &app, const CLI::Error &error);
+
 /// Options that several commands share: the spec, `-D name=n` and `--diagnostics`.
 struct SpecOptions {
   PipelineOptions pipeline;

@@ -3,6 +3,8 @@
 
 #include "llvm/Support/raw_ostream.h"
 
+#include <csignal>
+
 using namespace kinu;
 using namespace kinu::tools;
 
@@ -17,14 +19,22 @@ Examples:
   kinu build gpt2.kinu --machine fugaku -o gpt2.a64fx          compile for A64FX
   kinu build gpt2.kinu --emit=step -o -                        show the launches of a step)";
 
+/// What was printed has to be out, too.
+static int flushed(int code) {
+  llvm::outs().flush();
+  if (!llvm::outs().has_error())
+    return code;
+  llvm::errs() << "error: cannot write to standard output: " << llvm::outs().error().message() << '\n';
+  llvm::outs().clear_error();
+  return kIoError;
+}
+
 int main(int argc, char **argv) {
   CLI::App app(kDescription, "kinu");
   app.set_version_flag("--version", std::string("kinu ") + KINU_VERSION);
   app.require_subcommand(1);
-  app.failure_message([](const CLI::App *, const CLI::Error &error) {
-    return "error: " + std::string(error.what()) +
-           "\n help: kinu --help, or kinu COMMAND --help, shows what there is\n";
-  });
+  app.failure_message([](const CLI::App *app, const CLI::Error &error) { return usageMessage(*app, error); });
+  std::signal(SIGXFSZ, SIG_IGN); // a file larger than the user's limit is an error of writing, here and in the linker
   Action action;
   addBuild(app, action);
   addCheck(app, action);
@@ -32,7 +42,7 @@ int main(int argc, char **argv) {
   addTokenize(app, action);
   try {
     app.parse(argc, argv);
-    return action();
+    return flushed(action());
   } catch (const CLI::ParseError &error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
