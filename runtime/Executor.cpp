@@ -2,11 +2,12 @@
 #include "runtime/Executor.h"
 
 #include "runtime/Failure.h"
+#include "runtime/Threads.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <omp.h>
+#include <functional>
 
 namespace kinu::rt {
 
@@ -29,9 +30,8 @@ static void checkAbi(const KinuExecutable &executable, const Manifest &manifest)
 }
 
 Executor::Executor(const KinuExecutable &executable, const Manifest &manifest, int threads)
-    : executable((checkAbi(executable, manifest), executable)), threads(threads),
-      scratchPerThread(rt::scratchPerThread(executable)),
-      memory(roundUp(executable.arenaBytes) + threads * scratchPerThread) {
+    : executable((checkAbi(executable, manifest), executable)), scratchPerThread(rt::scratchPerThread(executable)),
+      memory(roundUp(executable.arenaBytes) + threads * scratchPerThread), team(threads, setUpThread) {
   for (int64_t p = 0; p < executable.numPrograms; ++p) {
     const KinuProgram &code = executable.programs[p];
     Program &program = programs.emplace_back(Program{&code, {}});
@@ -57,20 +57,16 @@ static bool isWorthSplitting(const KinuKernel &kernel) {
   return kernel.tasks > 1 && (kernel.operations > 5e4 || kernel.bytes > 3e4);
 }
 
-/// Tasks are split into contiguous ranges, one per thread: neighbours share operands.
 void Executor::launch(const KinuKernel &kernel, void *const *buffers) {
   char *scratch = memory.data() + roundUp(executable.arenaBytes);
-  if (threads == 1 || !isWorthSplitting(kernel)) {
+  if (team.size() == 1 || !isWorthSplitting(kernel)) {
     kernel.run(buffers, scratch, 0, kernel.tasks);
     return;
   }
-#pragma omp parallel num_threads(threads)
-  {
-    int64_t team = omp_get_num_threads(), self = omp_get_thread_num();
-    int64_t begin = kernel.tasks * self / team, end = kernel.tasks * (self + 1) / team;
-    if (begin < end)
-      kernel.run(buffers, scratch + self * scratchPerThread, begin, end);
-  }
+  auto run = [&](int thread, int64_t begin, int64_t end) {
+    kernel.run(buffers, scratch + thread * scratchPerThread, begin, end);
+  };
+  team.run(kernel.tasks, std::ref(run)); // a function by reference is not allocated
 }
 
 void Executor::runIfPresent(std::string_view name) {

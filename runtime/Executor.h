@@ -4,6 +4,7 @@
 #include "runtime/Abi.h"
 #include "runtime/Arena.h"
 #include "runtime/Manifest.h"
+#include "runtime/Team.h"
 
 #include <string_view>
 #include <vector>
@@ -25,8 +26,8 @@ public:
   template <class T> T *at(const Buffer &buffer) const { return reinterpret_cast<T *>(arena() + buffer.offset); }
   /// Floating-point operations of one run of `program`, from the kernels' own counts; 0 if there is none.
   double operations(std::string_view program) const;
-  int threadCount() const { return threads; }
-  int64_t scratchBytes() const { return scratchPerThread * threads; }
+  int threadCount() const { return team.size(); }
+  int64_t scratchBytes() const { return scratchPerThread * team.size(); }
 
   /// From now on, measures every kernel; the slowest are printed by printProfile.
   void startProfile();
@@ -45,9 +46,9 @@ private:
   void launch(const KinuKernel &kernel, void *const *buffers);
 
   const KinuExecutable &executable;
-  int threads;
   int64_t scratchPerThread;
   Arena memory;
+  Team team;
   std::vector<Program> programs;
   std::vector<KernelTime> profile; ///< one per kernel; empty when not measuring
 };

@@ -1,4 +1,4 @@
-// See Threads.h: counts cores with hwloc, pins libomp's threads, sets each thread's floating-point mode.
+// See Threads.h: counts cores with hwloc, pins threads to them, sets each thread's floating-point mode.
 #include "runtime/Threads.h"
 
 #include <algorithm>
@@ -39,13 +39,18 @@ private:
 };
 } // namespace
 
+static const Topology &machine() {
+  static const Topology topology; // finding out takes milliseconds
+  return topology;
+}
+
 static int allowedProcessors() {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 int availableCores() {
-  int cores = Topology().cores(), allowed = allowedProcessors();
+  int cores = machine().cores(), allowed = allowedProcessors();
   return std::max(1, cores > 0 ? std::min(cores, allowed) : allowed);
 }
 
@@ -60,19 +65,24 @@ static void flushDenormals() {
 #endif
 }
 
+/// Whether the run takes the whole machine, so that threads can be pinned to cores.
+static bool pinned = false;
+
+void setUpThread(int number) {
+  flushDenormals();
+  if (pinned)
+    machine().pinThisThread(number);
+}
+
 int setUpThreads(int requested) {
-  Topology topology;
   bool chosenByEnvironment = requested <= 0 && std::getenv("OMP_NUM_THREADS");
   int threads = requested > 0 ? requested : chosenByEnvironment ? omp_get_max_threads() : availableCores();
-  bool pin = threads > 1 && threads == topology.cores() && threads <= allowedProcessors();
+  pinned = threads > 1 && threads == machine().cores() && threads <= allowedProcessors();
   omp_set_dynamic(0);
   omp_set_num_threads(threads);
 #pragma omp parallel num_threads(threads)
-  {
-    flushDenormals();
-    if (pin)
-      topology.pinThisThread(omp_get_thread_num());
-  }
+  flushDenormals();
+  setUpThread(0);
   return threads;
 }
 
