@@ -134,17 +134,8 @@ private:
   LogicalResult differentiateTraining() {
     if (!train->train)
       return success();
-    const typed::Optimizer &from = train->train->optimizer;
-    DifferentiateOptions to;
-    to.optimizer = from.kind == typed::Optimizer::Kind::AdamW ? "adamw" : "sgd";
-    to.beta1 = from.beta1;
-    to.beta2 = from.beta2;
-    to.epsilon = from.epsilon;
-    to.decay = from.decay;
-    to.momentum = from.momentum;
-    to.clip = from.clip;
     return passes([&](OpPassManager &pm) {
-      pm.addPass(createDifferentiate(to));
+      pm.addPass(createDifferentiate(differentiate::optionsFor(train->train->optimizer)));
       pm.addPass(createCanonicalizerPass());
       pm.addPass(createCSEPass());
     });
@@ -176,7 +167,9 @@ private:
     if (options.verbose)
       llvm::errs() << llvm::formatv("{0,-14} {1,8:f2} s\n", name(stage),
                                     std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-    auto print = [&](llvm::raw_ostream &os) { os << *module; };
+    auto print = [&](llvm::raw_ostream &os) {
+      module->print(os, OpPrintingFlags().enableDebugInfo(options.locations, /*prettyForm=*/true));
+    };
     snapshot(stage, print);
     bool product =
         (stage == Stage::Import && options.product == Product::Graph) ||

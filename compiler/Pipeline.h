@@ -42,6 +42,7 @@ struct PipelineOptions {
   Product product = Product::Executable;
   Stage stopAfter = Stage::Emit;
   std::string dumpFolder; ///< empty: no snapshots
+  bool locations = false; ///< IR is written with the place in the spec of every op
   bool verbose = false;   ///< time and size of every stage on standard error
   unsigned threads = 0;   ///< for compiling kernels; 0: one per core
 };

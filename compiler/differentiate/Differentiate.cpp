@@ -12,6 +12,18 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::differentiate;
 
+DifferentiateOptions differentiate::optionsFor(const typed::Optimizer &from) {
+  DifferentiateOptions to;
+  to.optimizer = from.kind == typed::Optimizer::Kind::AdamW ? "adamw" : "sgd";
+  to.beta1 = from.beta1;
+  to.beta2 = from.beta2;
+  to.epsilon = from.epsilon;
+  to.decay = from.decay;
+  to.momentum = from.momentum;
+  to.clip = from.clip;
+  return to;
+}
+
 bool differentiate::isTrained(VariableOp variable) {
   return llvm::is_contained({"weight", "bias", "gain"}, variable.getRole());
 }

@@ -1,6 +1,7 @@
 // Differentiate: from a program that computes the loss to one training step.
 #pragma once
 
+#include "compiler/syntax/TypedModel.h"
 #include "dialects/kinu/Kinu.h"
 
 #include "mlir/IR/DialectRegistry.h"
@@ -16,6 +17,9 @@ namespace differentiate {
 
 /// Attaches the derivative rules to the ops of the kinu dialect: wanted in every context that runs the pass.
 void registerDerivatives(mlir::DialectRegistry &registry);
+
+/// The pass's options for the optimizer of a train block.
+DifferentiateOptions optionsFor(const typed::Optimizer &optimizer);
 
 /// How `@update` changes the weights.
 struct Optimizer {

@@ -40,6 +40,7 @@ Examples:
       ->check(CLI::IsMember({"parse", "check", "import", "recognise", "differentiate", "precision", "shard",
                              "recompute", "fuse", "schedule", "allocate", "vectorize", "emit"}));
   command->add_option("--dump-dir", pipeline.dumpFolder, "write a snapshot after every stage to this folder");
+  command->add_flag("--locations", pipeline.locations, "write IR with the place in the spec of every op");
   command->add_option("-j,--jobs", pipeline.threads, "kernels compiled at a time; 0: one per core");
   command->add_flag("-v,--verbose", pipeline.verbose, "say what is done and how long it took");
   command->callback([=, &action] {

@@ -39,20 +39,6 @@ static OwningOpRef<ModuleOp> stageOf(MLIRContext &context, PipelineOptions optio
   return parseSourceFile<ModuleOp>(file, &context);
 }
 
-static LogicalResult differentiate(ModuleOp module, const typed::Optimizer &from) {
-  DifferentiateOptions to;
-  to.optimizer = from.kind == typed::Optimizer::Kind::AdamW ? "adamw" : "sgd";
-  to.beta1 = from.beta1;
-  to.beta2 = from.beta2;
-  to.epsilon = from.epsilon;
-  to.decay = from.decay;
-  to.momentum = from.momentum;
-  to.clip = from.clip;
-  PassManager manager(module.getContext());
-  manager.addPass(createDifferentiate(to));
-  return manager.run(module);
-}
-
 bool TwoModels::import(const std::string &spec, const std::map<std::string, int64_t> &defines) {
   DialectRegistry registry;
   differentiate::registerDerivatives(registry);
@@ -65,7 +51,11 @@ bool TwoModels::import(const std::string &spec, const std::map<std::string, int6
   plan = checkSpec(options, sources, diagnostics);
   graph = stageOf(context, options, Stage::Import);
   allocated = stageOf(context, options, Stage::Allocate);
-  return plan && plan->train && graph && allocated && succeeded(::differentiate(*graph, plan->train->optimizer));
+  if (!plan || !plan->train || !graph || !allocated)
+    return false;
+  PassManager manager(&context);
+  manager.addPass(createDifferentiate(differentiate::optionsFor(plan->train->optimizer)));
+  return succeeded(manager.run(*graph));
 }
 
 TwoModels::TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines)
