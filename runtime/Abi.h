@@ -19,9 +19,20 @@ struct KinuKernel {
   double bytes;         ///< bytes one launch must move: operands and results once each
 };
 
+enum KinuCollectiveKind : int32_t { kKinuAllReduce, kKinuReduceScatter, kKinuAllGather, kKinuAllToAll };
+enum KinuReduction : int32_t { kKinuSum, kKinuMax, kKinuMin };
+enum KinuElement : int32_t { kKinuF32, kKinuI64, kKinuI1, kKinuBf16, kKinuF16 };
+
+/// What the ranks of a group send one another; one operand, one result.
+struct KinuCollective {
+  int32_t kind, reduction, dtype;
+  int64_t count;    ///< elements of the smaller of operand and result; of all-to-all, of what one rank gets
+  const char *axes; ///< of the mesh, separated by commas: the group is the ranks that differ in these only
+};
+
 /// One launch: `kernels[kernel].run` over `buffers[i] = arena + offsets[firstArgument + i]`, inputs before results.
 struct KinuLaunch {
-  int32_t kernel;
+  int32_t kernel; ///< or, below 0, collective number -1 - kernel
   int32_t firstArgument;
   int32_t numArguments;
   const char *label; ///< where in the model this came from, for profiles and messages
@@ -42,9 +53,11 @@ struct KinuExecutable {
   const KinuProgram *programs;
   int64_t numPrograms;
   const char *manifest; ///< JSON, zero-terminated: see Manifest.h
+  const KinuCollective *collectives;
+  int64_t numCollectives;
 };
 
 extern const KinuExecutable kinu_executable;
 }
 
-inline constexpr int64_t kKinuAbiVersion = 1;
+inline constexpr int64_t kKinuAbiVersion = 2;

@@ -10,7 +10,7 @@
 
 using namespace kinu::emit;
 
-static_assert(kKinuAbiVersion == 1, "the tables below follow version 1 of the ABI");
+static_assert(kKinuAbiVersion == 2, "the tables below follow version 2 of the ABI");
 
 namespace {
 /// Builds constants in one module; equal strings are stored once.
@@ -22,22 +22,34 @@ public:
         real(llvm::Type::getDoubleTy(context)) {}
 
   llvm::Constant *executable(const Executable &executable) {
-    std::vector<llvm::Constant *> kernels, programs;
+    std::vector<llvm::Constant *> kernels, programs, collectives;
     for (const ExecutableKernel &row : executable.kernels)
       kernels.push_back(kernel(row));
     for (const ExecutableProgram &row : executable.programs)
       programs.push_back(program(row));
-    auto *type = llvm::StructType::get(int64, int64, pointer, int64, pointer, int64, pointer);
+    for (const ExecutableCollective &row : executable.collectives)
+      collectives.push_back(collective(row));
+    auto *type =
+        llvm::StructType::get(int64, int64, pointer, int64, pointer, int64, pointer, pointer, int64);
     return llvm::ConstantStruct::get(type, {integer(kKinuAbiVersion), integer(executable.arenaBytes),
                                             array(kernelType(), kernels), integer(int64_t(kernels.size())),
                                             array(programType(), programs), integer(int64_t(programs.size())),
-                                            string(executable.manifest)});
+                                            string(executable.manifest), array(collectiveType(), collectives),
+                                            integer(int64_t(collectives.size()))});
   }
 
 private:
   llvm::StructType *kernelType() { return llvm::StructType::get(pointer, pointer, int64, int64, real, real); }
   llvm::StructType *launchType() { return llvm::StructType::get(int32, int32, int32, pointer); }
   llvm::StructType *programType() { return llvm::StructType::get(pointer, pointer, int64, pointer); }
+
+  llvm::StructType *collectiveType() { return llvm::StructType::get(int32, int32, int32, int64, pointer); }
+
+  llvm::Constant *collective(const ExecutableCollective &row) {
+    auto word = [&](int32_t value) { return llvm::ConstantInt::get(int32, uint64_t(value)); };
+    return llvm::ConstantStruct::get(collectiveType(), {word(row.kind), word(row.reduction), word(row.dtype),
+                                                        integer(row.count), string(row.axes)});
+  }
 
   llvm::Constant *kernel(const ExecutableKernel &row) {
     auto *signature = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer, int64, int64}, false);
@@ -53,7 +65,7 @@ private:
     for (const ExecutableLaunch &launch : row.launches) {
       launches.push_back(llvm::ConstantStruct::get(
           launchType(),
-          {llvm::ConstantInt::get(int32, uint64_t(launch.kernel)), llvm::ConstantInt::get(int32, offsets.size()),
+          {llvm::ConstantInt::getSigned(int32, launch.kernel), llvm::ConstantInt::get(int32, offsets.size()),
            llvm::ConstantInt::get(int32, launch.offsets.size()), string(launch.label)}));
       offsets.insert(offsets.end(), launch.offsets.begin(), launch.offsets.end());
     }
@@ -92,7 +104,8 @@ private:
 llvm::Expected<std::string> kinu::emit::compileTables(const Executable &executable, const machines::Machine &machine) {
   for (const ExecutableProgram &program : executable.programs)
     for (const ExecutableLaunch &launch : program.launches)
-      if (launch.kernel < 0 || size_t(launch.kernel) >= executable.kernels.size())
+      if (launch.kernel >= 0 ? size_t(launch.kernel) >= executable.kernels.size()
+                             : size_t(-1 - launch.kernel) >= executable.collectives.size())
         return llvm::createStringError("program " + program.name + " launches kernel " + std::to_string(launch.kernel) +
                                        " of " + std::to_string(executable.kernels.size()));
   llvm::LLVMContext context;

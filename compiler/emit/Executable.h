@@ -21,9 +21,16 @@ struct ExecutableKernel {
   double bytes = 0;
 };
 
+/// A collective's row: see KinuCollective.
+struct ExecutableCollective {
+  int32_t kind = 0, reduction = 0, dtype = 0;
+  int64_t count = 0;
+  std::string axes;
+};
+
 /// A launch's row: see KinuLaunch.
 struct ExecutableLaunch {
-  int32_t kernel = 0;           ///< index in Executable::kernels
+  int32_t kernel = 0;           ///< index in Executable::kernels, or -1 - index in Executable::collectives
   std::vector<int64_t> offsets; ///< bytes in the arena, inputs before results
   std::string label;
 };
@@ -36,6 +43,7 @@ struct ExecutableProgram {
 struct Executable {
   std::vector<ExecutableKernel> kernels;
   std::vector<ExecutableProgram> programs;
+  std::vector<ExecutableCollective> collectives;
   int64_t arenaBytes = 0;
   std::string manifest; ///< JSON
 };

@@ -2,8 +2,7 @@
 #include "compiler/fuse/Dependences.h"
 #include "compiler/fuse/Fuse.h"
 #include "compiler/fuse/Outline.h"
-
-#include "mlir/IR/IRMapping.h"
+#include "dialects/kinu/FreeOps.h"
 
 namespace kinu::fuse {
 #define GEN_PASS_DEF_FORMKERNELS
@@ -13,38 +12,6 @@ namespace kinu::fuse {
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::fuse;
-
-/// Ops that need no data: computing them again inside a repeat costs less than reading them from memory.
-static bool isFree(Operation *op) {
-  if (isa<ConstantOp, IndexOp>(op))
-    return true;
-  if (!(op->hasTrait<Elementwise>() || isa<RenameOp, BroadcastOp>(op)) || isa<ExpOp, LogOp, TanhOp, ErfOp, PowOp>(op))
-    return false;
-  return llvm::all_of(op->getOperands(),
-                      [](Value operand) { return operand.getDefiningOp() && isFree(operand.getDefiningOp()); });
-}
-
-static Value cloneInto(OpBuilder &builder, Value value, IRMapping &mapping) {
-  if (Value done = mapping.lookupOrNull(value))
-    return done;
-  for (Value operand : value.getDefiningOp()->getOperands())
-    cloneInto(builder, operand, mapping);
-  builder.clone(*value.getDefiningOp(), mapping);
-  return mapping.lookup(value);
-}
-
-/// Gives a region its own copies of the free ops that it uses from outside.
-static void sinkFreeOps(Region &region) {
-  OpBuilder builder = OpBuilder::atBlockBegin(&region.front());
-  IRMapping mapping;
-  region.walk([&](Operation *op) {
-    for (OpOperand &operand : op->getOpOperands()) {
-      Operation *source = operand.get().getDefiningOp();
-      if (source && !region.isAncestor(source->getParentRegion()) && isFree(source))
-        operand.set(cloneInto(builder, operand.get(), mapping));
-    }
-  });
-}
 
 /// Ops that are kernels by themselves.
 static bool isKernel(Operation *op) {

@@ -72,6 +72,8 @@ void Evaluation::operation(Operation *op) {
     result = evaluateLookup(op, operands, fault);
   if (!result)
     result = evaluateRandom(op, operands);
+  if (!result && state.collective && op->getDialect() && op->getDialect()->getNamespace() == "tofu")
+    return set(op->getResult(0), state.collective(op, *operands[0]));
   if (result)
     values[op->getResult(0)] = result;
   else

@@ -10,6 +10,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
 
+#include <functional>
 #include <map>
 
 namespace kinu::interpret {
@@ -26,6 +27,10 @@ public:
   void setInput(llvm::StringRef name, Tensor value);
   void setInput(llvm::StringRef name, double value);
   void setInput(llvm::StringRef name, int64_t value);
+
+  /// What ranks send one another: called with each `tofu` op and its operand, in the order of the program; returns the
+  /// op's result for this rank. Without it such ops are faults.
+  std::function<Tensor(mlir::Operation *, const Tensor &)> collective;
 
   /// Runs a program over the inputs set so far. Fails if there is no such program, an input that it reads was not set
   /// or has other axes, or an index is out of range where the graph promises it is not.

@@ -7,9 +7,18 @@
 #include "compiler/support/Diagnostics.h"
 #include "compiler/syntax/TypedModel.h"
 
+#include "dialects/tofu/Tofu.h"
+
+#include "mlir/Pass/Pass.h"
+
 #include <string>
 
 namespace kinu::shard {
+
+#define GEN_PASS_DECL
+#include "compiler/shard/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "compiler/shard/Passes.h.inc"
 
 /// Finds the layout `name` (empty: none is asked for) and reports `unknown-layout` or `too-many-ranks`.
 void check(const TypedModel &model, const std::string &name, Diagnostics &diagnostics);

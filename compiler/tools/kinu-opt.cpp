@@ -5,8 +5,10 @@
 #include "compiler/fuse/Fuse.h"
 #include "compiler/recognise/Recognise.h"
 #include "compiler/schedule/Schedule.h"
+#include "compiler/shard/Shard.h"
 #include "dialects/kinu/Kinu.h"
 #include "dialects/step/Step.h"
+#include "dialects/tofu/Tofu.h"
 
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
@@ -15,12 +17,13 @@ int main(int argc, char **argv) {
   mlir::registerTransformsPasses();
   kinu::registerRecognisePasses();
   kinu::registerDifferentiatePasses();
+  kinu::shard::registerShardPasses();
   kinu::fuse::registerFusePasses();
   kinu::schedule::registerSchedulePasses();
   kinu::allocate::registerAllocatePasses();
 
   mlir::DialectRegistry registry;
-  registry.insert<kinu::KinuDialect, kinu::step::StepDialect>();
+  registry.insert<kinu::KinuDialect, kinu::step::StepDialect, kinu::tofu::TofuDialect>();
   kinu::differentiate::registerDerivatives(registry);
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "runs passes of the Kinu compiler\n", registry));
 }

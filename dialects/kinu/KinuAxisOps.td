@@ -1,5 +1,7 @@
 // Ops that remove, add or rename axes.
 
+include "KinuReduction.td"
+
 def DotOp : Kinu_Op<"dot", [Pure]> {
   let summary = "multiplies and sums over the axes named";
   let description = [{
@@ -15,10 +17,6 @@ def DotOp : Kinu_Op<"dot", [Pure]> {
     build($_builder, $_state, joinTypes({lhs, rhs}).without(over), lhs, rhs, over); }]>,
     OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$lhs, "::mlir::Value":$rhs, "::mlir::ArrayAttr":$over), [{
     build($_builder, $_state, result, lhs, rhs, over, ::mlir::IntegerAttr()); }]>];
-}
-def ReductionKind : I32EnumAttr<"ReductionKind", "how to reduce", [
-  I32EnumAttrCase<"sum", 0>, I32EnumAttrCase<"max", 1>, I32EnumAttrCase<"min", 2>]> {
-  let cppNamespace = "::kinu";
 }
 def ReduceOp : Kinu_Op<"reduce", [Pure]> {
   let summary = "the sum, maximum or minimum over axes";

@@ -1,0 +1,72 @@
+// What a rank has of each whole value, and how it gets what it does not have.
+#pragma once
+
+#include "compiler/shard/Sharding.h"
+
+#include <map>
+
+namespace kinu::shard {
+
+/// A tensor of the rank's, and how the whole value lies. A whole value may be the sum of several of them: what a layer
+/// adds to the residual stream is not summed over ranks before everything of its kind has been added up.
+struct Part {
+  mlir::Value value;
+  Sharding sharding;
+};
+
+/// From values of the whole program to values of the rank's, while the latter is being written.
+class LocalValues {
+public:
+  /// Begins a program: the builder stands at its start, where the rank's coordinates come in.
+  LocalValues(mlir::OpBuilder &builder, const Rules &rules, mlir::Location loc);
+
+  void set(mlir::Value whole, mlir::Value local, Sharding sharding) { parts[whole] = {{local, std::move(sharding)}}; }
+  /// Says that `whole` is the sum of these; those that lie alike are added up.
+  void setSum(mlir::Value whole, llvm::ArrayRef<Part> summands);
+  llvm::ArrayRef<Part> partsOf(mlir::Value whole) const { return parts.find(whole)->second; }
+
+  /// How the value lies along a mesh axis; partial if any of its parts is.
+  OnMeshAxis on(mlir::Value whole, unsigned meshAxis) const;
+  /// Sums partial values where the rules want their parts, and gives the one sharding that the value has then.
+  Sharding settle(mlir::Value whole);
+  /// The value, lying as `wanted` says (nothing partial; no split along axes that it does not have).
+  mlir::Value get(mlir::Value whole, const Sharding &wanted);
+  /// The one local value of a whole one and where it lies, after `settle`.
+  Part settled(mlir::Value whole);
+
+  /// The index along an axis of a whole tensor, for the part that the rank has.
+  mlir::Value index(mlir::Location loc, Axis axis, const Sharding &sharding);
+  /// Where the rank's part of the axis begins in the whole, an i64 scalar; null if the axis is not split.
+  mlir::Value origin(mlir::Location loc, Axis axis, const Sharding &sharding);
+
+  /// Values made while a Scope lives are not reused after it: one for each region.
+  class Scope {
+  public:
+    explicit Scope(LocalValues &values) : values(values) { values.made.emplace_back(); }
+    ~Scope() { values.made.pop_back(); }
+    Scope(const Scope &) = delete;
+
+  private:
+    LocalValues &values;
+  };
+
+private:
+  using Key = std::pair<void *, std::string>;
+
+  Part convert(Part part, NamedTensorType whole, const Sharding &wanted);
+  Part reduce(Part part, NamedTensorType whole, const Sharding &wanted);
+  Part gather(Part part, mlir::StringAttr axis, unsigned meshAxis);
+  Part slice(Part part, NamedTensorType whole, mlir::StringAttr axis, unsigned meshAxis);
+  Part exchange(Part part, mlir::StringAttr to, unsigned meshAxis);
+  mlir::Value splitOff(mlir::Value value, mlir::StringAttr axis, unsigned meshAxis);
+  mlir::Value joinUp(mlir::Value value, mlir::StringAttr axis, unsigned meshAxis);
+  mlir::Value sumOf(mlir::Location loc, mlir::Value x, mlir::Value y);
+
+  mlir::OpBuilder &b;
+  const Rules &rules;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<Part, 1>> parts;
+  llvm::SmallVector<std::map<Key, mlir::Value>, 4> made{1};
+  llvm::SmallVector<mlir::Value> coordinates; ///< the rank's place along each mesh axis: inputs that the runtime fills
+};
+
+} // namespace kinu::shard

@@ -1,0 +1,66 @@
+// Rewriting one program for a rank: a rule for every op. See Passes.td.
+#pragma once
+
+#include "compiler/shard/LocalValues.h"
+
+namespace kinu::shard {
+
+/// Where variables lie; programs agree on it.
+struct StoredVariable {
+  NamedTensorType whole;
+  Sharding sharding; ///< a gradient that is summed only when the step is done is partial here
+};
+using StoredVariables = llvm::StringMap<StoredVariable>;
+
+class Partition {
+public:
+  /// Writes to where the builder stands, the start of the rank's program.
+  Partition(mlir::OpBuilder &builder, const Rules &rules, StoredVariables &variables, mlir::Location loc)
+      : b(builder), rules(rules), variables(variables), values(builder, rules, loc) {}
+
+  mlir::LogicalResult visit(mlir::Block &whole);
+
+private:
+  mlir::LogicalResult visit(mlir::Operation *op);
+
+  // PartitionElementwise.cpp
+  void elementwise(mlir::Operation *op);
+  bool sumOfPartials(mlir::Operation *op);
+  Sharding joint(mlir::ValueRange operands, NamedTensorType result);
+  void random(RandomOp op);
+
+  // PartitionAxes.cpp: products, reductions, and ops that change axes.
+  void dot(DotOp op);
+  void reduce(ReduceOp op);
+  void moveAxes(mlir::Operation *op);
+  void lookup(LookupOp op);
+  void scatter(ScatterOp op);
+
+  // PartitionPrograms.cpp: what enters, leaves, and repeats.
+  void read(ReadOp op);
+  mlir::LogicalResult write(WriteOp op);
+  mlir::LogicalResult accumulate(AccumulateOp op);
+  void input(InputOp op);
+  void output(OutputOp op);
+  mlir::LogicalResult repeat(RepeatOp op);
+
+  // PartitionAttention.cpp
+  mlir::LogicalResult attention(AttentionOp op);
+  mlir::LogicalResult attentionBackward(AttentionBackwardOp op);
+  Sharding attentionSharding(mlir::Value q, mlir::Value k, mlir::ArrayAttr sum, mlir::StringAttr key,
+                             NamedTensorType result);
+  void localRegion(mlir::Region &region, const Sharding &sharding, llvm::SmallVectorImpl<mlir::Value> &origins);
+
+  /// A copy of the op on these operands, its results (partial as they may be) lying as `sharding` says.
+  mlir::Operation *copy(mlir::Operation *op, mlir::ValueRange operands, const Sharding &sharding);
+  mlir::Value local(mlir::Value whole, const Sharding &sharding) {
+    return values.get(whole, rules.restrict(sharding, typeOf(whole)));
+  }
+
+  mlir::OpBuilder &b;
+  const Rules &rules;
+  StoredVariables &variables;
+  LocalValues values;
+};
+
+} // namespace kinu::shard

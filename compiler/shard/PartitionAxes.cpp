@@ -1,0 +1,176 @@
+// Products, reductions, and ops that change axes.
+#include "compiler/shard/Partition.h"
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::shard;
+
+/// A product is split along an axis of its result, or along an axis that it sums over: then it is partial.
+void Partition::dot(DotOp op) {
+  Sharding operand = rules.whole(), result = rules.whole(), natural = rules.natural(op.getType());
+  auto sums = [&](StringAttr axis) { return axis && contains(op.getOver(), axis.getValue()); };
+  for (unsigned m = 0; m < operand.size(); ++m) {
+    OnMeshAxis sides[] = {values.on(op.getLhs(), m), values.on(op.getRhs(), m)};
+    auto split = [&](bool summed) {
+      auto *found = llvm::find_if(sides, [&](const OnMeshAxis &side) {
+        return side.state == OnMeshAxis::Split && sums(side.axis) == summed;
+      });
+      return found == std::end(sides) ? OnMeshAxis() : *found;
+    };
+    if (natural[m].state == OnMeshAxis::Split) {
+      operand[m] = result[m] = natural[m];
+    } else if (OnMeshAxis summed = split(true); summed.state == OnMeshAxis::Split) {
+      operand[m] = summed;
+      result[m] = OnMeshAxis::partial(ReductionKind::sum);
+    } else {
+      operand[m] = result[m] = split(false);
+    }
+  }
+  copy(op, {local(op.getLhs(), operand), local(op.getRhs(), operand)}, result);
+}
+
+void Partition::reduce(ReduceOp op) {
+  Value operand = op.getOperand();
+  bool sums = op.getKind() == ReductionKind::sum;
+  if (!sums)
+    values.settle(operand);
+  SmallVector<Part> parts;
+  for (const Part &part : llvm::to_vector(values.partsOf(operand))) {
+    Sharding result = part.sharding;
+    for (OnMeshAxis &on : result)
+      if (on.state == OnMeshAxis::Split && contains(op.getOver(), on.axis.getValue()))
+        on = OnMeshAxis::partial(op.getKind());
+    Value from = part.value ? part.value : values.get(operand, part.sharding);
+    // A part that lacks summed axes counts once for each of their elements.
+    NamedTensorType full = rules.local(typeOf(operand), rules.restrict(part.sharding, typeOf(operand)));
+    if (typeOf(from).getAxes().size() != full.getAxes().size())
+      from = BroadcastOp::create(b, op.getLoc(), full, from);
+    parts.push_back({ReduceOp::create(b, op.getLoc(), op.getKind(), from, op.getOver()), result});
+  }
+  values.setSum(op, parts);
+}
+
+/// The axes that an op takes away or changes; its other axes are independent of one another.
+static SmallVector<StringAttr> changedAxes(Operation *op) {
+  if (auto rename = dyn_cast<RenameOp>(op))
+    return {rename.getFromAttr()};
+  if (auto slice = dyn_cast<SliceOp>(op))
+    return {slice.getAxisAttr()};
+  if (auto pad = dyn_cast<PadOp>(op))
+    return {pad.getAxisAttr()};
+  if (auto split = dyn_cast<SplitOp>(op))
+    return {split.getAxisAttr()};
+  if (auto join = dyn_cast<JoinOp>(op))
+    return llvm::to_vector(join.getFactors().getAsRange<StringAttr>());
+  if (auto concat = dyn_cast<ConcatOp>(op))
+    return llvm::to_vector(concat.getAxes().getAsRange<StringAttr>());
+  if (auto sum = dyn_cast<CumSumOp>(op))
+    return {sum.getOverAttr()};
+  if (auto top = dyn_cast<TopOp>(op))
+    return {top.getOverAttr()};
+  return {};
+}
+
+/// Where an axis that is split goes on as the outermost part of another: null if it does not.
+static StringAttr survivesAs(Operation *op, StringAttr axis) {
+  if (auto split = dyn_cast<SplitOp>(op))
+    return cast<StringAttr>(split.getFactors()[0]);
+  if (auto join = dyn_cast<JoinOp>(op); join && join.getFactors()[0] == axis)
+    return join.getAxisAttr();
+  return {};
+}
+
+/// A changed axis must be whole, unless it is split and its outermost part is what the rules split the result along.
+void Partition::moveAxes(Operation *op) {
+  NamedTensorType type = typeOf(op->getResult(0));
+  Sharding operand = joint(op->getOperands(), type), result = operand, natural = rules.natural(type);
+  SmallVector<StringAttr> changed = changedAxes(op);
+  for (unsigned m = 0; m < operand.size(); ++m) {
+    OnMeshAxis here = values.on(op->getOperand(0), m);
+    bool touched = here.state == OnMeshAxis::Split && llvm::is_contained(changed, here.axis);
+    StringAttr after = touched ? survivesAs(op, here.axis) : StringAttr();
+    if (after && natural[m] == OnMeshAxis::splitAlong(after) && type.length(after) % rules.degrees[m] == 0) {
+      operand[m] = here;
+      result[m] = natural[m];
+    } else if (operand[m].state == OnMeshAxis::Split && llvm::is_contained(changed, operand[m].axis)) {
+      operand[m] = result[m] = {};
+    } else if (operand[m].state == OnMeshAxis::Split && !llvm::any_of(op->getOperands(), [&](Value value) {
+                 return typeOf(value).has(operand[m].axis);
+               })) {
+      operand[m] = result[m] = {}; // an axis that the op makes
+    }
+  }
+  SmallVector<Value> operands;
+  for (Value value : op->getOperands())
+    operands.push_back(local(value, operand));
+  copy(op, operands, result);
+}
+
+/// A table split along the axis that is looked up: each rank gives what it has and 0 for the rest.
+void Partition::lookup(LookupOp op) {
+  Location loc = op.getLoc();
+  NamedTensorType source = typeOf(op.getSource());
+  Sharding table = values.settle(op.getSource());
+  Sharding wanted = joint(op.getIndices(), op.getType()), result;
+  auto looksUp = [&](StringAttr axis) { return axis && contains(op.getAxes(), axis.getValue()); };
+  bool zeroOutside = !op.getOtherwise() || op.getOtherwise()->isZero();
+  for (unsigned m = 0; m < table.size(); ++m) {
+    bool inside = table[m].state == OnMeshAxis::Split && !looksUp(table[m].axis);
+    bool across = table[m].state == OnMeshAxis::Split && looksUp(table[m].axis);
+    if (across && (!zeroOutside || !source.isFloat()))
+      table[m] = {};
+    else if (across)
+      wanted[m] = {};
+    else if (inside && (wanted[m].state == OnMeshAxis::Whole || rules.natural(op.getType())[m] == table[m]))
+      wanted[m] = table[m];
+    else if (!across)
+      table[m] = wanted[m].state == OnMeshAxis::Split && source.has(wanted[m].axis) && !looksUp(wanted[m].axis)
+                     ? wanted[m]
+                     : OnMeshAxis();
+  }
+  result = wanted;
+  SmallVector<Value> indices;
+  FloatAttr otherwise = op.getOtherwiseAttr();
+  for (auto [name, index] : llvm::zip(op.getAxes().getAsRange<StringAttr>(), op.getIndices())) {
+    Value place = local(index, wanted);
+    if (Value first = values.origin(loc, {name, source.length(name)}, table)) {
+      place = SubOp::create(b, loc, place, first);
+      otherwise = b.getF64FloatAttr(0);
+      for (unsigned m : splitters(table, name))
+        result[m] = OnMeshAxis::partial(ReductionKind::sum);
+    }
+    indices.push_back(place);
+  }
+  Value made = LookupOp::create(b, loc, rules.local(op.getType(), wanted), values.get(op.getSource(), table),
+                                op.getAxes(), indices, otherwise);
+  values.set(op, made, result);
+}
+
+/// A result split along the axis that is scattered to: each rank keeps what falls into its part.
+void Partition::scatter(ScatterOp op) {
+  Location loc = op.getLoc();
+  Sharding natural = rules.natural(op.getType()), operand = joint(op.getOperand(), typeOf(op.getOperand())), result;
+  for (unsigned m = 0; m < operand.size(); ++m) {
+    bool target = natural[m].state == OnMeshAxis::Split && contains(op.getAxes(), natural[m].axis.getValue());
+    if (target)
+      operand[m] = {};
+    result.push_back(target ? natural[m] : operand[m]);
+  }
+  SmallVector<Value> indices;
+  bool drop = op.getDrop();
+  for (auto [name, index] : llvm::zip(op.getAxes().getAsRange<StringAttr>(), op.getIndices())) {
+    Value place = local(index, operand);
+    if (Value first = values.origin(loc, {name, op.getType().length(name)}, result)) {
+      place = SubOp::create(b, loc, place, first);
+      drop = true;
+    }
+    indices.push_back(place);
+  }
+  NamedTensorType type = rules.local(op.getType(), rules.restrict(result, op.getType()));
+  Value made = ScatterOp::create(b, loc, type, local(op.getOperand(), operand), op.getOver(), op.getAxes(), indices,
+                                 drop);
+  for (OnMeshAxis &on : result)
+    if (on.state == OnMeshAxis::Split && !op.getType().has(on.axis))
+      on = OnMeshAxis::partial(ReductionKind::sum);
+  values.set(op, made, result);
+}

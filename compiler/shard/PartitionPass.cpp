@@ -1,0 +1,87 @@
+// The pass: where variables lie, then every program.
+#include "compiler/shard/Partition.h"
+#include "compiler/shard/Shard.h"
+
+#include "mlir/Pass/Pass.h"
+
+namespace kinu::shard {
+#define GEN_PASS_DEF_PARTITIONPROGRAMS
+#include "compiler/shard/Passes.h.inc"
+} // namespace kinu::shard
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::shard;
+
+/// Composites that have no sharding rule become plain ops; attention has one.
+static void expandComposites(ModuleOp module) {
+  SmallVector<CompositeOpInterface> composites;
+  module.walk([&](CompositeOpInterface op) {
+    if (!isa<AttentionOp, AttentionBackwardOp>(op.getOperation()))
+      composites.push_back(op);
+  });
+  for (CompositeOpInterface op : composites) {
+    OpBuilder builder(op);
+    op->replaceAllUsesWith(op.expand(builder));
+    op->erase();
+  }
+}
+
+/// Weights lie as the rules say; ZeRO shares the optimizer's state (1), gradients (2) and weights (3) among ranks.
+static StoredVariable storedAs(VariableOp variable, const Rules &rules,
+                               const llvm::SmallDenseSet<StringAttr> &repeated) {
+  auto type = cast<NamedTensorType>(variable.getType());
+  StringRef role = variable.getRole();
+  if (role == "table")
+    return {type, rules.whole()};
+  int64_t level = role.starts_with("moment") ? 1 : role == "gradient" ? 2 : 3;
+  // Moments are only used whole; the rest also in slices, one for each round of a repeat.
+  auto may = [&](StringAttr axis) { return level == 1 || !repeated.contains(axis); };
+  Sharding sharding = rules.natural(type);
+  if (rules.zeroLevel >= level)
+    sharding = rules.sharedState(type, sharding, may);
+  return {type, sharding};
+}
+
+namespace {
+struct PartitionPrograms : shard::impl::PartitionProgramsBase<PartitionPrograms> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    if (!tofu::meshOf(module))
+      return;
+    FailureOr<Rules> rules = Rules::of(module);
+    if (failed(rules))
+      return signalPassFailure();
+    expandComposites(module);
+    llvm::SmallDenseSet<StringAttr> repeated;
+    module.walk([&](RepeatOp repeat) { repeated.insert(repeat.getAxisAttr()); });
+    StoredVariables stored;
+    for (VariableOp variable : module.getOps<VariableOp>())
+      stored[variable.getSymName()] = storedAs(variable, *rules, repeated);
+    for (ProgramOp program : module.getOps<ProgramOp>())
+      if (failed(partition(program, *rules, stored)))
+        return signalPassFailure();
+    for (VariableOp variable : module.getOps<VariableOp>())
+      retype(variable, *rules, stored[variable.getSymName()]);
+  }
+
+private:
+  static LogicalResult partition(ProgramOp program, const Rules &rules, StoredVariables &stored) {
+    Block *whole = &program.getBody().front();
+    auto *local = new Block();
+    program.getBody().push_back(local);
+    OpBuilder builder = OpBuilder::atBlockEnd(local);
+    LogicalResult result = Partition(builder, rules, stored, program.getLoc()).visit(*whole);
+    whole->dropAllReferences();
+    whole->erase();
+    return result;
+  }
+
+  static void retype(VariableOp variable, const Rules &rules, const StoredVariable &stored) {
+    Sharding sharding = rules.restrict(stored.sharding, stored.whole);
+    variable.setType(rules.local(stored.whole, sharding));
+    variable->setAttr("kinu.whole", TypeAttr::get(stored.whole));
+    variable->setAttr("kinu.split", rules.splitAttr(stored.whole, sharding));
+  }
+};
+} // namespace

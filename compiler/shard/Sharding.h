@@ -1,0 +1,82 @@
+// How tensors lie on the mesh, and what a layout's rules say of them.
+//
+// Since axes have names, most of propagation is looking at a type: a tensor with the axis `head` is split by heads
+// wherever it stands. What is left is what products and reductions leave unfinished.
+#pragma once
+
+#include "dialects/tofu/Tofu.h"
+
+namespace kinu::shard {
+
+/// How a tensor lies along one axis of the mesh.
+struct OnMeshAxis {
+  enum State {
+    Whole,  ///< every rank has all of it
+    Split,  ///< each rank has its part of `axis`
+    Partial ///< each rank has a tensor of its own; the value is their sum (or `kind`)
+  };
+  State state = Whole;
+  mlir::StringAttr axis;
+  ReductionKind kind = ReductionKind::sum;
+
+  static OnMeshAxis splitAlong(mlir::StringAttr axis) { return {Split, axis}; }
+  static OnMeshAxis partial(ReductionKind kind) { return {Partial, {}, kind}; }
+  bool operator==(const OnMeshAxis &other) const {
+    return state == other.state && axis == other.axis && (state != Partial || kind == other.kind);
+  }
+};
+
+/// One for each axis of the mesh, in its order. Where several mesh axes split one axis of the tensor, the first is the
+/// outermost.
+using Sharding = llvm::SmallVector<OnMeshAxis, 4>;
+
+bool isPartial(const Sharding &sharding);
+/// The mesh axes, by number, that split this axis of a tensor.
+llvm::SmallVector<unsigned> splitters(const Sharding &sharding, mlir::StringAttr axis);
+/// For people and tests: `head on tensor, sum over data`.
+std::string describe(const Sharding &sharding, tofu::MeshOp mesh);
+
+/// The rules of a layout, as far as they say where tensors lie.
+class Rules {
+public:
+  /// Reads the attribute `kinu.layout` of the module: `rules` and `between`, lists of [axis, mesh axis ...] in order;
+  /// `zero`, a level, and `zero_on`, a mesh axis.
+  static mlir::FailureOr<Rules> of(mlir::ModuleOp module);
+
+  Sharding whole() const { return Sharding(degrees.size()); }
+  /// Where a tensor lies by the rules that hold everywhere; the first that applies wins.
+  Sharding natural(NamedTensorType type) const;
+  /// Where it lies between blocks: as `natural`, and split further by the rules for there.
+  Sharding betweenBlocks(NamedTensorType type) const;
+  /// `sharding` without the splits along axes that the type does not have.
+  Sharding restrict(Sharding sharding, NamedTensorType type) const;
+  /// The part of a whole tensor that one rank has.
+  NamedTensorType local(NamedTensorType whole, const Sharding &sharding) const;
+  /// Whether every split of it leaves equal parts.
+  bool divides(NamedTensorType whole, const Sharding &sharding) const;
+  /// `sharding` with one axis more split over the ranks that ZeRO shares state among, if one that may be split can be.
+  Sharding sharedState(
+      NamedTensorType whole, Sharding sharding,
+      llvm::function_ref<bool(mlir::StringAttr)> may = [](mlir::StringAttr) { return true; }) const;
+
+  /// The splits of a type as an attribute: for each axis that is split, the mesh axes, outermost first.
+  mlir::DictionaryAttr splitAttr(NamedTensorType whole, const Sharding &sharding) const;
+
+  tofu::MeshOp mesh;
+  llvm::SmallVector<mlir::StringAttr> names; ///< of the mesh's axes
+  llvm::SmallVector<int64_t> degrees;
+  int64_t zeroLevel = 0;
+
+private:
+  struct Rule {
+    mlir::StringAttr axis;
+    llvm::SmallVector<unsigned> on;
+  };
+  void apply(llvm::ArrayRef<Rule> rules, NamedTensorType type, Sharding &sharding) const;
+  mlir::LogicalResult read(mlir::ArrayAttr from, llvm::SmallVectorImpl<Rule> &to);
+
+  llvm::SmallVector<Rule> everywhere, between;
+  unsigned zeroOn = 0;
+};
+
+} // namespace kinu::shard

@@ -1,0 +1,19 @@
+// The tofu dialect: the mesh and its collectives. See TofuOps.td for the manual.
+#pragma once
+
+#include "dialects/kinu/Kinu.h"
+
+#include "dialects/tofu/TofuDialect.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/tofu/TofuOps.h.inc"
+
+namespace kinu::tofu {
+
+/// Whether ranks send one another something here.
+inline bool isCollective(mlir::Operation *op) {
+  return mlir::isa<AllReduceOp, ReduceScatterOp, AllGatherOp, AllToAllOp>(op);
+}
+/// The mesh of a module; null for one rank.
+MeshOp meshOf(mlir::ModuleOp module);
+
+} // namespace kinu::tofu

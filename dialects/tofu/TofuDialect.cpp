@@ -1,0 +1,77 @@
+// Registers the tofu dialect and verifies its ops.
+#include "dialects/tofu/Tofu.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::tofu;
+
+#include "dialects/tofu/TofuDialect.cpp.inc"
+
+void TofuDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/tofu/TofuOps.cpp.inc"
+      >();
+}
+
+MeshOp tofu::meshOf(ModuleOp module) {
+  auto meshes = module.getOps<MeshOp>();
+  return meshes.empty() ? MeshOp() : *meshes.begin();
+}
+
+int64_t MeshOp::degree(StringRef axis) {
+  for (auto [name, degree] : llvm::zip(getAxes().getAsValueRange<StringAttr>(), getDegrees()))
+    if (name == axis)
+      return degree;
+  return 1;
+}
+
+int64_t MeshOp::degree(ArrayAttr axes) {
+  int64_t product = 1;
+  for (StringRef name : axes.getAsValueRange<StringAttr>())
+    product *= degree(name);
+  return product;
+}
+
+int64_t MeshOp::ranks() { return degree(getAxes()); }
+
+LogicalResult MeshOp::verify() {
+  if (getAxes().size() != getDegrees().size())
+    return emitOpError("requires a degree for each of its ") << getAxes().size() << " axes, but has "
+                                                             << getDegrees().size();
+  llvm::SmallDenseSet<Attribute> names;
+  for (auto [name, degree] : llvm::zip(getAxes(), getDegrees())) {
+    if (degree < 1)
+      return emitOpError("requires degrees of at least 1, but ") << name << " has " << degree;
+    if (!names.insert(name).second)
+      return emitOpError("requires axes of different names, but ") << name << " is there twice";
+  }
+  return success();
+}
+
+/// `whole` is `part` and the axis `on`, of the mesh's degree where the mesh is at hand.
+static LogicalResult addsAxis(Operation *op, NamedTensorType part, NamedTensorType whole, StringAttr on) {
+  if (part.has(on) || !whole.has(on) || whole.without(ArrayAttr::get(op->getContext(), {on})).getAxes().size() !=
+                                             part.getAxes().size())
+    return op->emitOpError("requires axis ") << on << " on one side more, but they are " << part << " and " << whole;
+  for (const Axis &axis : part.getAxes())
+    if (!whole.has(axis.name) || whole.length(axis.name) != axis.length)
+      return op->emitOpError("requires the other axes to stay, but they are ") << part << " and " << whole;
+  if (part.getElement() != whole.getElement())
+    return op->emitOpError("requires one element type, but they are ") << part << " and " << whole;
+  return success();
+}
+
+LogicalResult ReduceScatterOp::verify() { return addsAxis(*this, getType(), typeOf(getOperand()), getOnAttr()); }
+
+LogicalResult AllGatherOp::verify() { return addsAxis(*this, typeOf(getOperand()), getType(), getOnAttr()); }
+
+LogicalResult AllToAllOp::verify() {
+  return getType().has(getOn()) ? success()
+                                : emitOpError("requires axis ") << getOnAttr() << " in " << getType();
+}
+
+#define GET_OP_CLASSES
+#include "dialects/tofu/TofuOps.cpp.inc"

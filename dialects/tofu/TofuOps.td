@@ -1,0 +1,98 @@
+// The tofu dialect: the mesh of ranks, and what ranks send one another.
+#ifndef TOFU_OPS_TD
+#define TOFU_OPS_TD
+
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "dialects/kinu/KinuReduction.td"
+include "dialects/kinu/KinuTypes.td"
+
+def Tofu_Dialect : Dialect {
+  let name = "tofu";
+  let cppNamespace = "::kinu::tofu";
+  let summary = "The mesh of ranks and its collectives.";
+  let description = [{
+    Ranks stand on a mesh of named axes. A collective works among the ranks that differ in the mesh axes it names only,
+    its group. What a rank holds for, or has from, each of its group lies under an axis of the tensor that has the name
+    of the mesh axis and its degree: a gather is a collective that adds that axis and a `kinu.join` that makes it part of
+    another one, so that moving data about is left to kernels and a collective sends contiguous memory.
+  }];
+  let dependentDialects = ["::kinu::KinuDialect"];
+}
+
+class Tofu_Op<string mnemonic, list<Trait> traits = []> : Op<Tofu_Dialect, mnemonic, traits>;
+
+def MeshOp : Tofu_Op<"mesh"> {
+  let summary = "the axes of the mesh and their degrees";
+  let description = [{
+    At most one for a module; none means one rank. A rank's number is the linear index over the axes, the last fastest.
+    Lifespan: from `shard` to `emit`.
+
+    ```mlir
+    tofu.mesh ["data", "tensor"] [2, 4]
+    ```
+  }];
+  let arguments = (ins StrArrayAttr:$axes, DenseI64ArrayAttr:$degrees);
+  let assemblyFormat = "$axes $degrees attr-dict";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The ranks along one axis; 1 if the mesh has no such axis.
+    int64_t degree(::llvm::StringRef axis);
+    /// The ranks in a group over these axes.
+    int64_t degree(::mlir::ArrayAttr axes);
+    /// All ranks.
+    int64_t ranks();
+  }];
+}
+
+class Tofu_Collective<string mnemonic, list<Trait> traits = []> : Tofu_Op<mnemonic, !listconcat([Pure], traits)>;
+
+def AllReduceOp : Tofu_Collective<"all_reduce", [AllTypesMatch<["operand", "result"]>]> {
+  let summary = "the sum, maximum or minimum of the group's tensors, on every rank of it";
+  let description = [{ Sums of 16-bit floats are not made: `shard` reduces in fp32. Lifespan: from `shard` to `emit`. }];
+  let arguments = (ins ReductionKind:$kind, Kinu_Any:$operand, StrArrayAttr:$on);
+  let results = (outs Kinu_Any:$result);
+  let assemblyFormat = "$kind $operand `on` $on attr-dict `:` type($operand)";
+}
+
+def ReduceScatterOp : Tofu_Collective<"reduce_scatter"> {
+  let summary = "the sum of the group's tensors, each rank keeping its part along the mesh axis";
+  let description = [{ Lifespan: from `shard` to `emit`.
+
+    ```mlir
+    %1 = tofu.reduce_scatter %0 on "tensor" : (!kinu.tensor<tensor=4, seq=16, embed=64 : f32>) -> !kinu.tensor<seq=16, embed=64 : f32>
+    ```
+  }];
+  let arguments = (ins Kinu_Any:$operand, StrAttr:$on);
+  let results = (outs Kinu_Any:$result);
+  let assemblyFormat = "$operand `on` $on attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def AllGatherOp : Tofu_Collective<"all_gather"> {
+  let summary = "the group's tensors side by side along the mesh axis, on every rank of it";
+  let description = [{ Lifespan: from `shard` to `emit`.
+
+    ```mlir
+    %1 = tofu.all_gather %0 on "tensor" : (!kinu.tensor<seq=16, embed=64 : f32>) -> !kinu.tensor<tensor=4, seq=16, embed=64 : f32>
+    ```
+  }];
+  let arguments = (ins Kinu_Any:$operand, StrAttr:$on);
+  let results = (outs Kinu_Any:$result);
+  let assemblyFormat = "$operand `on` $on attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def AllToAllOp : Tofu_Collective<"all_to_all", [AllTypesMatch<["operand", "result"]>]> {
+  let summary = "each rank's slice along the mesh axis goes to the rank that the slice's index names";
+  let description = [{
+    Before, the mesh axis numbers receivers; afterwards, senders. Lifespan: from `shard` to `emit`.
+  }];
+  let arguments = (ins Kinu_Any:$operand, StrAttr:$on);
+  let results = (outs Kinu_Any:$result);
+  let assemblyFormat = "$operand `on` $on attr-dict `:` type($operand)";
+  let hasVerifier = 1;
+}
+
+#endif

@@ -1,0 +1,70 @@
+// See Collectives.h.
+#include "runtime/Collectives.h"
+
+#include "runtime/Failure.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace kinu::rt {
+
+static MPI_Datatype typeOf(int32_t dtype) {
+  switch (dtype) {
+  case kKinuF32: return MPI_FLOAT;
+  case kKinuI64: return MPI_INT64_T;
+  case kKinuI1: return MPI_UINT8_T;
+  default: return MPI_UINT16_T; // 16-bit floats are moved, never added
+  }
+}
+
+static MPI_Op operationOf(int32_t reduction) {
+  return reduction == kKinuSum ? MPI_SUM : reduction == kKinuMax ? MPI_MAX : MPI_MIN;
+}
+
+/// MPI counts in ints.
+static int checkedCount(int64_t count) {
+  if (count > INT32_MAX)
+    fail(Exit::Internal, "a collective of ", count, " elements is more than MPI counts");
+  return int(count);
+}
+
+static void check(int status) {
+  if (status != MPI_SUCCESS)
+    fail(Exit::Internal, "MPI fails with code ", status);
+}
+
+/// In pieces that MPI can count: elements are independent.
+static void allReduce(const KinuCollective &collective, const char *from, char *to, MPI_Comm group) {
+  MPI_Datatype type = typeOf(collective.dtype);
+  int width = 1;
+  MPI_Type_size(type, &width);
+  constexpr int64_t most = int64_t(1) << 28;
+  for (int64_t done = 0; done < collective.count; done += most) {
+    int count = int(std::min(most, collective.count - done));
+    const void *source = from == to ? MPI_IN_PLACE : static_cast<const void *>(from + done * width);
+    check(MPI_Allreduce(source, to + done * width, count, type, operationOf(collective.reduction), group));
+  }
+}
+
+void runCollective(const KinuCollective &collective, void *const *buffers, const Mesh &mesh) {
+  MPI_Comm group = mesh.group(collective.axes);
+  MPI_Datatype type = typeOf(collective.dtype);
+  const char *from = static_cast<const char *>(buffers[0]);
+  char *to = static_cast<char *>(buffers[1]);
+  switch (collective.kind) {
+  case kKinuAllReduce: allReduce(collective, from, to, group); break;
+  case kKinuReduceScatter:
+    check(MPI_Reduce_scatter_block(from, to, checkedCount(collective.count), type, operationOf(collective.reduction),
+                                   group));
+    break;
+  case kKinuAllGather:
+    check(MPI_Allgather(from, checkedCount(collective.count), type, to, checkedCount(collective.count), type, group));
+    break;
+  case kKinuAllToAll:
+    check(MPI_Alltoall(from, checkedCount(collective.count), type, to, checkedCount(collective.count), type, group));
+    break;
+  default: fail(Exit::Internal, "the executable has a collective of unknown kind ", collective.kind);
+  }
+}
+
+} // namespace kinu::rt

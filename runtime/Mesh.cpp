@@ -1,0 +1,122 @@
+// See Mesh.h.
+#include "runtime/Mesh.h"
+
+#include "runtime/Failure.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+namespace kinu::rt {
+
+static int64_t product(const std::vector<Axis> &axes) {
+  int64_t ranks = 1;
+  for (const Axis &axis : axes)
+    ranks *= axis.length;
+  return ranks;
+}
+
+Mesh::Mesh(const std::vector<Axis> &axes) : axes(axes), total(product(axes)) {
+  // A lone process needs no daemon of Open MPI's beside it; launched processes do not read this.
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+  MPI_Init(nullptr, nullptr);
+  int started = 1;
+  MPI_Comm_size(MPI_COMM_WORLD, &started);
+  MPI_Comm_rank(MPI_COMM_WORLD, &self);
+  if (started == total)
+    return;
+  MPI_Finalize();
+  std::string shape;
+  for (const Axis &axis : axes)
+    shape += (shape.empty() ? "" : " x ") + axis.name + " " + std::to_string(axis.length);
+  fail(Exit::Mismatch, self > 0     ? "" // one rank speaks for all
+                       : total == 1 ? text("this executable trains on one rank, but ", started,
+                                           " were started; start it with `mpirun -n 1` or without mpirun")
+                                    : text("this executable is for ", total, " ranks (", shape, "), but ", started,
+                                           started == 1 ? " was" : " were", " started; start it with `mpirun -n ",
+                                           total, "`"));
+}
+
+Mesh::~Mesh() {
+  for (auto &[axes, communicator] : groups)
+    MPI_Comm_free(&communicator);
+  MPI_Finalize();
+}
+
+int64_t Mesh::degree(std::string_view name) const {
+  for (const Axis &axis : axes)
+    if (axis.name == name)
+      return axis.length;
+  return 1;
+}
+
+int64_t Mesh::coordinate(std::string_view name) const {
+  int64_t stride = 1;
+  for (size_t m = axes.size(); m-- > 0; stride *= axes[m].length)
+    if (axes[m].name == name)
+      return self / stride % axes[m].length;
+  return 0;
+}
+
+int64_t Mesh::part(const std::vector<std::string> &splitters) const {
+  int64_t place = 0;
+  for (const std::string &axis : splitters)
+    place = place * degree(axis) + coordinate(axis);
+  return place;
+}
+
+int64_t Mesh::parts(const std::vector<std::string> &splitters) const {
+  int64_t parts = 1;
+  for (const std::string &axis : splitters)
+    parts *= degree(axis);
+  return parts;
+}
+
+MPI_Comm Mesh::group(const std::string &names) const {
+  if (auto known = groups.find(names); known != groups.end())
+    return known->second;
+  auto isIn = [&](const Axis &axis) { return ("," + names + ",").find("," + axis.name + ",") != std::string::npos; };
+  int color = 0;
+  for (const Axis &axis : axes)
+    if (!isIn(axis))
+      color = color * int(axis.length) + int(coordinate(axis.name));
+  MPI_Comm communicator;
+  MPI_Comm_split(MPI_COMM_WORLD, color, self, &communicator);
+  return groups[names] = communicator;
+}
+
+int Mesh::agree(int flags) const {
+  if (total > 1)
+    MPI_Allreduce(MPI_IN_PLACE, &flags, 1, MPI_INT, MPI_BOR, MPI_COMM_WORLD);
+  return flags;
+}
+
+int64_t Mesh::fromFirst(int64_t value) const {
+  if (total > 1)
+    MPI_Bcast(&value, 1, MPI_INT64_T, 0, MPI_COMM_WORLD);
+  return value;
+}
+
+void Mesh::barrier() const {
+  if (total > 1)
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
+void Mesh::abort(int code) const {
+  if (total == 1)
+    return;
+  if (!first()) // what all ranks find wrong the first one says
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  MPI_Abort(MPI_COMM_WORLD, code);
+}
+
+std::vector<int64_t> originOf(const Buffer &buffer, const Mesh &mesh) {
+  std::vector<int64_t> origin;
+  for (const Axis &axis : buffer.axes) {
+    auto split = buffer.split.find(axis.name);
+    origin.push_back(split == buffer.split.end() ? 0 : mesh.part(split->second) * axis.length);
+  }
+  return origin;
+}
+
+} // namespace kinu::rt

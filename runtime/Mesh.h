@@ -1,0 +1,88 @@
+// The ranks of a run and their places on the mesh of the layout.
+#pragma once
+
+#include "runtime/Manifest.h"
+
+#include <cstdint>
+#include <map>
+#include <mpi.h>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kinu::rt {
+
+/// Starts MPI and ends it. A rank's number is the linear index over the mesh's axes, the last fastest.
+class Mesh {
+public:
+  /// Throws Failure (Exit::Mismatch) if other ranks were started than the mesh has.
+  explicit Mesh(const std::vector<Axis> &axes);
+  ~Mesh();
+  Mesh(const Mesh &) = delete;
+  Mesh &operator=(const Mesh &) = delete;
+
+  int rank() const { return self; }
+  int64_t ranks() const { return total; }
+  bool first() const { return self == 0; }
+  /// This rank's place along an axis, and the ranks along it; 0 and 1 if the mesh has no such axis.
+  int64_t coordinate(std::string_view axis) const;
+  int64_t degree(std::string_view axis) const;
+  /// Which part of an axis of a tensor this rank has, if it is split over these mesh axes, the first outermost.
+  int64_t part(const std::vector<std::string> &splitters) const;
+  int64_t parts(const std::vector<std::string> &splitters) const;
+
+  /// The ranks that differ from this one in these axes (separated by commas) only, in their order. Made at first use,
+  /// which must be by all ranks at once.
+  MPI_Comm group(const std::string &axes) const;
+  /// All flags that any rank raises.
+  int agree(int flags) const;
+  /// The first rank's value.
+  int64_t fromFirst(int64_t value) const;
+  void barrier() const;
+  /// Ends all ranks, if there are others than this one.
+  void abort(int code) const;
+
+private:
+  std::vector<Axis> axes;
+  int self = 0;
+  int64_t total = 1;
+  mutable std::map<std::string, MPI_Comm, std::less<>> groups;
+};
+
+/// The part of a split buffer that this rank has: where it begins in the whole along each of the buffer's axes.
+std::vector<int64_t> originOf(const Buffer &buffer, const Mesh &mesh);
+/// Calls `visit(whole, local, count)` for each run of elements that lie side by side both in the whole tensor and in
+/// this rank's part of it: where the run begins in each, in elements.
+template <typename Visit> void forEachRun(const Buffer &buffer, const std::vector<int64_t> &origin, Visit visit) {
+  // Inner axes that are whole make runs longer; the outermost axis of a run may be a part.
+  size_t inner = buffer.axes.size();
+  int64_t run = 1, wholeRun = 1;
+  while (inner > 0) {
+    const Axis &axis = buffer.axes[inner - 1];
+    int64_t length = buffer.wholeLength(axis.name);
+    run *= axis.length;
+    wholeRun *= length;
+    --inner;
+    if (axis.length != length)
+      break;
+  }
+  int64_t innerOrigin = 0;
+  if (inner < buffer.axes.size()) {
+    const Axis &axis = buffer.axes[inner];
+    innerOrigin = origin[inner] * (wholeRun / buffer.wholeLength(axis.name));
+  }
+  std::vector<int64_t> index(inner, 0);
+  for (int64_t local = 0;; local += run) {
+    int64_t whole = 0;
+    for (size_t i = 0; i < inner; ++i)
+      whole = whole * buffer.wholeLength(buffer.axes[i].name) + origin[i] + index[i];
+    visit(whole * wholeRun + innerOrigin, local, run);
+    size_t i = inner;
+    while (i > 0 && ++index[i - 1] == buffer.axes[i - 1].length)
+      index[--i] = 0;
+    if (i == 0)
+      return;
+  }
+}
+
+} // namespace kinu::rt
