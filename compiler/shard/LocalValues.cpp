@@ -130,7 +130,7 @@ Part LocalValues::reduce(Part part, NamedTensorType whole, const Sharding &wante
   // The scatter first: what is summed over the other axes is smaller then.
   for (unsigned m : scattered) {
     Value pieces = splitOff(part.value, wanted[m].axis, m);
-    ArrayAttr name = b.getArrayAttr({rules.names[m]});
+    ArrayAttr name = b.getArrayAttr({tofu::rankAxis(rules.names[m])});
     part.value = tofu::ReduceScatterOp::create(b, loc, typeOf(pieces).without(name), pieces, rules.names[m]);
     part.sharding[m] = wanted[m];
   }
@@ -141,24 +141,24 @@ Part LocalValues::reduce(Part part, NamedTensorType whole, const Sharding &wante
 
 /// The axis as its parts on the ranks, under the mesh axis's name, and the index within one.
 Value LocalValues::splitOff(Value value, StringAttr axis, unsigned m) {
-  SmallVector<Axis> axes{{rules.names[m], rules.degrees[m]}};
+  SmallVector<Axis> axes{{tofu::rankAxis(rules.names[m]), rules.degrees[m]}};
   for (const Axis &other : typeOf(value).getAxes())
     axes.push_back({other.name, other.name == axis ? other.length / rules.degrees[m] : other.length});
   return SplitOp::create(b, value.getLoc(), typeOf(value).withAxes(axes), value, axis,
-                         b.getArrayAttr({rules.names[m], axis}));
+                         b.getArrayAttr({tofu::rankAxis(rules.names[m]), axis}));
 }
 
 Value LocalValues::joinUp(Value value, StringAttr axis, unsigned m) {
   SmallVector<Axis> axes;
   for (const Axis &other : typeOf(value).getAxes())
-    if (other.name != rules.names[m])
+    if (other.name != tofu::rankAxis(rules.names[m]))
       axes.push_back({other.name, other.name == axis ? other.length * rules.degrees[m] : other.length});
   return JoinOp::create(b, value.getLoc(), typeOf(value).withAxes(axes), value,
-                        b.getArrayAttr({rules.names[m], axis}), axis);
+                        b.getArrayAttr({tofu::rankAxis(rules.names[m]), axis}), axis);
 }
 
 Part LocalValues::gather(Part part, StringAttr axis, unsigned m) {
-  SmallVector<Axis> axes{{rules.names[m], rules.degrees[m]}};
+  SmallVector<Axis> axes{{tofu::rankAxis(rules.names[m]), rules.degrees[m]}};
   llvm::append_range(axes, typeOf(part.value).getAxes());
   Value all = tofu::AllGatherOp::create(b, part.value.getLoc(), typeOf(part.value).withAxes(axes), part.value,
                                         rules.names[m]);

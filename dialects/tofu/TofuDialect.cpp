@@ -16,6 +16,10 @@ void TofuDialect::initialize() {
       >();
 }
 
+StringAttr tofu::rankAxis(StringAttr meshAxis) {
+  return StringAttr::get(meshAxis.getContext(), "rank." + meshAxis.getValue());
+}
+
 MeshOp tofu::meshOf(ModuleOp module) {
   auto meshes = module.getOps<MeshOp>();
   return meshes.empty() ? MeshOp() : *meshes.begin();
@@ -52,7 +56,8 @@ LogicalResult MeshOp::verify() {
 }
 
 /// `whole` is `part` and the axis `on`, of the mesh's degree where the mesh is at hand.
-static LogicalResult addsAxis(Operation *op, NamedTensorType part, NamedTensorType whole, StringAttr on) {
+static LogicalResult addsAxis(Operation *op, NamedTensorType part, NamedTensorType whole, StringAttr meshAxis) {
+  StringAttr on = rankAxis(meshAxis);
   if (part.has(on) || !whole.has(on) || whole.without(ArrayAttr::get(op->getContext(), {on})).getAxes().size() !=
                                              part.getAxes().size())
     return op->emitOpError("requires axis ") << on << " on one side more, but they are " << part << " and " << whole;
@@ -69,8 +74,8 @@ LogicalResult ReduceScatterOp::verify() { return addsAxis(*this, getType(), type
 LogicalResult AllGatherOp::verify() { return addsAxis(*this, typeOf(getOperand()), getType(), getOnAttr()); }
 
 LogicalResult AllToAllOp::verify() {
-  return getType().has(getOn()) ? success()
-                                : emitOpError("requires axis ") << getOnAttr() << " in " << getType();
+  StringAttr on = rankAxis(getOnAttr());
+  return getType().has(on) ? success() : emitOpError("requires axis ") << on << " in " << getType();
 }
 
 #define GET_OP_CLASSES

@@ -14,8 +14,8 @@ def Tofu_Dialect : Dialect {
   let summary = "The mesh of ranks and its collectives.";
   let description = [{
     Ranks stand on a mesh of named axes. A collective works among the ranks that differ in the mesh axes it names only,
-    its group. What a rank holds for, or has from, each of its group lies under an axis of the tensor that has the name
-    of the mesh axis and its degree: a gather is a collective that adds that axis and a `kinu.join` that makes it part of
+    its group. What a rank holds for, or has from, each of its group lies under an axis of the tensor called
+    `rank.` and the mesh axis's name: a gather is a collective that adds that axis and a `kinu.join` that makes it part of
     another one, so that moving data about is left to kernels and a collective sends contiguous memory.
   }];
   let dependentDialects = ["::kinu::KinuDialect"];
@@ -61,7 +61,7 @@ def ReduceScatterOp : Tofu_Collective<"reduce_scatter"> {
   let description = [{ Lifespan: from `shard` to `emit`.
 
     ```mlir
-    %1 = tofu.reduce_scatter %0 on "tensor" : (!kinu.tensor<tensor=4, seq=16, embed=64 : f32>) -> !kinu.tensor<seq=16, embed=64 : f32>
+    %1 = tofu.reduce_scatter %0 on "tensor" : (!kinu.tensor<rank.tensor=4, seq=16, embed=64 : f32>) -> !kinu.tensor<seq=16, embed=64 : f32>
     ```
   }];
   let arguments = (ins Kinu_Any:$operand, StrAttr:$on);
@@ -75,7 +75,7 @@ def AllGatherOp : Tofu_Collective<"all_gather"> {
   let description = [{ Lifespan: from `shard` to `emit`.
 
     ```mlir
-    %1 = tofu.all_gather %0 on "tensor" : (!kinu.tensor<seq=16, embed=64 : f32>) -> !kinu.tensor<tensor=4, seq=16, embed=64 : f32>
+    %1 = tofu.all_gather %0 on "tensor" : (!kinu.tensor<seq=16, embed=64 : f32>) -> !kinu.tensor<rank.tensor=4, seq=16, embed=64 : f32>
     ```
   }];
   let arguments = (ins Kinu_Any:$operand, StrAttr:$on);

@@ -166,6 +166,22 @@ TEST_P(Partition, TwoStepsAreOneRanks) {
 const std::map<std::string, int64_t> kGpt2{{"vocab", 32}, {"width", 16}, {"depth", 2}, {"heads", 4}, {"context", 8},
                                            {"batch", 4},  {"seq", 8},    {"accumulate", 2}};
 
+const std::map<std::string, int64_t> kWide{{"vocab", 32}, {"width", 16}, {"depth", 1}, {"heads", 4}, {"context", 8},
+                                           {"batch", 8},  {"seq", 8},    {"accumulate", 2}};
+const std::map<std::string, int64_t> kLlama{{"vocab", 64},  {"width", 32}, {"depth", 2}, {"hidden", 48}, {"groups", 2},
+                                            {"reps", 2},    {"context", 16}, {"batch", 4}, {"seq", 16}, {"accumulate", 1}};
+const std::map<std::string, int64_t> kMixtral{{"vocab", 64}, {"width", 32}, {"depth", 2}, {"hidden", 48},
+                                              {"groups", 2}, {"reps", 2},   {"experts", 4}, {"context", 16},
+                                              {"batch", 4},  {"seq", 16},   {"accumulate", 1}};
+const std::map<std::string, int64_t> kSmall{{"vocab", 64},   {"width", 32}, {"depth", 2}, {"heads", 2},
+                                            {"context", 16}, {"batch", 4},  {"seq", 16},  {"accumulate", 1}};
+const std::map<std::string, int64_t> kGemma{{"vocab", 64}, {"width", 32},      {"depth", 2},  {"hidden", 48},
+                                            {"groups", 2}, {"reps", 2},        {"head_width", 8}, {"window", 5},
+                                            {"context", 16}, {"batch", 4},     {"seq", 16},   {"accumulate", 1}};
+const std::map<std::string, int64_t> kT5{{"vocab", 64},  {"width", 32},  {"depth", 2},    {"heads", 2},  {"head_width", 8},
+                                         {"hidden", 48}, {"buckets", 8}, {"context", 16}, {"batch", 4},  {"seq", 8},
+                                         {"source", 12}, {"accumulate", 1}};
+
 const char *kTensor = R"({rules = [["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]]})";
 
 INSTANTIATE_TEST_SUITE_P(
@@ -183,7 +199,34 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"DataTensorSequenceZero", "gpt2", kGpt2, R"(["data", "tensor"] [2, 2])",
              R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
                  between = [["seq", "tensor"]], zero = 1, zero_on = "data"})"},
-        Case{"BatchOnTwoAxes", "gpt2", kGpt2, R"(["pod", "data"] [2, 1])", R"({rules = [["batch", "pod", "data"]]})"}),
+        Case{"LlamaGroups", "llama3-8b", kLlama, R"(["tensor"] [2])",
+             R"({rules = [["group", "tensor"], ["ffn", "tensor"], ["token", "tensor"]], between = [["seq", "tensor"]]})"},
+        Case{"LlamaFewerGroupsThanRanks", "llama3-8b", kLlama, R"(["tensor", "data"] [4, 2])",
+             R"({rules = [["group", "tensor"], ["rep", "tensor"], ["ffn", "tensor"], ["token", "tensor"], ["batch", "data"]],
+                 zero = 3, zero_on = "data"})"},
+        Case{"LlamaGroupsAndReps", "llama3-8b", kLlama, R"(["outer", "inner"] [2, 2])",
+             R"({rules = [["group", "outer"], ["rep", "inner"], ["ffn", "outer", "inner"], ["token", "outer", "inner"]]})"},
+        Case{"MixtralExperts", "mixtral-8x7b", kMixtral, R"(["expert"] [2])", R"({rules = [["expert", "expert"]]})"},
+        Case{"MixtralExpertsWhereDataIs", "mixtral-8x7b", kMixtral, R"(["data"] [4])",
+             R"({rules = [["batch", "data"], ["expert", "data"]]})"},
+        Case{"MixtralExpertsTensorData", "mixtral-8x7b", kMixtral, R"(["data", "expert", "tensor"] [2, 2, 2])",
+             R"({rules = [["batch", "data"], ["expert", "expert"], ["ffn", "tensor"], ["group", "tensor"],
+                          ["token", "tensor"]], between = [["seq", "tensor"]], zero = 2, zero_on = "data"})"},
+        Case{"Bert", "bert", kSmall, R"(["data", "tensor"] [2, 2])",
+             R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
+                 between = [["seq", "tensor"]], zero = 1, zero_on = "data"})"},
+        Case{"Bloom", "bloom", kSmall, R"(["tensor"] [2])", kTensor},
+        Case{"BloomContext", "bloom", kSmall, R"(["context", "tensor"] [2, 2])",
+             R"({rules = [["seq", "context"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]]})"},
+        Case{"Packed", "packed", kSmall, R"(["data", "tensor"] [2, 2])",
+             R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]]})"},
+        Case{"Gemma", "gemma2", kGemma, R"(["data", "tensor"] [2, 2])",
+             R"({rules = [["batch", "data"], ["group", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
+                 between = [["seq", "tensor"]]})"},
+        Case{"T5", "t5", kT5, R"(["data", "tensor"] [2, 2])",
+             R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
+                 between = [["seq", "tensor"]], zero = 1, zero_on = "data"})"},
+        Case{"BatchOnTwoAxes", "gpt2", kWide, R"(["pod", "data"] [2, 2])", R"({rules = [["batch", "pod", "data"]]})"}),
     [](const testing::TestParamInfo<Case> &info) { return std::string(info.param.name); });
 
 } // namespace

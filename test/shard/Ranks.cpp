@@ -186,12 +186,12 @@ Tensor Ranks::exchange(int64_t rank, Operation *op, const Tensor &operand) {
     }
   } else if (auto scatter = dyn_cast<tofu::ReduceScatterOp>(op)) {
     for (int64_t member : members) {
-      Tensor next = sliceOf(received(member), type, scatter.getOn(), self);
+      Tensor next = sliceOf(received(member), type, tofu::rankAxis(scatter.getOnAttr()), self);
       for (size_t i = 0; i < result.floats.size(); ++i)
         result.floats[i] += next.floats[i];
     }
   } else {
-    StringRef axis = isa<tofu::AllGatherOp>(op) ? cast<tofu::AllGatherOp>(op).getOn() : cast<tofu::AllToAllOp>(op).getOn();
+    StringRef axis = tofu::rankAxis(op->getAttrOfType<StringAttr>("on"));
     NamedTensorType one = type.without(namesAttr(type.getContext(), {axis}));
     for (auto [i, member] : llvm::enumerate(members)) {
       Tensor piece = isa<tofu::AllGatherOp>(op) ? received(member).reordered(one)

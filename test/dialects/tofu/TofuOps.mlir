@@ -4,13 +4,13 @@
 // CHECK: tofu.mesh ["data", "tensor"] [2, 4]
 tofu.mesh ["data", "tensor"] [2, 4]
 kinu.program @p {
-  %x = kinu.input "x" : !kinu.tensor<"tensor"=4, seq=3 : f32>
-  // CHECK: %[[PART:.*]] = tofu.reduce_scatter %{{.*}} on "tensor" : (!kinu.tensor<"tensor"=4, seq=3 : f32>) -> !kinu.tensor<seq=3 : f32>
-  %part = tofu.reduce_scatter %x on "tensor" : (!kinu.tensor<"tensor"=4, seq=3 : f32>) -> !kinu.tensor<seq=3 : f32>
-  // CHECK: tofu.all_gather %[[PART]] on "tensor" : (!kinu.tensor<seq=3 : f32>) -> !kinu.tensor<"tensor"=4, seq=3 : f32>
-  tofu.all_gather %part on "tensor" : (!kinu.tensor<seq=3 : f32>) -> !kinu.tensor<"tensor"=4, seq=3 : f32>
-  // CHECK: tofu.all_to_all %{{.*}} on "tensor" : <"tensor"=4, seq=3 : f32>
-  tofu.all_to_all %x on "tensor" : !kinu.tensor<"tensor"=4, seq=3 : f32>
+  %x = kinu.input "x" : !kinu.tensor<rank.tensor=4, seq=3 : f32>
+  // CHECK: %[[PART:.*]] = tofu.reduce_scatter %{{.*}} on "tensor" : (!kinu.tensor<rank.tensor=4, seq=3 : f32>) -> !kinu.tensor<seq=3 : f32>
+  %part = tofu.reduce_scatter %x on "tensor" : (!kinu.tensor<rank.tensor=4, seq=3 : f32>) -> !kinu.tensor<seq=3 : f32>
+  // CHECK: tofu.all_gather %[[PART]] on "tensor" : (!kinu.tensor<seq=3 : f32>) -> !kinu.tensor<rank.tensor=4, seq=3 : f32>
+  tofu.all_gather %part on "tensor" : (!kinu.tensor<seq=3 : f32>) -> !kinu.tensor<rank.tensor=4, seq=3 : f32>
+  // CHECK: tofu.all_to_all %{{.*}} on "tensor" : <rank.tensor=4, seq=3 : f32>
+  tofu.all_to_all %x on "tensor" : !kinu.tensor<rank.tensor=4, seq=3 : f32>
   // CHECK: tofu.all_reduce max %[[PART]] on ["data", "tensor"] : <seq=3 : f32>
   tofu.all_reduce max %part on ["data", "tensor"] : !kinu.tensor<seq=3 : f32>
 }
