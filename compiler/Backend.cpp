@@ -6,8 +6,11 @@
 #include "compiler/support/WriteFile.h"
 #include "compiler/vectorize/Vectorize.h"
 #include "dialects/step/Step.h"
+#include "dialects/tofu/Tofu.h"
+#include "runtime/Abi.h"
 
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/xxhash.h"
@@ -67,6 +70,36 @@ static llvm::Expected<std::string> compileOne(const Kernel &kernel, const machin
   return result + *object;
 }
 
+static int32_t elementOf(NamedTensorType type) {
+  Type element = type.getElement();
+  return element.isF32() ? kKinuF32 : element.isBF16() ? kKinuBf16 : element.isF16() ? kKinuF16
+         : type.isBool() ? kKinuI1
+                         : kKinuI64;
+}
+
+static emit::ExecutableCollective describe(Operation *op) {
+  emit::ExecutableCollective row;
+  NamedTensorType operand = typeOf(op->getOperand(0)), result = typeOf(op->getResult(0));
+  row.dtype = elementOf(operand);
+  row.count = std::min(operand.getNumElements(), result.getNumElements());
+  SmallVector<StringRef> axes;
+  if (auto reduce = dyn_cast<tofu::AllReduceOp>(op)) {
+    row.kind = kKinuAllReduce;
+    row.reduction = static_cast<int32_t>(reduce.getKind());
+    llvm::append_range(axes, reduce.getOn().getAsValueRange<StringAttr>());
+  } else {
+    StringAttr on = op->getAttrOfType<StringAttr>("on");
+    axes.push_back(on);
+    row.kind = isa<tofu::ReduceScatterOp>(op) ? kKinuReduceScatter
+               : isa<tofu::AllGatherOp>(op)   ? kKinuAllGather
+                                              : kKinuAllToAll;
+    if (isa<tofu::AllToAllOp>(op))
+      row.count /= operand.length(tofu::rankAxis(on));
+  }
+  row.axes = llvm::join(axes, ",");
+  return row;
+}
+
 /// The tables of the runtime from the launches of a module.
 static emit::Executable makeTables(ModuleOp module, MutableArrayRef<Kernel> kernels, ArrayRef<KernelFacts> facts) {
   emit::Executable tables;
@@ -79,10 +112,17 @@ static emit::Executable makeTables(ModuleOp module, MutableArrayRef<Kernel> kern
   for (ProgramOp program : module.getOps<ProgramOp>()) {
     emit::ExecutableProgram &table = tables.programs.emplace_back();
     table.name = program.getSymName();
-    for (step::LaunchOp launch : program.getOps<step::LaunchOp>())
-      table.launches.push_back({numbers.lookup(launch.getKernel()),
-                                std::vector<int64_t>(launch.getOffsets()->begin(), launch.getOffsets()->end()),
-                                launch.getLabel().str()});
+    for (Operation &op : program.getBody().front()) {
+      if (auto launch = dyn_cast<step::LaunchOp>(op)) {
+        table.launches.push_back(
+            {numbers.lookup(launch.getKernel()), std::vector<int64_t>(launch.getOffsets()->begin(), launch.getOffsets()->end()), launch.getLabel().str()});
+      } else if (tofu::isCollective(&op)) {
+        tables.collectives.push_back(describe(&op));
+        table.launches.push_back({-static_cast<int32_t>(tables.collectives.size()),
+                                  op.getAttrOfType<DenseI64ArrayAttr>("kinu.offsets").asArrayRef().vec(),
+                                  op.getName().stripDialect().str()});
+      }
+    }
   }
   tables.arenaBytes = module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt();
   return tables;

@@ -1,6 +1,7 @@
 #include "compiler/Contracts.h"
 
 #include "dialects/step/Step.h"
+#include "dialects/tofu/Tofu.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -22,7 +23,7 @@ template <typename Allowed> static LogicalResult allOps(ModuleOp module, StringR
 
 /// Ops that stay in a program when its computation is in kernels.
 static bool isStep(Operation *op) {
-  return isa<InputOp, ReadOp, WriteOp, OutputOp, ConstantOp, step::LaunchOp, step::ViewOp>(op);
+  return isa<InputOp, ReadOp, WriteOp, OutputOp, ConstantOp, step::LaunchOp, step::ViewOp, tofu::MeshOp>(op) || tofu::isCollective(op);
 }
 
 LogicalResult kinu::checkContract(ModuleOp module, Stage stage) {
@@ -38,6 +39,7 @@ LogicalResult kinu::checkContract(ModuleOp module, Stage stage) {
     return allOps(module, "allocate", [](Operation *op) {
       auto launch = dyn_cast<step::LaunchOp>(op);
       return isStep(op) && (!launch || launch.getOffsets()) &&
+             (!tofu::isCollective(op) || op->hasAttr("kinu.offsets")) &&
              (!isa<InputOp, OutputOp>(op) || op->hasAttr("kinu.offset"));
     });
   default: return success();

@@ -48,7 +48,7 @@ const syntax::File *Frontend::import(const syntax::ImportDecl &declaration) {
 std::optional<TypedModel> Frontend::check(bool training, const std::map<std::string, int64_t> &lengths) {
   check::CheckOptions checkOptions;
   checkOptions.lengths = lengths;
-  checkOptions.defines = options.defines;
+  checkOptions.defines = defines;
   for (const auto &[axis, length] : lengths)
     checkOptions.defines.erase(axis); // this program's length goes before the command line's
   checkOptions.training = training;

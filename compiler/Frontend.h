@@ -12,13 +12,16 @@ namespace kinu {
 class Frontend {
 public:
   Frontend(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics)
-      : options(options), sources(sources), diagnostics(diagnostics) {}
+      : options(options), defines(options.defines), sources(sources), diagnostics(diagnostics) {}
 
   /// Parses the spec. Null if there are errors; an unreadable file sets `ioError`.
   const syntax::File *parse();
 
   /// Elaborates the model: `lengths` replaces what the train block says of the run's axes.
   std::optional<TypedModel> check(bool training, const std::map<std::string, int64_t> &lengths = {});
+
+  /// From now on as if `-D name=value` were on the command line.
+  void define(const std::string &name, int64_t value) { defines[name] = value; }
 
   std::string ioError; ///< why a file could not be read
 
@@ -27,6 +30,7 @@ private:
   const syntax::File *parseText(FileId id);
 
   const PipelineOptions &options;
+  std::map<std::string, int64_t> defines;
   SourceMap &sources;
   Diagnostics &diagnostics;
   const syntax::File *spec = nullptr;

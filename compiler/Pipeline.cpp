@@ -12,6 +12,7 @@
 #include "compiler/recognise/Recognise.h"
 #include "compiler/schedule/Schedule.h"
 #include "compiler/shard/Shard.h"
+#include "dialects/tofu/Tofu.h"
 #include "compiler/support/WriteFile.h"
 
 #include "mlir/IR/Verifier.h"
@@ -51,7 +52,7 @@ public:
     DialectRegistry registry;
     differentiate::registerDerivatives(registry);
     context.appendDialectRegistry(registry);
-    context.loadDialect<KinuDialect, step::StepDialect>();
+    context.loadDialect<KinuDialect, step::StepDialect, tofu::TofuDialect>();
     context.printOpOnDiagnostic(false);
   }
 
@@ -67,9 +68,10 @@ public:
     stage(Stage::Recognise, [&] { return passes([](OpPassManager &pm) { recognise::buildPipeline(pm); }); });
     // One training step: micro-batch, count, update.
     stage(Stage::Differentiate, [&] { return differentiateTraining(); });
-    // Types, ranks and recomputation: for fp32 on one rank nothing is left to do; what asks for more was refused.
+    // Types and recomputation: for fp32 nothing is left to do; what asks for more was refused.
     stage(Stage::Precision, [] { return success(); });
-    stage(Stage::Shard, [] { return success(); });
+    // Each rank's part of the graph, with what ranks send one another.
+    stage(Stage::Shard, [&] { return partition(); });
     stage(Stage::Recompute, [] { return success(); });
     // Kernels over few tensors, with the order of axes in memory fixed.
     stage(Stage::Fuse, [&] { return passes([](OpPassManager &pm) { fuse::buildPipeline(pm); }); });
@@ -106,9 +108,18 @@ private:
       return kSpecErrors;
     if (train->train)
       precision::check(*train->train, machine, diagnostics);
-    shard::check(*train, options.layout, diagnostics);
+    layout = shard::find(*train, options.layout, diagnostics);
     if (diagnostics.hasErrors())
       return kSpecErrors;
+    if (layout && train->train)
+      if (int64_t count = shard::microBatches(*train, *layout); count != train->train->accumulate) {
+        // The model is elaborated for one micro-batch of all ranks.
+        frontend.define("accumulate", count);
+        train = frontend.check(true);
+        if (!train)
+          return kSpecErrors;
+        layout = shard::find(*train, options.layout, diagnostics);
+      }
     snapshot(Stage::Check, [&](llvm::raw_ostream &os) { os << train->dump(); });
     if (options.stopAfter == Stage::Check)
       return write([&](llvm::raw_ostream &os) { os << train->dump(); });
@@ -136,6 +147,16 @@ private:
       return success();
     return passes([&](OpPassManager &pm) {
       pm.addPass(createDifferentiate(differentiate::optionsFor(train->train->optimizer)));
+      pm.addPass(createCanonicalizerPass());
+      pm.addPass(createCSEPass());
+    });
+  }
+
+  LogicalResult partition() {
+    if (layout)
+      shard::annotate(*module, *layout);
+    return passes([](OpPassManager &pm) {
+      pm.addPass(shard::createPartitionPrograms());
       pm.addPass(createCanonicalizerPass());
       pm.addPass(createCSEPass());
     });
@@ -256,6 +277,7 @@ private:
   MLIRContext context;
   machines::Machine machine;
   std::optional<TypedModel> train, eval, generate;
+  const typed::Layout *layout = nullptr; ///< of `train`
   OwningOpRef<ModuleOp> module;
   bool done = false;
   int code = 0;

@@ -34,27 +34,62 @@ static bool isIn(const Variable &variable, const std::string &file) {
 static std::vector<int64_t> shapeOf(const Buffer &buffer) {
   std::vector<int64_t> shape;
   for (const Axis &axis : buffer.axes)
-    shape.push_back(axis.length);
+    shape.push_back(buffer.wholeLength(axis.name));
   return shape;
 }
 
-static Json writeVariables(const fs::path &folder, const std::string &file, const Manifest &manifest,
-                           const char *arena) {
+/// The first rank makes the file with room for all tensors, then each writes its parts, and the first one reads the
+/// whole for its hash.
+static std::string writeParts(const std::string &path, const std::vector<TensorView> &tensors,
+                              const std::vector<const Variable *> &variables, const char *arena, const Mesh &mesh) {
+  if (mesh.first())
+    reserveSafetensors(path, tensors, {{"format", "kinu"}});
+  mesh.barrier();
+  SafetensorsParts parts(path, tensors, {{"format", "kinu"}});
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const Variable &variable = *variables[i];
+    if (!mesh.owns(variable))
+      continue;
+    int64_t width = dtypeBytes(variable.dtype);
+    forEachRun(variable, originOf(variable, mesh), [&](int64_t whole, int64_t local, int64_t count) {
+      parts.write(i, whole * width, {arena + variable.offset + local * width, size_t(count * width)});
+    });
+  }
+  parts.finish();
+  mesh.barrier();
+  return mesh.first() ? hashBytes(MappedFile(path).bytes()) : "";
+}
+
+static Json writeVariables(const fs::path &folder, const std::string &file, const Manifest &manifest, const char *arena,
+                           const Mesh &mesh) {
   std::vector<TensorView> tensors;
+  std::vector<const Variable *> variables;
   for (const Variable &variable : manifest.variables)
-    if (isIn(variable, file))
+    if (isIn(variable, file)) {
       tensors.push_back({nameInFile(variable), variable.dtype, shapeOf(variable), arena + variable.offset});
+      variables.push_back(&variable);
+    }
   std::string path = (folder / file).string();
-  std::string hash = writeSafetensors(path, tensors, {{"format", "kinu"}});
+  std::string hash = mesh.ranks() == 1 ? writeSafetensors(path, tensors, {{"format", "kinu"}})
+                                       : writeParts(path, tensors, variables, arena, mesh);
   return {{"bytes", fs::file_size(path)}, {"hash", hash}};
 }
 
-void saveCheckpoint(const std::string &folder, const Manifest &manifest, const char *arena,
-                    const TrainingState &state) {
+/// A new folder for a checkpoint, the same on all ranks: the first one names it.
+static fs::path agreeOnPath(const std::string &folder, int64_t step, const Mesh &mesh) {
+  if (!mesh.first())
+    return mesh.textFromFirst("");
   makeFolders(folder);
-  fs::path path = newCheckpointPath(folder, state.step);
+  fs::path path = newCheckpointPath(folder, step);
+  makeFolders(path.string());
+  mesh.textFromFirst(path.string());
+  return path;
+}
+
+void saveCheckpoint(const std::string &folder, const Manifest &manifest, const char *arena,
+                    const TrainingState &state, const Mesh &mesh) {
+  fs::path path = agreeOnPath(folder, state.step, mesh);
   try {
-    makeFolders(path.string());
     Json json = {{"format", formatVersion},
                  {"model", manifest.model},
                  {"spec_hash", manifest.specHash},
@@ -65,14 +100,17 @@ void saveCheckpoint(const std::string &folder, const Manifest &manifest, const c
                  {"samples", state.step * manifest.train.batch},
                  {"data", state.dataKey}};
     for (const char *file : {weightsFile, momentsFile})
-      json["files"][file] = writeVariables(path, file, manifest, arena);
-    commitCheckpoint(path, writeNewFile((path / "manifest.json").string(), json.dump(1) + "\n"));
+      json["files"][file] = writeVariables(path, file, manifest, arena, mesh);
+    if (mesh.first())
+      commitCheckpoint(path, writeNewFile((path / "manifest.json").string(), json.dump(1) + "\n"));
   } catch (const Failure &) {
     std::error_code ignored;
     fs::remove_all(path, ignored);
     throw;
   }
-  pruneCheckpoints(folder, 2);
+  if (mesh.first())
+    pruneCheckpoints(folder, 2);
+  mesh.barrier();
 }
 
 namespace {
@@ -142,13 +180,17 @@ static std::string findDifference(const VerifiedCheckpoint &checkpoint, const Ma
   return hash == manifest.specHash ? "" : text("its spec has the hash ", hash, ", this one ", manifest.specHash);
 }
 
-static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifest &manifest, char *arena) {
+static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifest &manifest, char *arena,
+                             const Mesh &mesh) {
   for (const Variable &variable : manifest.variables) {
     auto table = checkpoint.tables.find(isParameter(variable.role) ? weightsFile : momentsFile);
     if (variable.role == Role::Gradient || table == checkpoint.tables.end())
       continue;
     std::string_view bytes = table->second.find(nameInFile(variable))->second.bytes;
-    std::memcpy(arena + variable.offset, bytes.data(), bytes.size());
+    int64_t width = dtypeBytes(variable.dtype);
+    forEachRun(variable, originOf(variable, mesh), [&](int64_t whole, int64_t local, int64_t count) {
+      std::memcpy(arena + variable.offset + local * width, bytes.data() + whole * width, size_t(count * width));
+    });
   }
   try {
     const Json &json = checkpoint.manifest;
@@ -159,7 +201,7 @@ static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifes
 }
 
 std::optional<TrainingState> loadNewestCheckpoint(const std::string &folder, const Manifest &manifest, char *arena,
-                                                  LoadedParts parts) {
+                                                  LoadedParts parts, const Mesh &mesh) {
   std::vector<CommittedCheckpoint> committed = listCommitted(folder);
   for (const CommittedCheckpoint &candidate : committed) {
     std::optional<VerifiedCheckpoint> checkpoint;
@@ -172,7 +214,7 @@ std::optional<TrainingState> loadNewestCheckpoint(const std::string &folder, con
     if (std::string difference = findDifference(*checkpoint, manifest); !difference.empty())
       fail(Exit::Mismatch, "checkpoint `", candidate.path.string(), "` is not of this model: ", difference,
            "; train with --fresh or give another --checkpoint-dir");
-    return restore(*checkpoint, manifest, arena);
+    return restore(*checkpoint, manifest, arena, mesh);
   }
   if (committed.empty())
     return std::nullopt;

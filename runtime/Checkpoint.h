@@ -5,7 +5,7 @@
 // order of samples are functions of seed and step, so there is no other state.
 #pragma once
 
-#include "runtime/Manifest.h"
+#include "runtime/Mesh.h"
 
 #include <optional>
 #include <string>
@@ -20,7 +20,9 @@ struct TrainingState {
 
 /// Writes the variables in `arena` as a new checkpoint and prunes older ones to two. Throws Failure (Exit::Io), with
 /// nothing of the new one left and the older ones as they were.
-void saveCheckpoint(const std::string &folder, const Manifest &manifest, const char *arena, const TrainingState &state);
+/// Tensors in files are whole: each rank writes its part of them, so that any layout can go on from there.
+void saveCheckpoint(const std::string &folder, const Manifest &manifest, const char *arena, const TrainingState &state,
+                    const Mesh &mesh = Mesh::alone());
 
 enum class LoadedParts { Weights, WeightsAndMoments };
 
@@ -28,6 +30,6 @@ enum class LoadedParts { Weights, WeightsAndMoments };
 /// passed over with a note. Throws Failure: Exit::NoCheckpoint if all are damaged, Exit::Mismatch if the newest valid
 /// one belongs to another spec, saying what differs.
 std::optional<TrainingState> loadNewestCheckpoint(const std::string &folder, const Manifest &manifest, char *arena,
-                                                  LoadedParts parts);
+                                                  LoadedParts parts, const Mesh &mesh = Mesh::alone());
 
 } // namespace kinu::rt

@@ -12,7 +12,7 @@ namespace kinu::rt {
 Exit evaluateCheckpoint(const Run &run) {
   std::unique_ptr<Executor> executor = startExecutor(run);
   const std::string &folder = run.options.checkpointFolder;
-  auto state = loadNewestCheckpoint(folder, run.manifest, executor->arena(), LoadedParts::Weights);
+  auto state = loadNewestCheckpoint(folder, run.manifest, executor->arena(), LoadedParts::Weights, run.mesh);
   if (!state)
     fail(Exit::NoCheckpoint, "there is no checkpoint in `", folder, "`; train first");
   std::unique_ptr<Data> data = openData(run);
@@ -35,7 +35,7 @@ void printInfo(const Run &run) {
   const Manifest &manifest = run.manifest;
   int64_t weights = 0;
   for (const Variable &variable : manifest.variables)
-    weights += isParameter(variable.role) ? variable.elements() : 0;
+    weights += isParameter(variable.role) ? variable.wholeElements() : 0;
   std::printf("model %s (spec %s, for %s, kinu %s)\n", manifest.model.c_str(), manifest.specHash.c_str(),
               manifest.machine.c_str(), manifest.kinuVersion.c_str());
   std::printf("weights %s\n", formatCount(weights).c_str());
@@ -48,7 +48,8 @@ void printInfo(const Run &run) {
     const KinuProgram &program = run.executable.programs[p];
     double operations = 0;
     for (int64_t l = 0; l < program.numLaunches; ++l)
-      operations += run.executable.kernels[program.launches[l].kernel].operations;
+      if (program.launches[l].kernel >= 0)
+        operations += run.executable.kernels[program.launches[l].kernel].operations;
     std::printf("program %s: %ld launches, %.3f Gflop\n", program.name, long(program.numLaunches), operations * 1e-9);
   }
   for (const Variable &variable : manifest.variables)

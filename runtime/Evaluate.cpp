@@ -27,7 +27,8 @@ public:
   Evaluator(Executor &executor, const Manifest &manifest, const InputLoader &loader, const TokenShard &shard)
       : executor(executor), manifest(manifest), loader(loader), shard(shard), program(*manifest.program("eval")) {
     for (const Input &input : program.inputs)
-      batch = std::max(batch, input.length("batch"));
+      batch = std::max(batch, input.wholeLength("batch"));
+    own = rowsOf(program, batch, executor.mesh());
     fieldCount = countFields(manifest.train.data.bindings);
     extent = loader.extent(program);
     samples = fieldCount ? shard.pieces() / fieldCount
@@ -37,7 +38,7 @@ public:
   /// Adds `factor` times the sums over a batch: samples [first, first + present), filled up with copies of `first`.
   void addBatch(int64_t first, int64_t present, double factor) {
     std::vector<Sample> rows;
-    for (int64_t row = 0; row < batch; ++row) {
+    for (int64_t row = own.first; row < own.first + own.count; ++row) {
       int64_t index = row < present ? first + row : first;
       rows.push_back({fieldCount ? index : extent.before + index * manifest.train.seq, index});
     }
@@ -45,7 +46,7 @@ public:
     scalars.seed = manifest.train.seed;
     scalars.batchOffset = first;
     loader.load(program, shard, rows, {scalars.seed, 0, true}, executor.arena());
-    setScalars(program, scalars, executor.arena());
+    setScalars(program, scalars, executor.arena(), executor.mesh());
     executor.run("eval");
     sums.loss += factor * readScalar(program, "$loss_sum", executor.arena());
     sums.count += factor * (program.output("$loss_count") ? readScalar(program, "$loss_count", executor.arena())
@@ -66,6 +67,7 @@ public:
   const ProgramInterface &program;
   WindowExtent extent;
   int64_t batch = 1, fieldCount = 0, samples = 0;
+  RowRange own = {0, 1};
   Sums sums;
 };
 } // namespace
@@ -80,7 +82,7 @@ std::optional<Evaluation> evaluate(Executor &executor, const Manifest &manifest,
     fail(Exit::BadData, "the validation part has ", shard.tokens(), " tokens, one window needs ",
          evaluator.extent.span);
   for (int64_t first = 0; first < evaluator.samples; first += evaluator.batch) {
-    if (stopRequested())
+    if (executor.mesh().agree(stopRequested()))
       return std::nullopt;
     int64_t present = std::min(evaluator.batch, evaluator.samples - first), copies = evaluator.batch - present;
     evaluator.addBatch(first, present, 1);

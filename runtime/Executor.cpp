@@ -1,6 +1,7 @@
 // See Executor.h.
 #include "runtime/Executor.h"
 
+#include "runtime/Collectives.h"
 #include "runtime/Failure.h"
 #include "runtime/Threads.h"
 
@@ -29,8 +30,8 @@ static void checkAbi(const KinuExecutable &executable, const Manifest &manifest)
          manifest.arenaBytes);
 }
 
-Executor::Executor(const KinuExecutable &executable, const Manifest &manifest, int threads)
-    : executable((checkAbi(executable, manifest), executable)), scratchPerThread(rt::scratchPerThread(executable)),
+Executor::Executor(const KinuExecutable &executable, const Manifest &manifest, int threads, const Mesh &mesh)
+    : executable((checkAbi(executable, manifest), executable)), ranks(mesh), scratchPerThread(rt::scratchPerThread(executable)),
       memory(roundUp(executable.arenaBytes) + threads * scratchPerThread), team(threads, setUpThread) {
   for (int64_t p = 0; p < executable.numPrograms; ++p) {
     const KinuProgram &code = executable.programs[p];
@@ -76,16 +77,25 @@ void Executor::runIfPresent(std::string_view name) {
   for (int64_t l = 0; l < program->code->numLaunches; ++l) {
     const KinuLaunch &next = program->code->launches[l];
     void *const *buffers = program->buffers.data() + next.firstArgument;
-    if (profile.empty()) {
+    if (!profile.empty())
+      launchMeasured(next, buffers);
+    else if (next.kernel < 0)
+      runCollective(executable.collectives[-1 - next.kernel], buffers, ranks);
+    else
       launch(executable.kernels[next.kernel], buffers);
-      continue;
-    }
-    auto start = std::chrono::steady_clock::now();
-    launch(executable.kernels[next.kernel], buffers);
-    std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    profile[size_t(next.kernel)].seconds += elapsed.count();
-    ++profile[size_t(next.kernel)].launches;
   }
+}
+
+void Executor::launchMeasured(const KinuLaunch &next, void *const *buffers) {
+  auto start = std::chrono::steady_clock::now();
+  if (next.kernel < 0)
+    runCollective(executable.collectives[-1 - next.kernel], buffers, ranks);
+  else
+    launch(executable.kernels[next.kernel], buffers);
+  std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  KernelTime &time = next.kernel < 0 ? profile.back() : profile[size_t(next.kernel)];
+  time.seconds += elapsed.count();
+  ++time.launches;
 }
 
 void Executor::run(std::string_view name) {
@@ -99,11 +109,12 @@ double Executor::operations(std::string_view name) const {
   for (const Program &program : programs)
     if (name == program.code->name)
       for (int64_t l = 0; l < program.code->numLaunches; ++l)
-        sum += executable.kernels[program.code->launches[l].kernel].operations;
+        if (program.code->launches[l].kernel >= 0)
+          sum += executable.kernels[program.code->launches[l].kernel].operations;
   return sum;
 }
 
-void Executor::startProfile() { profile.assign(size_t(executable.numKernels), {}); }
+void Executor::startProfile() { profile.assign(size_t(executable.numKernels) + 1, {}); }
 
 void Executor::printProfile() const {
   std::vector<size_t> order(profile.size());
@@ -114,8 +125,9 @@ void Executor::printProfile() const {
   }
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return profile[a].seconds > profile[b].seconds; });
   std::printf("%9s %6s %9s %8s %8s %7s  kernel\n", "seconds", "share", "launches", "Gflop/s", "GB/s", "tasks");
+  const KinuKernel collectives{"(what ranks send one another)", nullptr, 1, 0, 0, 0};
   for (size_t i : order) {
-    const KinuKernel &kernel = executable.kernels[i];
+    const KinuKernel &kernel = i < size_t(executable.numKernels) ? executable.kernels[i] : collectives;
     const KernelTime &time = profile[i];
     if (!time.launches)
       continue;

@@ -4,6 +4,7 @@
 #include "runtime/Abi.h"
 #include "runtime/Arena.h"
 #include "runtime/Manifest.h"
+#include "runtime/Mesh.h"
 #include "runtime/Team.h"
 
 #include <string_view>
@@ -15,7 +16,8 @@ namespace kinu::rt {
 class Executor {
 public:
   /// Throws Failure: Exit::Internal if the executable does not fit this runtime, Exit::Io if memory is short.
-  Executor(const KinuExecutable &executable, const Manifest &manifest, int threads);
+  Executor(const KinuExecutable &executable, const Manifest &manifest, int threads,
+           const Mesh &mesh = Mesh::alone());
 
   /// Runs the launches of `program`. Results do not depend on the number of threads.
   void run(std::string_view program);
@@ -26,6 +28,7 @@ public:
   template <class T> T *at(const Buffer &buffer) const { return reinterpret_cast<T *>(arena() + buffer.offset); }
   /// Floating-point operations of one run of `program`, from the kernels' own counts; 0 if there is none.
   double operations(std::string_view program) const;
+  const Mesh &mesh() const { return ranks; }
   int threadCount() const { return team.size(); }
   int64_t scratchBytes() const { return scratchPerThread * team.size(); }
 
@@ -44,13 +47,15 @@ private:
   };
   Program *find(std::string_view program);
   void launch(const KinuKernel &kernel, void *const *buffers);
+  void launchMeasured(const KinuLaunch &launch, void *const *buffers);
 
   const KinuExecutable &executable;
+  const Mesh &ranks;
   int64_t scratchPerThread;
   Arena memory;
   Team team;
   std::vector<Program> programs;
-  std::vector<KernelTime> profile; ///< one per kernel; empty when not measuring
+  std::vector<KernelTime> profile; ///< one per kernel, and one for all collectives; empty when not measuring
 };
 
 /// Bytes of scratch each thread needs for the kernels of `executable`, rounded up to whole cache lines.

@@ -112,7 +112,7 @@ void generate(const Run &run) {
          interface.pieces);
   std::unique_ptr<Executor> executor = startExecutor(run);
   char *arena = executor->arena();
-  if (!loadNewestCheckpoint(run.options.checkpointFolder, run.manifest, arena, LoadedParts::Weights))
+  if (!loadNewestCheckpoint(run.options.checkpointFolder, run.manifest, arena, LoadedParts::Weights, run.mesh))
     fail(Exit::NoCheckpoint, "there is no checkpoint in `", run.options.checkpointFolder, "`; train first");
 
   std::vector<int32_t> text = encodePrompt(tokenizer, run.options.prompt);
@@ -120,11 +120,11 @@ void generate(const Run &run) {
   Utf8Stream stream;
   SamplingOptions sampling = {run.options.temperature, run.options.topK, run.options.topP, run.manifest.train.seed};
   std::vector<float> logits(size_t(tokenizer.size()), -INFINITY);
-  for (int64_t made = 0; made < run.options.tokens && !stopRequested(); ++made) {
+  for (int64_t made = 0; made < run.options.tokens && !run.mesh.agree(stopRequested()); ++made) {
     int64_t position = fillWindow(interface, run.manifest, text, arena);
     Scalars scalars;
     scalars.seed = run.manifest.train.seed;
-    setScalars(*interface.program, scalars, arena);
+    setScalars(*interface.program, scalars, arena, run.mesh);
     executor->run("generate");
     const float *row = executor->at<float>(*interface.logits) + position * interface.positionStride;
     for (int64_t piece = 0; piece < tokenizer.size(); ++piece)

@@ -29,11 +29,13 @@ struct Snapshot {
 } // namespace
 
 void writeGradients(const Run &run) {
+  if (run.mesh.ranks() > 1)
+    fail(Exit::Usage, "`gradients` is for one rank; build without --layout");
   const Manifest &manifest = run.manifest;
   std::unique_ptr<Data> data = openData(run);
   std::unique_ptr<Executor> executor = startExecutor(run);
   char *arena = executor->arena();
-  initializeVariables(manifest, arena, manifest.train.seed);
+  initializeVariables(manifest, arena, manifest.train.seed, run.mesh);
   TrainingStep step(*executor, manifest, data->loader, data->shards.training, manifest.train.seed,
                     manifest.train.steps);
 

@@ -45,18 +45,25 @@ float initialValue(const Initializer &init, uint64_t seed, uint64_t path, uint64
   return 0.0f;
 }
 
-void fillInitial(const Initializer &init, uint64_t seed, const std::string &path, float *values, int64_t count) {
+void fillInitial(const Initializer &init, uint64_t seed, const std::string &path, float *values, int64_t count,
+                 int64_t first) {
   uint64_t site = fnv1a(path);
-#pragma omp parallel for schedule(static)
-  for (int64_t element = 0; element < count; ++element)
-    values[element] = initialValue(init, seed, site, uint64_t(element));
+#pragma omp parallel for schedule(static) if (count > 1024)
+  for (int64_t i = 0; i < count; ++i)
+    values[i] = initialValue(init, seed, site, uint64_t(first + i));
 }
 
-void initializeVariables(const Manifest &manifest, char *arena, uint64_t seed) {
+/// A rank's part of a variable: numbers are drawn by place in the whole.
+static void fillPart(const Variable &variable, uint64_t seed, float *values, const Mesh &mesh) {
+  forEachRun(variable, originOf(variable, mesh), [&](int64_t whole, int64_t local, int64_t count) {
+    fillInitial(variable.init, seed, variable.name, values + local, count, whole);
+  });
+}
+
+void initializeVariables(const Manifest &manifest, char *arena, uint64_t seed, const Mesh &mesh) {
   for (const Variable &variable : manifest.variables) {
     if (isParameter(variable.role))
-      fillInitial(variable.init, seed, variable.name, reinterpret_cast<float *>(arena + variable.offset),
-                  variable.elements());
+      fillPart(variable, seed, reinterpret_cast<float *>(arena + variable.offset), mesh);
     else
       std::memset(arena + variable.offset, 0, size_t(variable.bytes));
   }

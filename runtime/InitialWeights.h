@@ -1,7 +1,7 @@
 // Initial values of weights: a pure function of (seed, path, element), the same under every layout and thread count.
 #pragma once
 
-#include "runtime/Manifest.h"
+#include "runtime/Mesh.h"
 
 namespace kinu::rt {
 
@@ -16,10 +16,11 @@ namespace kinu::rt {
 /// uniform: a + (b - a) * (word 0 >> 8) * 2^-24, in [a, b).
 float initialValue(const Initializer &init, uint64_t seed, uint64_t path, uint64_t element);
 
-/// Fills the `count` values of the variable `path`, over all threads.
-void fillInitial(const Initializer &init, uint64_t seed, const std::string &path, float *values, int64_t count);
+/// Fills `count` values of the variable `path`, from element `first` of the whole on, over all threads.
+void fillInitial(const Initializer &init, uint64_t seed, const std::string &path, float *values, int64_t count,
+                 int64_t first = 0);
 
-/// Initial state of a run: weights, biases and gains as drawn, moments and gradients zero.
-void initializeVariables(const Manifest &manifest, char *arena, uint64_t seed);
+/// Initial state of a run: weights, biases and gains as drawn (this rank's part of them), moments and gradients zero.
+void initializeVariables(const Manifest &manifest, char *arena, uint64_t seed, const Mesh &mesh = Mesh::alone());
 
 } // namespace kinu::rt

@@ -7,47 +7,25 @@
 #include "runtime/Train.h"
 
 #include <cstdio>
-#include <cstdlib>
-#include <mpi.h>
 #include <new>
+#include <unistd.h>
 
 namespace kinu::rt {
 
-namespace {
-/// MPI for as long as a command runs.
-class MpiSession {
-public:
-  MpiSession() {
-    // A lone process needs no daemon of Open MPI's beside it; launched processes do not read this.
-    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-    MPI_Init(nullptr, nullptr);
-    int ranks = 1, rank = 0;
-    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    if (ranks == 1)
-      return;
-    MPI_Finalize();
-    fail(Exit::Mismatch, rank > 0 ? "" // one rank speaks for all
-                                  : text("this executable trains on one rank, but ", ranks,
-                                         " were started; start it with `mpirun -n 1` or without mpirun"));
-  }
-  ~MpiSession() { MPI_Finalize(); }
-  MpiSession(const MpiSession &) = delete;
-  MpiSession &operator=(const MpiSession &) = delete;
-};
-} // namespace
+/// The first rank speaks for all: what the others print goes nowhere, but for their errors, which go to the stream
+/// that is returned.
+static std::FILE *errorStream(const Mesh &mesh) {
+  if (mesh.first())
+    return stderr;
+  std::FILE *errors = fdopen(dup(STDERR_FILENO), "w");
+  if (!std::freopen("/dev/null", "w", stdout) || !std::freopen("/dev/null", "w", stderr) || !errors)
+    fail(Exit::Io, "cannot open /dev/null");
+  return errors;
+}
 
-static Exit runCommand(const Options &options, Manifest manifest) {
-  applyOptions(options, manifest.train);
-  Run run{kinu_executable, options, std::move(manifest)};
+static Exit runCommand(const Run &run) {
   using Command = Options::Command;
-  if (options.command == Command::Info) {
-    printInfo(run);
-    return Exit::Done;
-  }
-  installSignalHandlers();
-  MpiSession mpi;
-  switch (options.command) {
+  switch (run.options.command) {
   case Command::Train: return train(run);
   case Command::Eval: return evaluateCheckpoint(run);
   case Command::Generate: generate(run); break;
@@ -56,12 +34,41 @@ static Exit runCommand(const Options &options, Manifest manifest) {
   return Exit::Done;
 }
 
+/// A rank that fails alone takes the others with it: they would wait for it for ever.
+static Exit runOnMesh(const Options &options, Manifest manifest) {
+  Mesh mesh(manifest.mesh);
+  std::FILE *errors = errorStream(mesh);
+  try {
+    return runCommand({kinu_executable, options, std::move(manifest), mesh});
+  } catch (const std::exception &error) {
+    if (mesh.ranks() == 1)
+      throw;
+    auto *failure = dynamic_cast<const Failure *>(&error);
+    bool memory = dynamic_cast<const std::bad_alloc *>(&error);
+    mesh.abort(int(failure ? failure->code : memory ? Exit::Io : Exit::Internal), [&] {
+      std::fprintf(errors, "error: rank %d: %s\n", mesh.rank(), error.what());
+      std::fflush(errors);
+    });
+    throw;
+  }
+}
+
+static Exit runWith(const Options &options, Manifest manifest) {
+  applyOptions(options, manifest.train);
+  if (options.command == Options::Command::Info) {
+    printInfo({kinu_executable, options, std::move(manifest), Mesh::alone()});
+    return Exit::Done;
+  }
+  installSignalHandlers();
+  return runOnMesh(options, std::move(manifest));
+}
+
 static Exit mainWithFailures(int argc, char **argv) {
   Manifest manifest = parseManifest(kinu_executable.manifest);
   ParsedCommandLine parsed = parseCommandLine(argc, argv, manifest.model);
   if (!parsed.options)
     return Exit(parsed.exitCode);
-  return runCommand(*parsed.options, std::move(manifest));
+  return runWith(*parsed.options, std::move(manifest));
 }
 
 } // namespace kinu::rt

@@ -3,6 +3,7 @@
 
 #include "runtime/Failure.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace kinu::rt {
@@ -15,6 +16,18 @@ int64_t Buffer::elements() const {
   int64_t count = 1;
   for (const Axis &axis : axes)
     count *= axis.length;
+  return count;
+}
+
+int64_t Buffer::wholeLength(std::string_view axis) const {
+  auto found = split.find(axis);
+  return length(axis) * (found == split.end() ? 1 : found->second.parts);
+}
+
+int64_t Buffer::wholeElements() const {
+  int64_t count = 1;
+  for (const Axis &axis : axes)
+    count *= wholeLength(axis.name);
   return count;
 }
 
@@ -76,9 +89,26 @@ static void parseBuffer(const Json &json, int64_t arenaBytes, Buffer &buffer) {
          buffer.offset, ", ", buffer.bytes, " bytes, arena ", arenaBytes);
 }
 
-static Variable parseVariable(const Json &json, int64_t arenaBytes) {
+/// The axes that are split, with the ranks of the mesh that they are split over.
+static void parseSplit(const Json &json, const std::vector<Axis> &mesh, Buffer &buffer) {
+  auto split = json.find("split");
+  if (split == json.end())
+    return;
+  for (const auto &[axis, on] : split->items())
+    for (const Json &name : on) {
+      auto rank = std::find_if(mesh.begin(), mesh.end(), [&](const Axis &known) { return known.name == name.get<std::string>(); });
+      if (rank == mesh.end())
+        fail(Exit::Internal, "the executable's manifest splits `", buffer.name, "` over an unknown axis of the mesh");
+      Split &here = buffer.split[axis];
+      here.on.push_back(rank->name);
+      here.parts *= rank->length;
+    }
+}
+
+static Variable parseVariable(const Json &json, int64_t arenaBytes, const std::vector<Axis> &mesh) {
   Variable variable;
   parseBuffer(json, arenaBytes, variable);
+  parseSplit(json, mesh, variable);
   variable.role = named<Role>(json.at("role"), "role",
                               {{"weight", Role::Weight},
                                {"bias", Role::Bias},
@@ -100,10 +130,11 @@ static Variable parseVariable(const Json &json, int64_t arenaBytes) {
   return variable;
 }
 
-static ProgramInterface parseProgram(const Json &json, int64_t arenaBytes) {
+static ProgramInterface parseProgram(const Json &json, int64_t arenaBytes, const std::vector<Axis> &mesh) {
   ProgramInterface program;
   for (const Json &input : json.value("inputs", Json::array())) {
     parseBuffer(input, arenaBytes, program.inputs.emplace_back());
+    parseSplit(input, mesh, program.inputs.back());
     if (auto below = input.find("below"); below != input.end() && !below->is_null())
       program.inputs.back().below = below->get<int64_t>();
   }
@@ -185,11 +216,13 @@ static Manifest parse(const Json &json) {
   manifest.peakFlopsPerCore = json.value("peak_flops_per_core", 0.0);
   manifest.cores = json.value("cores", int64_t(1));
   manifest.arenaBytes = json.at("arena_bytes");
+  for (const Json &axis : json.value("mesh", Json::array()))
+    manifest.mesh.push_back({axis.at(0).get<std::string>(), axis.at(1).get<int64_t>()});
   for (const Json &variable : json.at("variables"))
-    manifest.variables.push_back(parseVariable(variable, manifest.arenaBytes));
+    manifest.variables.push_back(parseVariable(variable, manifest.arenaBytes, manifest.mesh));
   for (auto &[name, program] : json.at("programs").items())
     if (program.is_object())
-      manifest.programs[name] = parseProgram(program, manifest.arenaBytes);
+      manifest.programs[name] = parseProgram(program, manifest.arenaBytes, manifest.mesh);
   if (auto count = json.find("loss_count"); count != json.end() && !count->is_null())
     manifest.lossCount = count->get<double>();
   manifest.train = parseTrain(json.at("train"));

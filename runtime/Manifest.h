@@ -22,14 +22,24 @@ struct Axis {
   int64_t length;
 };
 
-/// A dense array in the arena; the last axis is contiguous.
+/// How an axis of a tensor is shared out over ranks: over axes of the mesh, the first outermost.
+struct Split {
+  std::vector<std::string> on;
+  int64_t parts = 1;
+};
+
+/// A dense array in the arena; the last axis is contiguous. Of a tensor that ranks share it is this rank's part.
 struct Buffer {
   std::string name;
   DType dtype = DType::F32;
   std::vector<Axis> axes;
   int64_t offset = 0, bytes = 0;
+  std::map<std::string, Split, std::less<>> split; ///< of the axes that are
 
   int64_t elements() const;
+  /// Length of an axis in the whole tensor, which all ranks have together.
+  int64_t wholeLength(std::string_view axis) const;
+  int64_t wholeElements() const;
   /// Distance in elements between neighbours along `axis`, 0 if the buffer does not have it.
   int64_t stride(std::string_view axis) const;
   /// Length along `axis`, 1 if the buffer does not have it.
@@ -107,6 +117,7 @@ struct Manifest {
   std::string model, specHash, machine, kinuVersion;
   double peakFlopsPerCore = 0;
   int64_t cores = 1, arenaBytes = 0;
+  std::vector<Axis> mesh; ///< of ranks; empty for one
   std::vector<Variable> variables;
   std::map<std::string, ProgramInterface, std::less<>> programs;
   std::optional<double> lossCount; ///< elements the loss of a global batch averages over, if static

@@ -3,6 +3,7 @@
 
 #include "runtime/Failure.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <thread>
@@ -20,27 +21,35 @@ Mesh::Mesh(const std::vector<Axis> &axes) : axes(axes), total(product(axes)) {
   // A lone process needs no daemon of Open MPI's beside it; launched processes do not read this.
   setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
   MPI_Init(nullptr, nullptr);
-  int started = 1;
-  MPI_Comm_size(MPI_COMM_WORLD, &started);
+  int launched = 1;
+  MPI_Comm_size(MPI_COMM_WORLD, &launched);
   MPI_Comm_rank(MPI_COMM_WORLD, &self);
-  if (started == total)
+  started = launched == total;
+  if (started)
     return;
   MPI_Finalize();
   std::string shape;
   for (const Axis &axis : axes)
     shape += (shape.empty() ? "" : " x ") + axis.name + " " + std::to_string(axis.length);
   fail(Exit::Mismatch, self > 0     ? "" // one rank speaks for all
-                       : total == 1 ? text("this executable trains on one rank, but ", started,
+                       : total == 1 ? text("this executable trains on one rank, but ", launched,
                                            " were started; start it with `mpirun -n 1` or without mpirun")
-                                    : text("this executable is for ", total, " ranks (", shape, "), but ", started,
-                                           started == 1 ? " was" : " were", " started; start it with `mpirun -n ",
+                                    : text("this executable is for ", total, " ranks (", shape, "), but ", launched,
+                                           launched == 1 ? " was" : " were", " started; start it with `mpirun -n ",
                                            total, "`"));
 }
 
 Mesh::~Mesh() {
+  if (!started)
+    return;
   for (auto &[axes, communicator] : groups)
     MPI_Comm_free(&communicator);
   MPI_Finalize();
+}
+
+const Mesh &Mesh::alone() {
+  static const Mesh mesh;
+  return mesh;
 }
 
 int64_t Mesh::degree(std::string_view name) const {
@@ -65,11 +74,15 @@ int64_t Mesh::part(const std::vector<std::string> &splitters) const {
   return place;
 }
 
-int64_t Mesh::parts(const std::vector<std::string> &splitters) const {
-  int64_t parts = 1;
-  for (const std::string &axis : splitters)
-    parts *= degree(axis);
-  return parts;
+bool Mesh::owns(const Buffer &buffer) const {
+  for (const Axis &axis : axes) {
+    bool splits = false;
+    for (const auto &[name, split] : buffer.split)
+      splits |= std::find(split.on.begin(), split.on.end(), axis.name) != split.on.end();
+    if (!splits && coordinate(axis.name) > 0)
+      return false;
+  }
+  return true;
 }
 
 MPI_Comm Mesh::group(const std::string &names) const {
@@ -97,24 +110,32 @@ int64_t Mesh::fromFirst(int64_t value) const {
   return value;
 }
 
+std::string Mesh::textFromFirst(const std::string &text) const {
+  std::string result = text;
+  result.resize(size_t(fromFirst(int64_t(text.size()))));
+  if (total > 1)
+    MPI_Bcast(result.data(), int(result.size()), MPI_CHAR, 0, MPI_COMM_WORLD);
+  return result;
+}
+
 void Mesh::barrier() const {
   if (total > 1)
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
-void Mesh::abort(int code) const {
-  if (total == 1)
-    return;
-  if (!first()) // what all ranks find wrong the first one says
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+void Mesh::abort(int code, const std::function<void()> &say) const {
+  if (!first()) // if the first rank has the same to say, it has ended this one by then
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  say();
   MPI_Abort(MPI_COMM_WORLD, code);
+  std::_Exit(code);
 }
 
 std::vector<int64_t> originOf(const Buffer &buffer, const Mesh &mesh) {
   std::vector<int64_t> origin;
   for (const Axis &axis : buffer.axes) {
     auto split = buffer.split.find(axis.name);
-    origin.push_back(split == buffer.split.end() ? 0 : mesh.part(split->second) * axis.length);
+    origin.push_back(split == buffer.split.end() ? 0 : mesh.part(split->second.on) * axis.length);
   }
   return origin;
 }

@@ -4,6 +4,7 @@
 #include "runtime/Manifest.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mpi.h>
 #include <string>
@@ -17,7 +18,10 @@ class Mesh {
 public:
   /// Throws Failure (Exit::Mismatch) if other ranks were started than the mesh has.
   explicit Mesh(const std::vector<Axis> &axes);
+  /// One rank, without MPI.
+  Mesh() = default;
   ~Mesh();
+  static const Mesh &alone();
   Mesh(const Mesh &) = delete;
   Mesh &operator=(const Mesh &) = delete;
 
@@ -29,7 +33,8 @@ public:
   int64_t degree(std::string_view axis) const;
   /// Which part of an axis of a tensor this rank has, if it is split over these mesh axes, the first outermost.
   int64_t part(const std::vector<std::string> &splitters) const;
-  int64_t parts(const std::vector<std::string> &splitters) const;
+  /// Whether this rank is the first of those that have the same part of a buffer.
+  bool owns(const Buffer &buffer) const;
 
   /// The ranks that differ from this one in these axes (separated by commas) only, in their order. Made at first use,
   /// which must be by all ranks at once.
@@ -38,11 +43,13 @@ public:
   int agree(int flags) const;
   /// The first rank's value.
   int64_t fromFirst(int64_t value) const;
+  std::string textFromFirst(const std::string &text) const;
   void barrier() const;
-  /// Ends all ranks, if there are others than this one.
-  void abort(int code) const;
+  /// Ends all ranks with this exit code. What every rank finds wrong at once is said by the first one only.
+  [[noreturn]] void abort(int code, const std::function<void()> &say) const;
 
 private:
+  bool started = false; ///< MPI was
   std::vector<Axis> axes;
   int self = 0;
   int64_t total = 1;

@@ -22,7 +22,11 @@ Data::Data(const Run &run)
       loader(run.manifest.train, tokenizer, shards) {}
 
 std::unique_ptr<Data> openData(const Run &run) {
+  if (!run.mesh.first()) // the first rank encodes, the others find it done
+    run.mesh.barrier();
   auto data = std::make_unique<Data>(run);
+  if (run.mesh.first())
+    run.mesh.barrier();
   std::fprintf(stderr, "text: %s tokens to train on, %s for validation, %s pieces\n",
                formatCount(data->shards.training.tokens()).c_str(),
                formatCount(data->shards.validation.tokens()).c_str(), formatCount(data->tokenizer.size()).c_str());
@@ -35,7 +39,7 @@ std::unique_ptr<Executor> startExecutor(const Run &run) {
   std::fprintf(stderr, "memory: arena %s bytes, scratch %s bytes for %d threads (%s in all)\n",
                formatCount(run.executable.arenaBytes).c_str(), formatCount(scratch).c_str(), threads,
                formatBytes(run.executable.arenaBytes + scratch).c_str());
-  auto executor = std::make_unique<Executor>(run.executable, run.manifest, threads);
+  auto executor = std::make_unique<Executor>(run.executable, run.manifest, threads, run.mesh);
   executor->runIfPresent("constants");
   return executor;
 }

@@ -4,6 +4,7 @@
 #include "runtime/Bindings.h"
 #include "runtime/CommandLine.h"
 #include "runtime/Executor.h"
+#include "runtime/Mesh.h"
 #include "runtime/Shards.h"
 
 #include <memory>
@@ -25,6 +26,7 @@ struct Run {
   const KinuExecutable &executable;
   const Options &options;
   Manifest manifest; ///< options applied
+  const Mesh &mesh;
 };
 
 /// Encodes the corpus (or opens the shards it became) with a line saying what there is. Throws Failure.

@@ -25,6 +25,30 @@ struct TensorView {
 std::string writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
                              const std::map<std::string, std::string> &metadata);
 
+/// Makes a new file with the header of these tensors and room for their bytes. Throws Failure (Exit::Io).
+void reserveSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
+                        const std::map<std::string, std::string> &metadata);
+
+/// Parts of the tensors of a reserved file, written by one of several processes.
+class SafetensorsParts {
+public:
+  SafetensorsParts(const std::string &path, const std::vector<TensorView> &tensors,
+                   const std::map<std::string, std::string> &metadata);
+  ~SafetensorsParts();
+  SafetensorsParts(const SafetensorsParts &) = delete;
+  SafetensorsParts &operator=(const SafetensorsParts &) = delete;
+
+  /// Bytes of tensor number `tensor` from byte `offset` of it on. Throws Failure (Exit::Io).
+  void write(size_t tensor, int64_t offset, std::string_view bytes);
+  /// Syncs to the disk.
+  void finish();
+
+private:
+  std::string path;
+  int descriptor;
+  std::vector<int64_t> begins; ///< of the tensors in the file
+};
+
 /// A tensor found in a file: `bytes` point into the mapping.
 struct TensorEntry {
   std::string dtype; ///< as in the file: "F32", "I64", "BOOL", ...

@@ -22,7 +22,7 @@ static void setScalar(const Input &input, double value, int64_t whole, char *are
 static void setWhole(const Input &input, int64_t value, char *arena) { setScalar(input, double(value), value, arena); }
 static void setReal(const Input &input, double value, char *arena) { setScalar(input, value, int64_t(value), arena); }
 
-void setScalars(const ProgramInterface &program, const Scalars &scalars, char *arena) {
+void setScalars(const ProgramInterface &program, const Scalars &scalars, char *arena, const Mesh &mesh) {
   for (const Input &input : program.inputs) {
     if (input.name == "$step")
       setWhole(input, scalars.step, arena);
@@ -40,6 +40,8 @@ void setScalars(const ProgramInterface &program, const Scalars &scalars, char *a
       setReal(input, scalars.biasCorrection1, arena);
     else if (input.name == "$bias_correction2")
       setReal(input, scalars.biasCorrection2, arena);
+    else if (input.name.starts_with("$rank."))
+      setWhole(input, mesh.coordinate(std::string_view(input.name).substr(6)), arena);
     else if (input.name.starts_with("$"))
       fail(Exit::Internal, "the runtime does not know the reserved input `", input.name, "`");
   }
@@ -76,6 +78,13 @@ std::map<std::string, double> MetricSums::averages() const {
   return averages;
 }
 
+RowRange rowsOf(const ProgramInterface &program, int64_t batch, const Mesh &mesh) {
+  for (const Input &input : program.inputs)
+    if (auto split = input.split.find("batch"); split != input.split.end())
+      return {mesh.part(split->second.on) * (batch / split->second.parts), batch / split->second.parts};
+  return {0, batch};
+}
+
 static const ProgramInterface &require(const Manifest &manifest, const char *name) {
   const ProgramInterface *program = manifest.program(name);
   if (!program)
@@ -86,8 +95,8 @@ static const ProgramInterface &require(const Manifest &manifest, const char *nam
 TrainingStep::TrainingStep(Executor &executor, const Manifest &manifest, const InputLoader &loader,
                            const TokenShard &shard, uint64_t seed, int64_t steps)
     : executor(executor), manifest(manifest), loader(loader), shard(shard), seed(seed), steps(steps),
-      microBatch(manifest.train.batch / manifest.train.microBatches), rows(size_t(microBatch)),
-      micro(require(manifest, "micro")), updateProgram(require(manifest, "update")) {
+      microBatch(manifest.train.batch / manifest.train.microBatches), micro(require(manifest, "micro")),
+      updateProgram(require(manifest, "update")) {
   loader.check(micro);
   if (int64_t fieldCount = countFields(manifest.train.data.bindings)) {
     samplesPerEpoch = shard.pieces() / fieldCount;
@@ -113,8 +122,10 @@ Sample TrainingStep::sample(int64_t index) const {
 }
 
 void TrainingStep::load(const ProgramInterface &program, int64_t step, int64_t micro) {
-  int64_t first = step * manifest.train.batch + micro * microBatch;
-  for (int64_t row = 0; row < microBatch; ++row)
+  RowRange own = rowsOf(program, microBatch, executor.mesh());
+  int64_t first = step * manifest.train.batch + micro * microBatch + own.first;
+  rows.resize(size_t(own.count));
+  for (int64_t row = 0; row < own.count; ++row)
     rows[size_t(row)] = sample(first + row);
   loader.load(program, shard, rows, {seed, uint32_t(step), false}, executor.arena());
 }
@@ -141,7 +152,7 @@ double TrainingStep::countLossElements(int64_t step) {
   double sum = 0;
   for (int64_t m = 0; m < manifest.train.microBatches; ++m) {
     load(count, step, m);
-    setScalars(count, scalarsFor(step, m, 1), executor.arena());
+    setScalars(count, scalarsFor(step, m, 1), executor.arena(), executor.mesh());
     executor.run("count");
     sum += readScalar(count, "$loss_count", executor.arena());
   }
@@ -153,7 +164,7 @@ StepResult TrainingStep::accumulate(int64_t step) {
   MetricSums metrics;
   for (int64_t m = 0; m < manifest.train.microBatches; ++m) {
     load(micro, step, m);
-    setScalars(micro, scalarsFor(step, m, lossCount), executor.arena());
+    setScalars(micro, scalarsFor(step, m, lossCount), executor.arena(), executor.mesh());
     executor.run("micro");
     lossSum += readScalar(micro, "$loss_sum", executor.arena());
     auxSum += readScalar(micro, "$aux_sum", executor.arena());
@@ -167,7 +178,7 @@ StepResult TrainingStep::accumulate(int64_t step) {
 }
 
 void TrainingStep::update(int64_t step, StepResult &result) {
-  setScalars(updateProgram, scalarsFor(step, 0, 1), executor.arena());
+  setScalars(updateProgram, scalarsFor(step, 0, 1), executor.arena(), executor.mesh());
   executor.run("update");
   result.gradientNorm = readScalar(updateProgram, "$gradient_norm", executor.arena());
 }

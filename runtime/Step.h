@@ -18,8 +18,9 @@ struct Scalars {
   double lossCount = 1, learningRate = 0, biasCorrection1 = 1, biasCorrection2 = 1;
 };
 
-/// Fills the reserved inputs ($step, $seed, ...) of `program`.
-void setScalars(const ProgramInterface &program, const Scalars &scalars, char *arena);
+/// Fills the reserved inputs ($step, $seed, ...) of `program`, the rank's place on the mesh among them.
+void setScalars(const ProgramInterface &program, const Scalars &scalars, char *arena,
+                const Mesh &mesh = Mesh::alone());
 
 /// The scalar output `name` of `program`; 0 if it has none.
 double readScalar(const ProgramInterface &program, std::string_view name, const char *arena);
@@ -33,6 +34,12 @@ public:
 private:
   std::map<std::string, std::pair<double, double>> sums; ///< name to (sum, count)
 };
+
+/// The sequences of a batch that a rank has.
+struct RowRange {
+  int64_t first, count;
+};
+RowRange rowsOf(const ProgramInterface &program, int64_t batch, const Mesh &mesh);
 
 struct StepResult {
   double loss = 0;         ///< with auxiliary losses, nats per element of the global batch
@@ -52,7 +59,7 @@ public:
   StepResult accumulate(int64_t step);
   /// Lets the optimizer use the gradients; adds the gradient norm to `result`.
   void update(int64_t step, StepResult &result);
-  /// Loads micro-batch `micro` of step `step` into the inputs of `program`.
+  /// Loads this rank's sequences of micro-batch `micro` of step `step` into the inputs of `program`.
   void load(const ProgramInterface &program, int64_t step, int64_t micro);
 
   int64_t tokensPerStep() const { return manifest.train.batch * manifest.train.seq; }

@@ -28,7 +28,7 @@ public:
   Training(const Run &run, Data &data, Executor &executor, TrainingState state)
       : run(run), manifest(run.manifest), plan(run.manifest.train), data(data), executor(executor), state(state),
         step(executor, manifest, data.loader, data.shards.training, plan.seed, plan.steps),
-        metrics(metricsPath(run.options), state.step),
+        metrics(run.mesh.first() ? metricsPath(run.options) : "/dev/null", state.step),
         progress(state.step, plan.steps, step.tokensPerStep(), step.operationsPerStep(),
                  manifest.peakFlopsPerCore * executor.threadCount()),
         savedStep(state.step) {}
@@ -42,6 +42,7 @@ private:
   void trainOneStep();
   void save();
   bool checkpointDue() const;
+  bool stops() const { return run.mesh.agree(stopRequested()); }
   bool runEvaluation();
 
   const Run &run;
@@ -85,7 +86,7 @@ void Training::trainOneStep() {
 
 void Training::save() {
   progress.pause();
-  saveCheckpoint(run.options.checkpointFolder, manifest, executor.arena(), state);
+  saveCheckpoint(run.options.checkpointFolder, manifest, executor.arena(), state, run.mesh);
   savedStep = state.step;
   savedAt = std::chrono::steady_clock::now();
   progress.resume();
@@ -94,7 +95,7 @@ void Training::save() {
 bool Training::checkpointDue() const {
   if (plan.checkpointEvery > 0)
     return state.step % plan.checkpointEvery == 0;
-  return std::chrono::steady_clock::now() - savedAt > checkpointInterval;
+  return run.mesh.fromFirst(std::chrono::steady_clock::now() - savedAt > checkpointInterval);
 }
 
 /// Returns whether it came to its end.
@@ -118,7 +119,7 @@ bool Training::runEvaluation() {
 
 Exit Training::toTheEnd() {
   while (state.step < plan.steps) {
-    if (stopRequested()) {
+    if (stops()) {
       if (savedStep != state.step)
         save();
       progress.message("stopped after step " + std::to_string(state.step) + "; run the same command again to go on");
@@ -143,9 +144,10 @@ static TrainingState startingState(const Run &run, const Data &data, char *arena
   const TrainPlan &plan = run.manifest.train;
   std::optional<TrainingState> found;
   if (!run.options.fresh)
-    found = loadNewestCheckpoint(run.options.checkpointFolder, run.manifest, arena, LoadedParts::WeightsAndMoments);
+    found = loadNewestCheckpoint(run.options.checkpointFolder, run.manifest, arena, LoadedParts::WeightsAndMoments,
+                                 run.mesh);
   if (!found) {
-    initializeVariables(run.manifest, arena, plan.seed);
+    initializeVariables(run.manifest, arena, plan.seed, run.mesh);
     return {0, plan.seed, data.shards.key};
   }
   if (found->seed != plan.seed)
@@ -159,9 +161,13 @@ static TrainingState startingState(const Run &run, const Data &data, char *arena
 
 Exit train(const Run &run) {
   const std::string &folder = run.options.checkpointFolder;
-  makeFolders(folder);
-  FolderLock lock(folder);
-  removeUncommitted(folder);
+  std::optional<FolderLock> lock;
+  if (run.mesh.first()) {
+    makeFolders(folder);
+    lock.emplace(folder);
+    removeUncommitted(folder);
+  }
+  run.mesh.barrier();
   std::unique_ptr<Data> data = openData(run);
   std::unique_ptr<Executor> executor = startExecutor(run);
   TrainingState state = startingState(run, *data, executor->arena());

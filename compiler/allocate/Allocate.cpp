@@ -2,6 +2,7 @@
 #include "compiler/allocate/Allocate.h"
 #include "compiler/allocate/Pack.h"
 
+#include "dialects/tofu/Tofu.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace kinu::allocate {
@@ -55,6 +56,9 @@ private:
       for (Value result : launch.getResults())
         places.push_back(placeOf(buffers.of(result), base));
       launch.setOffsets(places);
+    } else if (tofu::isCollective(&op)) {
+      op.setAttr("kinu.offsets", builder.getDenseI64ArrayAttr({placeOf(buffers.of(op.getOperand(0)), base),
+                                                               placeOf(buffers.of(op.getResult(0)), base)}));
     } else if (isa<InputOp>(op)) {
       op.setAttr("kinu.offset", builder.getI64IntegerAttr(placeOf(buffers.of(op.getResult(0)), base)));
     } else if (auto output = dyn_cast<OutputOp>(op)) {

@@ -1,6 +1,8 @@
 // Lives of the values of a straight list of launches.
 #include "compiler/allocate/Buffers.h"
 
+#include "dialects/tofu/Tofu.h"
+
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::allocate;
@@ -67,6 +69,8 @@ void Buffers::visit(Operation &op, int64_t position) {
     bufferOf[view] = bufferOf.lookup(view.getOperand());
   else if (auto launch = dyn_cast<step::LaunchOp>(op))
     visitLaunch(launch, position);
+  else if (tofu::isCollective(&op))
+    bufferOf[op.getResult(0)] = make(bytesOf(typeOf(op.getResult(0))), position, std::nullopt);
 }
 
 void Buffers::visitLaunch(step::LaunchOp launch, int64_t position) {

@@ -1,6 +1,6 @@
 // Writes the manifest.
 #include "compiler/emit/Manifest.h"
-#include "dialects/kinu/Kinu.h"
+#include "dialects/tofu/Tofu.h"
 
 #include "llvm/Support/JSON.h"
 
@@ -21,6 +21,29 @@ static json::Object tensor(NamedTensorType type, int64_t offset) {
                       {"bytes", type.getNumElements() * element}};
 }
 
+/// What part of a whole tensor a rank has: nothing where it has all of it.
+static void addSplit(Operation *op, json::Object &entry) {
+  auto split = op->getAttrOfType<DictionaryAttr>("kinu.split");
+  if (!split || split.empty())
+    return;
+  json::Object axes;
+  for (NamedAttribute axis : split) {
+    json::Array on;
+    for (StringRef name : cast<ArrayAttr>(axis.getValue()).getAsValueRange<StringAttr>())
+      on.push_back(name);
+    axes[axis.getName().getValue()] = std::move(on);
+  }
+  entry["split"] = std::move(axes);
+}
+
+static json::Array mesh(ModuleOp module) {
+  json::Array axes;
+  if (tofu::MeshOp mesh = tofu::meshOf(module))
+    for (auto [name, degree] : llvm::zip(mesh.getAxes().getAsValueRange<StringAttr>(), mesh.getDegrees()))
+      axes.push_back(json::Array{name, degree});
+  return axes;
+}
+
 static int64_t offsetOf(Operation *op) { return op->getAttrOfType<IntegerAttr>("kinu.offset").getInt(); }
 
 static json::Array variables(ModuleOp module) {
@@ -31,6 +54,7 @@ static json::Array variables(ModuleOp module) {
     json::Object entry = tensor(cast<NamedTensorType>(variable.getType()), offsetOf(variable));
     entry["name"] = variable.getSymName();
     entry["role"] = variable.getRole();
+    addSplit(variable, entry);
     if (variable.getOwner())
       entry["of"] = *variable.getOwner();
     entry["init"] = json::Object{{"kind", variable.getInit()},
@@ -52,6 +76,7 @@ static json::Object programs(ModuleOp module) {
         entry["name"] = input.getName();
         if (input.getBelow())
           entry["below"] = static_cast<int64_t>(*input.getBelow());
+        addSplit(input, entry);
         inputs.push_back(std::move(entry));
       } else if (auto output = dyn_cast<OutputOp>(op)) {
         json::Object entry = tensor(typeOf(output.getValue()), offsetOf(output));
@@ -128,6 +153,7 @@ std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machin
                     {"peak_flops_per_core", machine.peakFlopsPerCore()},
                     {"cores", machine.cores},
                     {"arena_bytes", module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt()},
+                    {"mesh", mesh(module)},
                     {"variables", variables(module)},
                     {"programs", programs(module)},
                     {"loss_count", nullptr}};

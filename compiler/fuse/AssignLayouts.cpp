@@ -5,6 +5,8 @@
 // agree.
 #include "compiler/fuse/Fuse.h"
 
+#include "dialects/tofu/Tofu.h"
+
 namespace kinu::fuse {
 #define GEN_PASS_DEF_ASSIGNLAYOUTS
 #include "compiler/fuse/Passes.h.inc"
@@ -69,7 +71,8 @@ static SmallVector<StringAttr> productOrder(DotOp op) {
 static SmallVector<StringAttr> leadingOperand(Operation *op) {
   auto rank = [](Value value) {
     Operation *source = value.getDefiningOp();
-    bool inMemory = !source || isa<DotOp, ReadOp, InputOp, AttentionOp, AttentionBackwardOp, RepeatOp>(source);
+    bool inMemory = !source || tofu::isCollective(source) ||
+                    isa<DotOp, ReadOp, InputOp, AttentionOp, AttentionBackwardOp, RepeatOp>(source);
     return std::tuple(typeOf(value).getAxes().size(), inMemory, typeOf(value).getNumElements());
   };
   Value best = op->getOperand(0);
@@ -77,6 +80,26 @@ static SmallVector<StringAttr> leadingOperand(Operation *op) {
     if (rank(operand) > rank(best))
       best = operand;
   return namesOf(typeOf(best));
+}
+
+static bool isRankAxis(StringAttr name) { return name.getValue().starts_with("rank."); }
+
+/// What goes to each rank is in one piece: the axis of ranks comes first.
+static SmallVector<StringAttr> splitOrder(SplitOp op) {
+  SmallVector<StringAttr> order = replaceNames(typeOf(op.getOperand()), {op.getAxisAttr()}, list(op.getFactors()));
+  std::stable_partition(order.begin(), order.end(), isRankAxis);
+  return order;
+}
+
+/// What comes from each rank goes to the place of the part that a rank has.
+static SmallVector<StringAttr> joinOrder(JoinOp op) {
+  SmallVector<StringAttr> factors = list(op.getFactors());
+  NamedTensorType operand = typeOf(op.getOperand());
+  if (!isRankAxis(factors[0]))
+    return replaceNames(operand, factors, {op.getAxisAttr()});
+  SmallVector<StringAttr> order = replaceNames(operand, {factors[0]}, {});
+  llvm::replace(order, factors[1], op.getAxisAttr());
+  return order;
 }
 
 /// The order that costs the op least, for its first result.
@@ -106,8 +129,13 @@ static SmallVector<StringAttr> proposal(Operation *op) {
       .Case([](RenameOp op) { return replaceNames(typeOf(op.getOperand()), {op.getFromAttr()}, {op.getToAttr()}); })
       .Case<SliceOp, PadOp>(
           [](auto op) { return replaceNames(typeOf(op.getOperand()), {op.getAxisAttr()}, {op.getAsAttr()}); })
-      .Case([](SplitOp op) { return replaceNames(typeOf(op.getOperand()), {op.getAxisAttr()}, list(op.getFactors())); })
-      .Case([](JoinOp op) { return replaceNames(typeOf(op.getOperand()), list(op.getFactors()), {op.getAxisAttr()}); })
+      .Case([](SplitOp op) { return splitOrder(op); })
+      .Case([](JoinOp op) { return joinOrder(op); })
+      .Case([](tofu::AllGatherOp op) { // each rank's part in one piece
+        SmallVector<StringAttr> order{tofu::rankAxis(op.getOnAttr())};
+        order.append(namesOf(typeOf(op.getOperand())));
+        return order;
+      })
       .Case([](TopOp op) { return replaceNames(typeOf(op.getOperand()), {op.getOverAttr()}, {op.getAsAttr()}); })
       .Case([](ConcatOp op) {
         return replaceNames(typeOf(op.getOperands()[0]), {cast<StringAttr>(op.getAxes()[0])}, {op.getAsAttr()});
@@ -154,11 +182,27 @@ private:
       backward.getDv().setType(backward.getV().getType());
       return;
     }
-    // The operand of a running sum has the result's type.
-    if (auto sum = dyn_cast<CumSumOp>(op))
-      return op->getResult(0).setType(sum.getOperand().getType());
+    if (isa<tofu::ReduceScatterOp, tofu::AllToAllOp>(op))
+      ranksFirst(op);
+    if (auto scatter = dyn_cast<tofu::ReduceScatterOp>(op))
+      return op->getResult(0).setType(typeOf(scatter.getOperand()).without(namesAttr(
+          &getContext(), {tofu::rankAxis(scatter.getOnAttr()).getValue()})));
+    // The operand of these has the result's type.
+    if (isa<CumSumOp, tofu::AllReduceOp, tofu::AllToAllOp>(op))
+      return op->getResult(0).setType(op->getOperand(0).getType());
     for (Value result : op->getResults())
       result.setType(reorder(typeOf(result), proposal(op)));
+  }
+
+  /// Copies the operand, unless the axis of ranks is its first.
+  void ranksFirst(Operation *op) {
+    NamedTensorType type = typeOf(op->getOperand(0));
+    StringAttr ranks = tofu::rankAxis(op->getAttrOfType<StringAttr>("on"));
+    if (type.getAxes()[0].name == ranks)
+      return;
+    OpBuilder b(op);
+    SmallVector<StringAttr> order{ranks};
+    op->setOperand(0, BroadcastOp::create(b, op->getLoc(), reorder(type, order), op->getOperand(0)));
   }
 
   /// A written value takes the order of its variable, unless that would only move the copying elsewhere.

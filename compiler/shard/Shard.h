@@ -1,14 +1,13 @@
 // The shard stage: from one device's graph to each rank's.
 //
-// Programs run on one rank so far: a layout is checked against the model (check does that) and refused here if its
-// smallest mesh has more than one rank. Propagation and partition will stand here, between precision and recompute.
+// A layout of the spec becomes a mesh and rules on the module; the pass `kinu-partition` does the rest (Passes.td).
 #pragma once
 
 #include "compiler/support/Diagnostics.h"
 #include "compiler/syntax/TypedModel.h"
-
 #include "dialects/tofu/Tofu.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
 #include <string>
@@ -20,7 +19,16 @@ namespace kinu::shard {
 #define GEN_PASS_REGISTRATION
 #include "compiler/shard/Passes.h.inc"
 
-/// Finds the layout `name` (empty: none is asked for) and reports `unknown-layout` or `too-many-ranks`.
-void check(const TypedModel &model, const std::string &name, Diagnostics &diagnostics);
+/// The layout `name` of the model; null if none is asked for, or if it is not there (`unknown-layout`) or needs what is
+/// not built yet (`unsupported-layout`).
+const typed::Layout *find(const TypedModel &model, const std::string &name, Diagnostics &diagnostics);
+
+/// Micro-batches of a step under the layout: the global batch over the ranks that share it, in micro-batches of the
+/// layout's size. The layout's own check has seen that they divide.
+int64_t microBatches(const TypedModel &model, const typed::Layout &layout);
+
+/// Writes the layout to the module: a `tofu.mesh` with the first degree of each axis, and `kinu.layout`. A layout of one
+/// rank leaves nothing.
+void annotate(mlir::ModuleOp module, const typed::Layout &layout);
 
 } // namespace kinu::shard
