@@ -68,9 +68,13 @@ private:
     std::string types = condition;
     for (const Axes &axes : from)
       types += (types.empty() ? "" : ", ") + typeText(axes, lengths);
-    std::string name = "%v" + std::to_string(values.size());
-    body += "  " + name + " = " + op + " : (" + types + ") -> " + typeText(axes, lengths) + "\n";
-    values.push_back(name);
+    add(op + " : (" + types + ") -> " + typeText(axes, lengths));
+  }
+  void tanh(const std::string &x) { add("kinu.tanh " + x + " : " + typeText(axes, lengths)); }
+
+  void add(const std::string &op) {
+    values.push_back("%v" + std::to_string(values.size()));
+    body += "  " + values.back() + " = " + op + "\n";
   }
 
   /// Something to compute with: an operand with some of the axes, all of them one time in three.
@@ -93,9 +97,9 @@ private:
     case 1: return line("kinu.mul " + y + ", " + x, {of, axes});
     case 2: return line("kinu.max " + x + ", " + y, {axes, of});
     case 3: return line("kinu.sub " + x + ", " + values[random() % values.size()], {axes, axes});
-    case 4: return line("kinu.tanh " + x, {axes});
+    case 4: return tanh(x);
     case 5: { // as gelu does it
-      line("kinu.tanh " + x, {axes});
+      tanh(x);
       std::string tanh = values.back();
       return line("kinu.mul " + tanh + ", " + y, {axes, of});
     }
