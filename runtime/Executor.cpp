@@ -3,12 +3,10 @@
 
 #include "runtime/Collectives.h"
 #include "runtime/Failure.h"
-#include "runtime/Threads.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <functional>
 
 namespace kinu::rt {
 
@@ -31,8 +29,9 @@ static void checkAbi(const KinuExecutable &executable, const Manifest &manifest)
 }
 
 Executor::Executor(const KinuExecutable &executable, const Manifest &manifest, int threads, const Mesh &mesh)
-    : executable((checkAbi(executable, manifest), executable)), ranks(mesh), scratchPerThread(rt::scratchPerThread(executable)),
-      memory(roundUp(executable.arenaBytes) + threads * scratchPerThread), team(threads, setUpThread) {
+    : executable((checkAbi(executable, manifest), executable)), ranks(mesh),
+      scratchPerThread(rt::scratchPerThread(executable)),
+      memory(roundUp(executable.arenaBytes) + threads * scratchPerThread), team(threads) {
   for (int64_t p = 0; p < executable.numPrograms; ++p) {
     const KinuProgram &code = executable.programs[p];
     Program &program = programs.emplace_back(Program{&code, {}});
@@ -67,7 +66,7 @@ void Executor::launch(const KinuKernel &kernel, void *const *buffers) {
   auto run = [&](int thread, int64_t begin, int64_t end) {
     kernel.run(buffers, scratch + thread * scratchPerThread, begin, end);
   };
-  team.run(kernel.tasks, std::ref(run)); // a function by reference is not allocated
+  team.run(kernel.tasks, run);
 }
 
 void Executor::runIfPresent(std::string_view name) {

@@ -1,4 +1,4 @@
-// See Threads.h: counts cores with hwloc, pins threads to them, sets each thread's floating-point mode.
+// See Threads.h: counts cores with hwloc, pins libomp's threads to them, sets each thread's floating-point mode.
 #include "runtime/Threads.h"
 
 #include <algorithm>
@@ -65,24 +65,18 @@ static void flushDenormals() {
 #endif
 }
 
-/// Whether the run takes the whole machine, so that threads can be pinned to cores.
-static bool pinned = false;
-
-void setUpThread(int number) {
-  flushDenormals();
-  if (pinned)
-    machine().pinThisThread(number);
-}
-
 int setUpThreads(int requested) {
   bool chosenByEnvironment = requested <= 0 && std::getenv("OMP_NUM_THREADS");
   int threads = requested > 0 ? requested : chosenByEnvironment ? omp_get_max_threads() : availableCores();
-  pinned = threads > 1 && threads == machine().cores() && threads <= allowedProcessors();
+  bool pin = threads > 1 && threads == machine().cores() && threads <= allowedProcessors();
   omp_set_dynamic(0);
   omp_set_num_threads(threads);
 #pragma omp parallel num_threads(threads)
-  flushDenormals();
-  setUpThread(0);
+  {
+    flushDenormals();
+    if (pin)
+      machine().pinThisThread(omp_get_thread_num());
+  }
   return threads;
 }
 

@@ -11,7 +11,4 @@ int availableCores();
 /// must not be pinned to one core. Returns the number of threads.
 int setUpThreads(int requested);
 
-/// Does what setUpThreads decided in the calling thread, the `number`th of a team.
-void setUpThread(int number);
-
 } // namespace kinu::rt

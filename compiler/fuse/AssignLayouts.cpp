@@ -216,11 +216,24 @@ private:
     bool free = op && op->getBlock() == write->getBlock() &&
                 (op->hasTrait<Elementwise>() || isa<DotOp, ReduceOp, ScatterOp, BroadcastOp, LookupOp>(op));
     if (free && write.getValue().hasOneUse()) {
-      write.getValue().setType(wanted);
+      spread(op, order);
       return;
     }
     OpBuilder b(write);
     write.getValueMutable().assign(BroadcastOp::create(b, write.getLoc(), wanted, write.getValue()));
+  }
+
+  /// Gives an op's result an order, and with it the products that it is computed from at the same point.
+  void spread(Operation *op, ArrayRef<StringAttr> order) {
+    op->getResult(0).setType(reorder(typeOf(op->getResult(0)), order));
+    if (!op->hasTrait<Elementwise>())
+      return;
+    for (Value operand : op->getOperands()) {
+      Operation *source = operand.getDefiningOp();
+      if (source && source->getBlock() == op->getBlock() && operand.hasOneUse() &&
+          (isa<DotOp>(source) || source->hasTrait<Elementwise>()))
+        spread(source, order);
+    }
   }
 
   /// Carried values keep the order they come in with; what a repeat keeps of its rounds has the round's axis first.

@@ -130,11 +130,21 @@ private:
     }
   }
 
+  /// Whether axes of one name have one length in a type and in what the cluster makes: of a rank's part and the whole
+  /// they have not.
+  static bool agree(const Cluster &cluster, NamedTensorType type) {
+    return llvm::all_of(cluster.roots, [&](Operation *root) {
+      return llvm::all_of(typeOf(root->getResult(0)).getAxes(), [&](const Axis &axis) {
+        return !type.has(axis.name) || type.length(axis.name) == axis.length;
+      });
+    });
+  }
+
   /// Whether a reduction fits the cluster's rows; the first one decides what they are.
   bool accept(Cluster &cluster, ReduceOp reduce) {
     NamedTensorType operand = typeOf(reduce.getOperand());
     Space &space = cluster.space;
-    if (operand.getAxes().size() != space.size() ||
+    if (operand.getAxes().size() != space.size() || !agree(cluster, operand) ||
         !llvm::all_of(operand.getAxes(), [&](const Axis &axis) { return space.has(axis.name); }))
       return false;
     if (space.hasReductions)
@@ -194,6 +204,8 @@ private:
 
   /// The common space of two clusters, if there is one.
   static bool unite(const Cluster &a, const Cluster &b, Space &space) {
+    if (!llvm::all_of(b.roots, [&](Operation *root) { return agree(a, typeOf(root->getResult(0))); }))
+      return false;
     auto same = [](ArrayRef<StringAttr> x, ArrayRef<StringAttr> y) {
       return x.size() == y.size() && llvm::all_of(x, [&](StringAttr name) { return llvm::is_contained(y, name); });
     };

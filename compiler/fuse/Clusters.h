@@ -1,7 +1,8 @@
 // Which ops become one kernel: a pure analysis of one block.
 //
 // A cluster computes its roots, the values that must be in memory, from other values in memory. All of its reductions
-// leave the same rows, so one pass over each row (several over a row in cache) does everything.
+// leave the same rows, so one pass over each row (several over a row in cache) does everything. A cluster without
+// reductions may instead be done while a product that it reads is in cache.
 #pragma once
 
 #include "dialects/step/Step.h"
@@ -23,6 +24,7 @@ struct Cluster {
   llvm::SmallVector<mlir::Operation *> roots; ///< in block order
   llvm::SetVector<mlir::Operation *> ops;     ///< roots and what they pull in
   Space space;
+  DotOp product; ///< among `ops`, if the cluster is the epilogue of one: Products.h
 
   bool empty() const { return roots.empty(); }
 };

@@ -16,9 +16,12 @@ llvm::SetVector<Value> fuse::operandsOf(const Cluster &cluster) {
 }
 
 Dependences::Dependences(Block &block, ArrayRef<Cluster> clusters) : block(block), users(clusters.size()) {
-  for (auto [i, cluster] : llvm::enumerate(clusters))
+  for (auto [i, cluster] : llvm::enumerate(clusters)) {
     for (Operation *root : cluster.roots)
       nodes[root] = i;
+    if (cluster.product)
+      nodes[cluster.product] = i;
+  }
   for (auto [i, cluster] : llvm::enumerate(clusters))
     addEdges(i, operandsOf(cluster).getArrayRef());
   for (Operation &op : block) {

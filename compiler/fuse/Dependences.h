@@ -15,6 +15,9 @@ public:
     return leadsAround(earlier, later) || leadsAround(later, earlier);
   }
 
+  /// Whether a cluster and an op that is in none depend on each other through something else.
+  bool separated(unsigned cluster, mlir::Operation *op) { return separated(cluster, nodeOf(op)); }
+
   /// Cluster `from` is part of cluster `into` from now on.
   void absorb(unsigned into, unsigned from);
 

@@ -2,6 +2,7 @@
 #include "compiler/fuse/Dependences.h"
 #include "compiler/fuse/Fuse.h"
 #include "compiler/fuse/Outline.h"
+#include "compiler/fuse/Products.h"
 #include "dialects/kinu/FreeOps.h"
 
 namespace kinu::fuse {
@@ -40,10 +41,16 @@ private:
       if (auto repeat = dyn_cast<RepeatOp>(op))
         formBlock(repeat.getBody().front(), inDouble);
     std::vector<Cluster> clusters = findClusters(block);
+    attachProducts(block, clusters);
     llvm::DenseMap<Operation *, Cluster *> clusterOf;
-    for (Cluster &cluster : clusters)
+    for (Cluster &cluster : clusters) {
       for (Operation *root : cluster.roots)
         clusterOf[root] = &cluster;
+      if (cluster.product) {
+        clusterOf[cluster.product] = &cluster;
+        ++epilogues;
+      }
+    }
 
     // Every value in memory is made where the last of what it needs is there: ops are placed on demand, in order.
     SmallVector<Operation *> original;

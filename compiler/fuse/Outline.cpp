@@ -36,7 +36,7 @@ static SmallVector<int64_t> findInplace(KernelOp kernel, const Space &space) {
     llvm::DenseSet<Value> seen{argument};
     while (!work.empty() && !elsewhere) {
       for (OpOperand &use : work.pop_back_val().getUses()) {
-        elsewhere |= readsElsewhere(use);
+        elsewhere |= readsElsewhere(use) || isa<DotOp>(use.getOwner());
         for (Value result : use.getOwner()->getResults())
           if (seen.insert(result).second)
             work.push_back(result);
@@ -53,9 +53,13 @@ static SmallVector<int64_t> findInplace(KernelOp kernel, const Space &space) {
 
 LaunchOp Outliner::launch(OpBuilder &builder, const Cluster &cluster, bool inDouble) {
   llvm::SetVector<Value> operands = operandsOf(cluster);
-  Location loc = cluster.roots[0]->getLoc();
-  SmallVector<Attribute> rows(cluster.space.rows.begin(), cluster.space.rows.end());
-  KernelOp kernel = makeKernel(builder, loc, KernelKind::loops, builder.getArrayAttr(rows), operands.getArrayRef());
+  // A contraction's place is that of its product, where most of its time goes.
+  Location loc = cluster.product ? cluster.product->getLoc() : cluster.roots[0]->getLoc();
+  KernelKind kind = cluster.product ? KernelKind::contraction : KernelKind::loops;
+  SmallVector<Attribute> rows;
+  if (!cluster.product)
+    rows.append(cluster.space.rows.begin(), cluster.space.rows.end());
+  KernelOp kernel = makeKernel(builder, loc, kind, builder.getArrayAttr(rows), operands.getArrayRef());
   Block &body = kernel.getBody().front();
   IRMapping mapping;
   mapping.map(operands.getArrayRef(), body.getArguments());

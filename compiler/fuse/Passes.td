@@ -76,10 +76,22 @@ def FormKernels : Pass<"kinu-form-kernels", "::mlir::ModuleOp"> {
     several clusters is computed again where that is cheap and put in memory where not. Clusters over the same rows
     that feed each other, or read the same tensors, become one kernel. Equal kernels are one `step.kernel`.
 
+    Attention, scatters and other ops that are no loops are kernels by themselves. So is a product, unless a cluster of
+    elementwise ops on its axes reads it: then both are one kernel, a contraction with an epilogue. Of a cluster with
+    reductions (`y = x + dot`, then a norm of y) the part that fits is cut off where that saves memory traffic.
+
+    ```mlir
+    %a = kinu.dot %x, %w over ["embed"] : (!x, !w) -> !a
+    %b = kinu.add %a, %bias : (!a, !bias) -> !a
+    // becomes
+    %b = step.launch @k0_contraction(%x, %w, %bias) : (!x, !w, !bias) -> !a
+    ```
+
     Afterwards programs hold launches, views, reads, writes, inputs, outputs and repeats of those.
   }];
   let dependentDialects = ["::kinu::KinuDialect", "::kinu::step::StepDialect"];
-  let statistics = [Statistic<"kernels", "kernels", "distinct kernels">, Statistic<"launches", "launches", "launches">];
+  let statistics = [Statistic<"kernels", "kernels", "distinct kernels">, Statistic<"launches", "launches", "launches">,
+                    Statistic<"epilogues", "epilogues", "products made with what is computed from them">];
 }
 
 #endif

@@ -5,6 +5,15 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::shard;
 
+/// Axes of one name have one length within a kernel, so a part of an axis, or the whole of it, goes by another name
+/// where the two meet.
+static StringAttr partOf(StringAttr axis) { return StringAttr::get(axis.getContext(), "part." + axis.getValue()); }
+static StringAttr wholeOf(StringAttr axis) { return StringAttr::get(axis.getContext(), "whole." + axis.getValue()); }
+
+static Value renamed(OpBuilder &b, Value value, StringAttr from, StringAttr to) {
+  return RenameOp::create(b, value.getLoc(), value, from, to);
+}
+
 LocalValues::LocalValues(OpBuilder &builder, const Rules &rules, Location loc) : b(builder), rules(rules) {
   auto scalar = NamedTensorType::get(b.getContext(), {}, b.getI64Type());
   for (StringAttr name : rules.names)
@@ -131,7 +140,8 @@ Part LocalValues::reduce(Part part, NamedTensorType whole, const Sharding &wante
   for (unsigned m : scattered) {
     Value pieces = splitOff(part.value, wanted[m].axis, m);
     ArrayAttr name = b.getArrayAttr({tofu::rankAxis(rules.names[m])});
-    part.value = tofu::ReduceScatterOp::create(b, loc, typeOf(pieces).without(name), pieces, rules.names[m]);
+    Value own = tofu::ReduceScatterOp::create(b, loc, typeOf(pieces).without(name), pieces, rules.names[m]);
+    part.value = renamed(b, own, partOf(wanted[m].axis), wanted[m].axis);
     part.sharding[m] = wanted[m];
   }
   if (!on.empty())
@@ -139,29 +149,30 @@ Part LocalValues::reduce(Part part, NamedTensorType whole, const Sharding &wante
   return part;
 }
 
-/// The axis as its parts on the ranks, under the mesh axis's name, and the index within one.
+/// The axis as its parts on the ranks, under the mesh axis's name, and the place within one.
 Value LocalValues::splitOff(Value value, StringAttr axis, unsigned m) {
   SmallVector<Axis> axes{{tofu::rankAxis(rules.names[m]), rules.degrees[m]}};
   for (const Axis &other : typeOf(value).getAxes())
-    axes.push_back({other.name, other.name == axis ? other.length / rules.degrees[m] : other.length});
+    axes.push_back(other.name == axis ? Axis{partOf(axis), other.length / rules.degrees[m]} : other);
   return SplitOp::create(b, value.getLoc(), typeOf(value).withAxes(axes), value, axis,
-                         b.getArrayAttr({tofu::rankAxis(rules.names[m]), axis}));
+                         b.getArrayAttr({tofu::rankAxis(rules.names[m]), partOf(axis)}));
 }
 
+/// The opposite.
 Value LocalValues::joinUp(Value value, StringAttr axis, unsigned m) {
   SmallVector<Axis> axes;
   for (const Axis &other : typeOf(value).getAxes())
     if (other.name != tofu::rankAxis(rules.names[m]))
-      axes.push_back({other.name, other.name == axis ? other.length * rules.degrees[m] : other.length});
+      axes.push_back(other.name == partOf(axis) ? Axis{axis, other.length * rules.degrees[m]} : other);
   return JoinOp::create(b, value.getLoc(), typeOf(value).withAxes(axes), value,
-                        b.getArrayAttr({tofu::rankAxis(rules.names[m]), axis}), axis);
+                        b.getArrayAttr({tofu::rankAxis(rules.names[m]), partOf(axis)}), axis);
 }
 
 Part LocalValues::gather(Part part, StringAttr axis, unsigned m) {
+  Value own = renamed(b, part.value, axis, partOf(axis));
   SmallVector<Axis> axes{{tofu::rankAxis(rules.names[m]), rules.degrees[m]}};
-  llvm::append_range(axes, typeOf(part.value).getAxes());
-  Value all = tofu::AllGatherOp::create(b, part.value.getLoc(), typeOf(part.value).withAxes(axes), part.value,
-                                        rules.names[m]);
+  llvm::append_range(axes, typeOf(own).getAxes());
+  Value all = tofu::AllGatherOp::create(b, own.getLoc(), typeOf(own).withAxes(axes), own, rules.names[m]);
   part.value = joinUp(all, axis, m);
   part.sharding[m] = {};
   return part;
@@ -169,9 +180,9 @@ Part LocalValues::gather(Part part, StringAttr axis, unsigned m) {
 
 Part LocalValues::exchange(Part part, StringAttr to, unsigned m) {
   StringAttr from = part.sharding[m].axis;
-  Value pieces = splitOff(part.value, to, m);
+  Value pieces = splitOff(renamed(b, part.value, from, partOf(from)), to, m);
   pieces = tofu::AllToAllOp::create(b, part.value.getLoc(), pieces.getType(), pieces, rules.names[m]);
-  part.value = joinUp(pieces, from, m);
+  part.value = renamed(b, joinUp(pieces, from, m), partOf(to), to);
   part.sharding[m] = OnMeshAxis::splitAlong(to);
   return part;
 }
@@ -186,7 +197,8 @@ Part LocalValues::slice(Part part, NamedTensorType whole, StringAttr axis, unsig
   SmallVector<Axis> axes;
   for (const Axis &other : typeOf(part.value).getAxes())
     axes.push_back(other.name == axis ? piece : other);
-  part.value = LookupOp::create(b, loc, typeOf(part.value).withAxes(axes), part.value, b.getArrayAttr({axis}),
+  Value all = renamed(b, part.value, axis, wholeOf(axis));
+  part.value = LookupOp::create(b, loc, typeOf(part.value).withAxes(axes), all, b.getArrayAttr({wholeOf(axis)}),
                                 ValueRange{AddOp::create(b, loc, place, first)}, FloatAttr());
   part.sharding[m] = OnMeshAxis::splitAlong(axis);
   return part;

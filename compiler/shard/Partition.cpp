@@ -127,6 +127,11 @@ void Partition::random(RandomOp op) {
       places.push_back(values.index(op.getLoc(), axis, wanted));
     }
   Value result = made->getResult(0);
+  for (Attribute &axis : axes) { // a part and the whole are axes of two names
+    auto name = b.getStringAttr("whole." + cast<StringAttr>(axis).getValue());
+    result = RenameOp::create(b, op.getLoc(), result, cast<StringAttr>(axis), name);
+    axis = name;
+  }
   if (!axes.empty())
     result = LookupOp::create(b, op.getLoc(), rules.local(op.getType(), wanted), result, b.getArrayAttr(axes), places,
                               FloatAttr());

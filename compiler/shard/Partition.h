@@ -61,6 +61,7 @@ private:
   const Rules &rules;
   StoredVariables &variables;
   LocalValues values;
+  llvm::StringMap<Part> summed; ///< gradients that were read, and so summed over ranks, before
 };
 
 } // namespace kinu::shard

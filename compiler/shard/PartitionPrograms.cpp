@@ -12,12 +12,17 @@ void Partition::read(ReadOp op) {
   for (Value round : op.getRounds())
     rounds.push_back(local(round, rules.whole()));
   Sharding sharding = rules.restrict(variable.sharding, op.getType());
+  if (isPartial(sharding) && rounds.empty() && summed.contains(op.getVariable())) {
+    const Part &part = summed[op.getVariable()];
+    return values.set(op, part.value, part.sharding);
+  }
   Value made = ReadOp::create(b, op.getLoc(), rules.local(op.getType(), sharding), op.getVariable(), rounds);
   values.set(op, made, sharding);
   // A gradient is summed before anything is done with it: scattered, if each rank updates its part only.
   if (isPartial(sharding)) {
     Sharding wanted = rules.sharedState(op.getType(), rules.natural(op.getType()));
     values.set(op, values.get(op, wanted), wanted);
+    summed[op.getVariable()] = values.partsOf(op)[0];
   }
 }
 

@@ -25,9 +25,8 @@ static void chooseSums(const ContractionShape &shape, const Machine &machine, Bl
   bool panelStays = fits >= 192;
   blocking.order = panelStays ? LoopOrder::TilesWithinPanels : LoopOrder::PanelsWithinTiles;
   int64_t rounds = llvm::divideCeil(shape.sums(), panelStays ? fits : 384);
-  bool once = rounds == 1 || shape.scattered;
   blocking.sums =
-      once ? shape.sums() : llvm::alignTo(llvm::divideCeil(shape.sums(), rounds), machine.floatsPerVector());
+      rounds == 1 ? shape.sums() : llvm::alignTo(llvm::divideCeil(shape.sums(), rounds), machine.floatsPerVector());
 }
 
 /// Cycles of the busiest of `threads` threads, in which the products themselves run at the machine's peak.
@@ -58,7 +57,13 @@ static double launchCycles(const ContractionShape &shape, const Machine &machine
   return cycles;
 }
 
-Blocking kinu::vectorize::chooseBlocking(const ContractionShape &shape, const Machine &machine) {
+/// Columns of a piece that is kept in scratch while k runs: as many as fill half of the second cache.
+static int64_t keptColumns(const Machine &machine, const Blocking &blocking, int64_t rowsOfTile) {
+  int64_t width = columnsPerBlock(machine);
+  return cacheOfCore(machine) / 2 / (4 * blocking.tilesPerTask * rowsOfTile) / width * width;
+}
+
+Blocking kinu::vectorize::chooseBlocking(const ContractionShape &shape, const Machine &machine, bool staged) {
   int64_t width = columnsPerBlock(machine), panels = llvm::divideCeil(shape.columns(), width);
   int64_t cache = cacheOfCore(machine);
   Blocking candidate;
@@ -73,12 +78,17 @@ Blocking kinu::vectorize::chooseBlocking(const ContractionShape &shape, const Ma
   for (int64_t taskPanels = 1; taskPanels <= mostPanels; taskPanels = std::max(taskPanels + 1, taskPanels * 4 / 3))
     for (int64_t rowTasks : {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96})
       for (bool rowsFastest : {false, true}) {
-        // A block that is to be scattered is kept whole, so tasks of it are done one by one.
-        if (shape.scattered && rowsFastest)
-          continue;
         candidate.columns = std::min(shape.columns(), taskPanels * width);
-        candidate.mostColumns = shape.scattered ? taskPanels * width : mostPanels * width;
+        candidate.mostColumns = mostPanels * width;
         candidate.tilesPerTask = llvm::divideCeil(shape.tiles.tiles(), rowTasks);
+        if (staged && candidate.sums < shape.sums()) {
+          // A piece has the rows of one task then, and not too many columns.
+          int64_t kept = keptColumns(machine, candidate, shape.tiles.rows);
+          bool smallest = taskPanels == 1 && rowTasks == 96;
+          if (rowsFastest || (kept < taskPanels * width && !smallest))
+            continue;
+          candidate.mostColumns = std::clamp(kept, taskPanels * width, candidate.mostColumns);
+        }
         candidate.rowsFastest = rowsFastest;
         double cycles = launchCycles(shape, machine, candidate);
         if (cycles < bestCycles) {

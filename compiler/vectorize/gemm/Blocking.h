@@ -26,7 +26,9 @@ struct Blocking {
 };
 
 /// Chooses blocks that fit the caches and tasks that load the usual numbers of threads evenly.
-/// `shape.tiles.rows` is set already.
-Blocking chooseBlocking(const ContractionShape &shape, const machines::Machine &machine);
+/// `shape.tiles.rows` is set already. With `staged`, the product is summed in scratch before anything is written: a
+/// tile of it where k has one round, else a piece of `tilesPerTask` by `mostColumns`, which takes part of the second
+/// cache.
+Blocking chooseBlocking(const ContractionShape &shape, const machines::Machine &machine, bool staged);
 
 } // namespace kinu::vectorize

@@ -16,6 +16,19 @@ Value RowTiles::resultOffset(Emission &e, Value tile) const {
   return tileOffset(e, *this, resultRuns, resultRow, tile);
 }
 
+Value RowTiles::firstRow(Emission &e, Value tile) const {
+  if (leftRuns.length() == 1)
+    return e.mul(tile, rows);
+  return e.add(e.mul(e.div(tile, tilesPerRun()), run), e.mul(e.rem(tile, tilesPerRun()), rows));
+}
+
+Value RowTiles::rowsOf(Emission &e, Value tile) const {
+  if (!tail())
+    return e.i64(rows);
+  Value last = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, e.rem(tile, tilesPerRun()), e.i64(tilesPerRun() - 1));
+  return arith::SelectOp::create(e, last, e.i64(tail()), e.i64(rows));
+}
+
 void RowTiles::withRows(Emission &e, Value tile, llvm::function_ref<void(int64_t)> body) const {
   if (!tail())
     return body(rows);
@@ -70,7 +83,8 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
     Value number = arith::SubIOp::create(e, tile, firstTile);
     Value leftPlace = left.packed ? e.mul(e.mul(number, sums), tiles.rows) : tiles.leftOffset(e, tile);
     Value lhs = e.address(left.base, e.getF32Type(), leftPlace);
-    Value place = e.add(tiles.resultOffset(e, tile), e.mul(panel, width));
+    Value begin = result.place ? result.place(tile) : tiles.resultOffset(e, tile);
+    Value place = e.add(begin, e.mul(panel, width));
     Value to = e.address(result.base, e.getF32Type(), place);
     tiles.withRows(e, tile, [&](int64_t rows) {
       MicroKernel shape{rows,
@@ -91,10 +105,17 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
   if (order == LoopOrder::PanelsWithinTiles)
     overTiles([&](Value tile) {
       overPanels([&](Value panel, int64_t panelColumns) { product(tile, panel, panelColumns); });
+      if (result.finish)
+        result.finish(tile, e.i64(0), columns);
     });
   else
-    overPanels(
-        [&](Value panel, int64_t panelColumns) { overTiles([&](Value tile) { product(tile, panel, panelColumns); }); });
+    overPanels([&](Value panel, int64_t panelColumns) {
+      overTiles([&](Value tile) {
+        product(tile, panel, panelColumns);
+        if (result.finish)
+          result.finish(tile, e.mul(panel, width), e.i64(panelColumns));
+      });
+    });
 }
 
 void kinu::vectorize::copyOut(Emission &e, Value block, int64_t blockRow, Value rows, Value result, int64_t resultRow,

@@ -4,6 +4,8 @@
 #include "compiler/vectorize/gemm/MicroKernel.h"
 #include "compiler/vectorize/gemm/Packing.h"
 
+#include <functional>
+
 namespace kinu::vectorize {
 
 /// The rows of a product in tiles of `rows`. Rows are in runs along which left operand and result move evenly; the last
@@ -19,6 +21,9 @@ struct RowTiles {
   int64_t tiles() const { return tilesPerRun() * leftRuns.length(); }
   mlir::Value leftOffset(Emission &e, mlir::Value tile) const;
   mlir::Value resultOffset(Emission &e, mlir::Value tile) const;
+  /// The number of a tile's first row, through all runs, and how many rows it has.
+  mlir::Value firstRow(Emission &e, mlir::Value tile) const;
+  mlir::Value rowsOf(Emission &e, mlir::Value tile) const;
   /// Emits `body` for the rows that `tile` has: twice, under a branch, if the last tile of a run is lower.
   void withRows(Emission &e, mlir::Value tile, llvm::function_ref<void(int64_t)> body) const;
 };
@@ -36,8 +41,12 @@ void packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, mlir::Value b
 
 /// What a product writes: rows of `tiles`, columns contiguous from `base` on, added to what is there if `accumulate`.
 struct ResultBlock {
-  mlir::Value base;       ///< of the first column; rows by RowTiles::resultOffset
+  mlir::Value base;       ///< of the first column
   mlir::Value accumulate; ///< i1
+  /// Where a tile begins, in elements from `base`; RowTiles::resultOffset if null.
+  std::function<mlir::Value(mlir::Value tile)> place = {};
+  /// Emits what is to be done with columns [first, first + count) of a tile as soon as they are written.
+  std::function<void(mlir::Value tile, mlir::Value first, mlir::Value count)> finish = {};
 };
 
 /// Which loop over micro-kernels is outside: what it holds fixed stays in the first cache while the other operand

@@ -8,10 +8,15 @@ using namespace kinu::vectorize;
 namespace {
 /// An axis with its strides in the three tensors, 0 where a tensor does not have it.
 struct Loop {
+  Axis axis;
   int64_t length, left, right, result;
 };
 using Loops = SmallVector<Loop>;
 } // namespace
+
+static SmallVector<Axis> axesOf(ArrayRef<Loop> loops) {
+  return llvm::map_to_vector(loops, [](const Loop &loop) { return loop.axis; });
+}
 
 static Walk walk(ArrayRef<Loop> loops, int64_t Loop::*stride) {
   SmallVector<Walk::Step> steps;
@@ -37,6 +42,7 @@ static void setRows(ContractionShape &shape, ArrayRef<Loop> rows) {
   shape.tiles.run = walk(run, &Loop::left).length();
   shape.tiles.leftRow = run.empty() ? 0 : run.back().left;
   shape.tiles.resultRow = run.empty() ? 0 : run.back().result;
+  shape.rowAxes = axesOf(rows);
 }
 
 static void setColumns(ContractionShape &shape, ArrayRef<Loop> columns) {
@@ -47,6 +53,8 @@ static void setColumns(ContractionShape &shape, ArrayRef<Loop> columns) {
   shape.resultColumnRuns = walk(runs, &Loop::result);
   shape.rightOperand.columns = walk(run, &Loop::right);
   shape.resultColumns = walk(run, &Loop::result);
+  shape.columnRunAxes = axesOf(runs);
+  shape.columnAxes = axesOf(run);
 }
 
 ContractionShape kinu::vectorize::analyseContraction(NamedTensorType lhs, NamedTensorType rhs, NamedTensorType result,
@@ -62,7 +70,7 @@ ContractionShape kinu::vectorize::analyseContraction(NamedTensorType lhs, NamedT
 
   Loops batch, rows, columns, sum;
   auto loopOf = [&](const Axis &axis) {
-    return Loop{axis.length, strideOf(lhs, axis.name), strideOf(rhs, axis.name), strideOf(result, axis.name)};
+    return Loop{axis, axis.length, strideOf(lhs, axis.name), strideOf(rhs, axis.name), strideOf(result, axis.name)};
   };
   for (const Axis &axis : result.getAxes()) {
     if (axis.length == 1)
@@ -77,6 +85,7 @@ ContractionShape kinu::vectorize::analyseContraction(NamedTensorType lhs, NamedT
   shape.leftBatch = walk(batch, &Loop::left);
   shape.rightBatch = walk(batch, &Loop::right);
   shape.resultBatch = walk(batch, &Loop::result);
+  shape.batchAxes = axesOf(batch);
   shape.leftSum = walk(sum, &Loop::left);
   shape.rightOperand.sum = walk(sum, &Loop::right);
   setRows(shape, rows);

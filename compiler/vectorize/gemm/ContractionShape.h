@@ -20,6 +20,8 @@ struct ContractionShape {
   /// Columns in the result; anything but stride 1 has to be scattered element by element.
   Walk resultColumns;
   bool scattered = false;
+  /// What the indices stand for: axes of the result in memory order, longer than 1, the last fastest.
+  llvm::SmallVector<Axis> batchAxes, rowAxes, columnRunAxes, columnAxes;
 
   int64_t batches() const { return leftBatch.length(); }
   int64_t rows() const { return tiles.run * tiles.leftRuns.length(); }
