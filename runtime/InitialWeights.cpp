@@ -1,6 +1,7 @@
 // See InitialWeights.h: draws initial weights, element by element, from Philox.
 #include "runtime/InitialWeights.h"
 
+#include "runtime/Mesh.h"
 #include "runtime/Philox.h"
 
 #include <cmath>

@@ -1,9 +1,11 @@
 // Initial values of weights: a pure function of (seed, path, element), the same under every layout and thread count.
 #pragma once
 
-#include "runtime/Mesh.h"
+#include "runtime/Manifest.h"
 
 namespace kinu::rt {
+
+class Mesh;
 
 /// The value of element `element` (linear index in the whole stacked variable, in declared order) of the variable
 /// `path`, drawn as `init` says.
@@ -21,6 +23,6 @@ void fillInitial(const Initializer &init, uint64_t seed, const std::string &path
                  int64_t first = 0);
 
 /// Initial state of a run: weights, biases and gains as drawn (this rank's part of them), moments and gradients zero.
-void initializeVariables(const Manifest &manifest, char *arena, uint64_t seed, const Mesh &mesh = Mesh::alone());
+void initializeVariables(const Manifest &manifest, char *arena, uint64_t seed, const Mesh &mesh);
 
 } // namespace kinu::rt

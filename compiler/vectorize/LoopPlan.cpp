@@ -22,7 +22,21 @@ bool LoopPlan::isRow(StringAttr axis) const {
 
 static OperandRange resultsOf(step::KernelOp kernel) { return kernel.getBody().front().getTerminator()->getOperands(); }
 
-/// All axes, in the order in which the largest buffers have them: the loops follow memory.
+/// Axes as they are walked: as results have them, and what is reduced. An operand of which a part is looked up may have
+/// an axis of the same name that is longer.
+static SmallVector<Axis> walkedAxes(step::KernelOp kernel) {
+  SmallVector<Value> walked(resultsOf(kernel));
+  for (auto reduce : kernel.getBody().front().getOps<ReduceOp>())
+    walked.push_back(reduce.getOperand());
+  SmallVector<Axis> axes;
+  for (Value value : walked)
+    for (const Axis &axis : typeOf(value).getAxes())
+      if (llvm::none_of(axes, [&](const Axis &other) { return other.name == axis.name; }))
+        axes.push_back(axis);
+  return axes;
+}
+
+/// The axes that are walked, in the order in which the largest buffers have them: the loops follow memory.
 static SmallVector<Axis> axesInMemoryOrder(step::KernelOp kernel) {
   SmallVector<Value> buffers(resultsOf(kernel));
   llvm::append_range(buffers, kernel.getBody().getArguments());
@@ -30,11 +44,13 @@ static SmallVector<Axis> axesInMemoryOrder(step::KernelOp kernel) {
   // Axes that only values between operands and results have come last.
   for (Operation &op : kernel.getBody().front())
     llvm::append_range(buffers, op.getResults());
-  SmallVector<Axis> axes;
+  SmallVector<Axis> walked = walkedAxes(kernel), axes;
   for (Value buffer : buffers)
-    for (const Axis &axis : typeOf(buffer).getAxes())
-      if (llvm::none_of(axes, [&](const Axis &other) { return other.name == axis.name; }))
-        axes.push_back(axis);
+    for (const Axis &axis : typeOf(buffer).getAxes()) {
+      auto *here = llvm::find_if(walked, [&](const Axis &other) { return other.name == axis.name; });
+      if (here != walked.end() && !llvm::is_contained(axes, *here))
+        axes.push_back(*here);
+    }
   return axes;
 }
 
