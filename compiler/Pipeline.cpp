@@ -67,8 +67,9 @@ public:
     stage(Stage::Recognise, [&] { return passes([](OpPassManager &pm) { recognise::buildPipeline(pm); }); });
     // One training step: micro-batch, count, update.
     stage(Stage::Differentiate, [&] { return differentiateTraining(); });
-    // Types, ranks and recomputation: for fp32 on one rank nothing is left to do; what asks for more was refused.
-    stage(Stage::Precision, [] { return success(); });
+    // What is multiplied and stored in 16 bits, forward and backward.
+    stage(Stage::Precision, [&] { return narrow(); });
+    // Ranks and recomputation: for one rank nothing is left to do; what asks for more was refused.
     stage(Stage::Shard, [] { return success(); });
     stage(Stage::Recompute, [] { return success(); });
     // Kernels over few tensors, with the order of axes in memory fixed.
@@ -134,11 +135,19 @@ private:
   LogicalResult differentiateTraining() {
     if (!train->train)
       return success();
+    DifferentiateOptions options = differentiate::optionsFor(train->train->optimizer);
+    options.scaleLoss = train->train->precision == typed::Precision::Fp16;
     return passes([&](OpPassManager &pm) {
-      pm.addPass(createDifferentiate(differentiate::optionsFor(train->train->optimizer)));
+      pm.addPass(createDifferentiate(options));
       pm.addPass(createCanonicalizerPass());
       pm.addPass(createCSEPass());
     });
+  }
+
+  LogicalResult narrow() {
+    if (!train->train)
+      return success();
+    return passes([&](OpPassManager &pm) { precision::buildPipeline(pm, *train->train); });
   }
 
   LogicalResult cleanUp() {

@@ -3,6 +3,7 @@
 #include "compiler/allocate/Allocate.h"
 #include "compiler/differentiate/Differentiate.h"
 #include "compiler/fuse/Fuse.h"
+#include "compiler/precision/Precision.h"
 #include "compiler/recognise/Recognise.h"
 #include "compiler/schedule/Schedule.h"
 #include "dialects/kinu/Kinu.h"
@@ -15,6 +16,7 @@ int main(int argc, char **argv) {
   mlir::registerTransformsPasses();
   kinu::registerRecognisePasses();
   kinu::registerDifferentiatePasses();
+  kinu::precision::registerPrecisionPasses();
   kinu::fuse::registerFusePasses();
   kinu::schedule::registerSchedulePasses();
   kinu::allocate::registerAllocatePasses();
