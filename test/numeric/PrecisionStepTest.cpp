@@ -44,7 +44,15 @@ private:
   llvm::SmallString<128> path;
 };
 
-class PrecisionStep : public testing::TestWithParam<Case> {};
+class PrecisionStep : public testing::TestWithParam<Case> {
+protected:
+  void SetUp() override {
+    machines::Machine machine = machines::detectLocal();
+    bool isBf16 = llvm::StringRef(GetParam().precision).starts_with("bf16");
+    if (!(isBf16 ? machine.hasBf16 : machine.hasFp16))
+      GTEST_SKIP() << "this machine has no " << GetParam().precision;
+  }
+};
 
 TEST_P(PrecisionStep, LossAndGradientsAreTheReferences) {
   Spec spec(GetParam());
