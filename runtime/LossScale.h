@@ -1,5 +1,6 @@
-// The factor by which gradients are enlarged on their way through fp16, so that small ones are not lost (Micikevicius et
-// al., Mixed precision training, 2018): halved when one overflows, whose step is skipped, doubled when long none did.
+// The factor by which gradients are enlarged on their way through fp16, so that small ones are not lost (Micikevicius
+// et al., Mixed precision training, 2018): halved when one overflows, whose step is skipped, doubled when long none
+// did.
 #pragma once
 
 #include <cstdint>

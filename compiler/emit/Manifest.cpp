@@ -13,7 +13,11 @@ static json::Object tensor(NamedTensorType type, int64_t offset) {
   for (const Axis &axis : type.getAxes())
     axes.push_back(json::Array{axis.name.getValue(), axis.length});
   Type element = type.getElement();
-  StringRef name = type.isBool() ? "i1" : type.isInt() ? "i64" : element.isBF16() ? "bf16" : element.isF16() ? "f16" : "f32";
+  StringRef name = type.isBool()      ? "i1"
+                   : type.isInt()     ? "i64"
+                   : element.isBF16() ? "bf16"
+                   : element.isF16()  ? "f16"
+                                      : "f32";
   return json::Object{{"axes", std::move(axes)},
                       {"dtype", name},
                       {"offset", offset},

@@ -50,7 +50,8 @@ static void thinProduct(DotOp op) {
   };
   Type fp32 = b.getF32Type();
   Value product = MulOp::create(b, op.getLoc(), inElement(op.getLhs(), fp32), inElement(op.getRhs(), fp32));
-  Value sum = ReduceOp::create(b, op.getLoc(), op.getType().withElement(fp32), ReductionKind::sum, product, op.getOver());
+  Value sum =
+      ReduceOp::create(b, op.getLoc(), op.getType().withElement(fp32), ReductionKind::sum, product, op.getOver());
   sum = inElement(sum, op.getType().getElement());
   op.replaceAllUsesWith(sum);
   op.erase();

@@ -63,8 +63,7 @@ private:
   }
 
   static void writeCopy(OpBuilder &b, VariableOp copy, Value owner) {
-    Value narrow =
-        CastOp::create(b, owner.getLoc(), owner, cast<NamedTensorType>(copy.getType()).getElement());
+    Value narrow = CastOp::create(b, owner.getLoc(), owner, cast<NamedTensorType>(copy.getType()).getElement());
     WriteOp::create(b, owner.getLoc(), copy.getSymName(), ValueRange(), narrow);
   }
 

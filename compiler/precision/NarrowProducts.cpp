@@ -84,6 +84,8 @@ static bool storesFp32(OpOperand &use) {
   Operation *op = use.getOwner();
   if (isa<OutputOp, WriteOp, AccumulateOp, Fp32Op>(op))
     return true;
+  if (auto repeat = dyn_cast<RepeatOp>(op))
+    return use.getOperandNumber() < repeat.getCarried().size();
   auto repeat = isa<YieldOp>(op) ? dyn_cast<RepeatOp>(op->getParentOp()) : RepeatOp();
   return repeat && use.getOperandNumber() < repeat.getResults().size() + repeat.getSums().size();
 }
@@ -141,8 +143,8 @@ static Value withBias(Value value) {
 /// A sum of equals: a residual stream, or gradients that meet.
 static bool isSumOfEquals(Operation *op) {
   return isa<AddOp>(op) && llvm::all_of(op->getOperands(), [&](Value operand) {
-    return typeOf(operand).getAxes().size() == typeOf(op->getResult(0)).getAxes().size();
-  });
+           return typeOf(operand).getAxes().size() == typeOf(op->getResult(0)).getAxes().size();
+         });
 }
 
 namespace {

@@ -1,5 +1,5 @@
-// Examples, shrunk, in 16 bits: a step of the compiled model against the graph that `precision` leaves, interpreted with
-// every rounding that it asks for and none that it does not; and how far that graph is from exact arithmetic.
+// Examples, shrunk, in 16 bits: a step of the compiled model against the graph that `precision` leaves, interpreted
+// with every rounding that it asks for and none that it does not; and how far that graph is from exact arithmetic.
 #include "TwoModels.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -92,19 +92,18 @@ TEST_P(PrecisionStep, WeightsAndCopiesAfterAStep) {
   models.runAndCompare("generate");
 }
 
-const Defines kQuickstart = {{"vocab", 67}, {"width", 32},  {"depth", 2}, {"heads", 2},
-                             {"hidden", 45}, {"batch", 4}, {"seq", 16}, {"accumulate", 2}};
-const Defines kGpt2 = {{"vocab", 67}, {"width", 48},   {"depth", 2}, {"heads", 3},
-                       {"context", 16}, {"batch", 3}, {"seq", 13}};
+const Defines kQuickstart = {{"vocab", 67},  {"width", 32}, {"depth", 2}, {"heads", 2},
+                             {"hidden", 45}, {"batch", 4},  {"seq", 16},  {"accumulate", 2}};
+const Defines kGpt2 = {{"vocab", 67},   {"width", 48}, {"depth", 2}, {"heads", 3},
+                       {"context", 16}, {"batch", 3},  {"seq", 13}};
 
-INSTANTIATE_TEST_SUITE_P(All, PrecisionStep,
-                         testing::Values(Case{"quickstart_bf16", "quickstart", "bf16", kQuickstart, 200},
-                                         Case{"quickstart_fp16_safe", "quickstart", "fp16", kQuickstart, 50},
-                                         Case{"quickstart_fp16_fast", "quickstart", "fp16(fast, promote: 16)",
-                                              kQuickstart, 100},
-                                         Case{"gpt2_bf16", "gpt2", "bf16", kGpt2, 200},
-                                         Case{"gpt2_fp16_safe", "gpt2", "fp16", kGpt2, 50},
-                                         Case{"gpt2_fp16_fast", "gpt2", "fp16(fast)", kGpt2, 100}),
-                         [](const auto &info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    All, PrecisionStep,
+    testing::Values(Case{"quickstart_bf16", "quickstart", "bf16", kQuickstart, 200},
+                    Case{"quickstart_fp16_safe", "quickstart", "fp16", kQuickstart, 50},
+                    Case{"quickstart_fp16_fast", "quickstart", "fp16(fast, promote: 16)", kQuickstart, 100},
+                    Case{"gpt2_bf16", "gpt2", "bf16", kGpt2, 200}, Case{"gpt2_fp16_safe", "gpt2", "fp16", kGpt2, 50},
+                    Case{"gpt2_fp16_fast", "gpt2", "fp16(fast)", kGpt2, 100}),
+    [](const auto &info) { return std::string(info.param.name); });
 
 } // namespace

@@ -40,8 +40,8 @@ TEST(LossScale, IsExhaustedBelowOne) {
 }
 
 // A step by hand: the gradient of the loss is 3, times the scale; it overflows fp16 if that is beyond 65504.
-static constexpr int64_t tokensAt = 0, scaleAt = 64, gradientAt = 128, lossAt = 192, correctionAt = 256, overflowAt = 320,
-                         normAt = 384, arenaBytes = 448;
+static constexpr int64_t tokensAt = 0, scaleAt = 64, gradientAt = 128, lossAt = 192, correctionAt = 256,
+                         overflowAt = 320, normAt = 384, arenaBytes = 448;
 
 /// buffers: $loss_scale, gradient, $loss_sum.
 static void microKernel(void *const *buffers, void *, int64_t, int64_t) {

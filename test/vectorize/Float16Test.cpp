@@ -127,11 +127,18 @@ TEST(Float16, RoundsToNearestEven) {
     double from, to;
   };
   double infinity = std::numeric_limits<double>::infinity();
-  const Number numbers[] = {
-      {"bf16", 1 + 1.0 / 256, 1},          {"bf16", 1 + 3.0 / 256, 1 + 4.0 / 256}, {"bf16", -1 - 1.5 / 256, -1 - 2.0 / 256},
-      {"bf16", 3.3895314e38, 3.3895314e38}, {"bf16", 3.4e38, infinity},            {"bf16", -infinity, -infinity},
-      {"f16", 1 + 1.0 / 2048, 1},          {"f16", 1 + 3.0 / 2048, 1 + 4.0 / 2048}, {"f16", 65519, 65504},
-      {"f16", 65520, infinity},            {"f16", -infinity, -infinity},          {"f16", 1e-4, 0x1.a38p-14}};
+  const Number numbers[] = {{"bf16", 1 + 1.0 / 256, 1},
+                            {"bf16", 1 + 3.0 / 256, 1 + 4.0 / 256},
+                            {"bf16", -1 - 1.5 / 256, -1 - 2.0 / 256},
+                            {"bf16", 3.3895314e38, 3.3895314e38},
+                            {"bf16", 3.4e38, infinity},
+                            {"bf16", -infinity, -infinity},
+                            {"f16", 1 + 1.0 / 2048, 1},
+                            {"f16", 1 + 3.0 / 2048, 1 + 4.0 / 2048},
+                            {"f16", 65519, 65504},
+                            {"f16", 65520, infinity},
+                            {"f16", -infinity, -infinity},
+                            {"f16", 1e-4, 0x1.a38p-14}};
   for (const char *machine : kMachines)
     for (const char *format : kFormats) {
       CompiledKernel kernel(inFormat(R"mlir(
