@@ -78,14 +78,13 @@ Value Update::gradientFactor(ArrayRef<VariableOp> variables) {
     squares = number(0.0);
   Value norm = SqrtOp::create(b, loc, squares.getType(), squares), unscale;
   if (optimizer.scaleLoss) {
-    // One element that is infinite or NaN makes the sum so. The flag is an int, because a maximum of floats over ranks
+    // One element that is infinite or NaN makes the norm so. The flag is an int, because a maximum of floats over ranks
     // may lose a NaN.
-    Value most = number(std::numeric_limits<double>::infinity());
-    finite = CompareOp::create(b, loc, ComparePredicate::lt, squares, most);
-    Value overflow = NotOp::create(b, loc, finite.getType(), finite);
-    OutputOp::create(b, loc, "$overflow", ToIntOp::create(b, loc, overflow));
     unscale = div(number(1.0), scalarInput("$loss_scale"));
     norm = mul(norm, unscale);
+    finite = CompareOp::create(b, loc, ComparePredicate::lt, norm, number(std::numeric_limits<double>::infinity()));
+    Value overflow = NotOp::create(b, loc, finite.getType(), finite);
+    OutputOp::create(b, loc, "$overflow", ToIntOp::create(b, loc, overflow));
   }
   OutputOp::create(b, loc, "$gradient_norm", norm);
   if (optimizer.clip <= 0)

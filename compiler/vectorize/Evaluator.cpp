@@ -119,7 +119,7 @@ static Place placeOf(Emission &e, NamedTensorType type, const Point &point) {
 
 /// The type of an element in memory: bools are bytes.
 static Type storedType(Emission &e, NamedTensorType type) {
-  return type.isBool() ? Type(e.getI8Type()) : type.getElement();
+  return type.isBool() ? Type(e.getI8Type()) : type.isInt() ? type.getElement() : loadedType(e, type.getElement());
 }
 
 Value Evaluator::load(NamedTensorType type, Value pointer, const Point &point, Value mask) {
@@ -147,7 +147,7 @@ void Evaluator::store(Value computed, NamedTensorType type, Value pointer, const
   else if (type.isFloat() && !real.isF32())
     computed = arith::TruncFOp::create(e, Emission::shaped(computed, e.getF32Type()), computed);
   if (type.isFloat() && !element.isF32())
-    computed = emitNarrow(e, computed, element);
+    computed = emitNarrow(e, computed, type.getElement());
   Place place = placeOf(e, type, point);
   if (place.kind == Place::Scalar)
     e.store(computed, pointer, place.index);

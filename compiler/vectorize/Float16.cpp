@@ -1,5 +1,5 @@
-// Conversions are single instructions where the machine has them. Every machine of interest has those of f16; without
-// those of bf16, whose code would be calls of the compiler's runtime library, they are done on the bits.
+// Conversions are single instructions where the machine has them; f16 has them everywhere. Those of bf16 are done on the
+// bits elsewhere: it is the upper half of an f32.
 #include "compiler/vectorize/Float16.h"
 #include "compiler/vectorize/FloatBuilder.h"
 
@@ -7,25 +7,23 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::vectorize;
 
-static Value convertBits(Emission &e, Value bits, Type element, bool wider) {
-  Type type = Emission::shaped(bits, element);
-  return wider ? Value(arith::ExtUIOp::create(e, type, bits)) : Value(arith::TruncIOp::create(e, type, bits));
+Type vectorize::loadedType(Emission &e, Type element) {
+  return element.isBF16() && !e.machine.hasBf16 ? Type(e.getI16Type()) : element;
 }
 
 Value vectorize::emitWiden(Emission &e, Value number) {
   Type wide = Emission::shaped(number, e.getF32Type());
-  if (!getElementTypeOrSelf(number).isBF16() || e.machine.hasBf16)
+  if (isa<FloatType>(getElementTypeOrSelf(number)))
     return arith::ExtFOp::create(e, wide, number);
-  Value half = arith::BitcastOp::create(e, Emission::shaped(number, e.getI16Type()), number);
-  Value bits = convertBits(e, half, e.getI32Type(), true);
+  Value bits = arith::ExtUIOp::create(e, Emission::shaped(number, e.getI32Type()), number);
   Value high = arith::ShLIOp::create(e, bits, e.constantInt(bits.getType(), 16));
   return arith::BitcastOp::create(e, wide, high);
 }
 
 Value vectorize::emitNarrow(Emission &e, Value number, Type element) {
-  Type narrow = Emission::shaped(number, element);
-  if (!element.isBF16() || e.machine.hasBf16)
-    return arith::TruncFOp::create(e, narrow, number);
+  Type loaded = loadedType(e, element);
+  if (loaded == element)
+    return arith::TruncFOp::create(e, Emission::shaped(number, element), number);
   // Adding half a unit, less one where the last bit kept is even, carries into the bits that are kept.
   FloatBuilder f(e, number.getType());
   Value bits = f.toBits(number);
@@ -33,6 +31,6 @@ Value vectorize::emitNarrow(Emission &e, Value number, Type element) {
   Value rounded = f.addInt(f.addInt(bits, f.whole(0x7FFF)), odd);
   Value isNan = f.compare(arith::CmpFPredicate::UNO, number, number);
   rounded = f.choose(isNan, f.whole(0x7FC00000), rounded);
-  Value high = convertBits(e, arith::ShRUIOp::create(e, rounded, f.whole(16)), e.getI16Type(), false);
-  return arith::BitcastOp::create(e, narrow, high);
+  Value high = arith::ShRUIOp::create(e, rounded, f.whole(16));
+  return arith::TruncIOp::create(e, Emission::shaped(number, loaded), high);
 }
