@@ -68,8 +68,8 @@ public:
     stage(Stage::Recognise, [&] { return passes([](OpPassManager &pm) { recognise::buildPipeline(pm); }); });
     // One training step: micro-batch, count, update.
     stage(Stage::Differentiate, [&] { return differentiateTraining(); });
-    // Types and recomputation: for fp32 nothing is left to do; what asks for more was refused.
-    stage(Stage::Precision, [] { return success(); });
+    // What is multiplied and stored in 16 bits, forward and backward.
+    stage(Stage::Precision, [&] { return narrow(); });
     // Each rank's part of the graph, with what ranks send one another.
     stage(Stage::Shard, [&] { return partition(); });
     stage(Stage::Recompute, [] { return success(); });
@@ -145,8 +145,10 @@ private:
   LogicalResult differentiateTraining() {
     if (!train->train)
       return success();
+    DifferentiateOptions options = differentiate::optionsFor(train->train->optimizer);
+    options.scaleLoss = train->train->precision == typed::Precision::Fp16;
     return passes([&](OpPassManager &pm) {
-      pm.addPass(createDifferentiate(differentiate::optionsFor(train->train->optimizer)));
+      pm.addPass(createDifferentiate(options));
       pm.addPass(createCanonicalizerPass());
       pm.addPass(createCSEPass());
     });
@@ -160,6 +162,12 @@ private:
       pm.addPass(createCanonicalizerPass());
       pm.addPass(createCSEPass());
     });
+  }
+
+  LogicalResult narrow() {
+    if (!train->train)
+      return success();
+    return passes([&](OpPassManager &pm) { precision::buildPipeline(pm, *train->train); });
   }
 
   LogicalResult cleanUp() {

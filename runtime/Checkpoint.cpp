@@ -98,7 +98,11 @@ void saveCheckpoint(const std::string &folder, const Manifest &manifest, const c
                  {"step", state.step},
                  {"seed", state.seed},
                  {"samples", state.step * manifest.train.batch},
-                 {"data", state.dataKey}};
+                 {"data", state.dataKey},
+                 {"loss_scale",
+                  {{"scale", state.lossScale.scale},
+                   {"clean_steps", state.lossScale.cleanSteps},
+                   {"skipped", state.lossScale.skipped}}}};
     for (const char *file : {weightsFile, momentsFile})
       json["files"][file] = writeVariables(path, file, manifest, arena, mesh);
     if (mesh.first())
@@ -194,7 +198,10 @@ static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifes
   }
   try {
     const Json &json = checkpoint.manifest;
-    return {json.at("step"), json.at("seed"), json.value("data", std::string())};
+    TrainingState state{json.at("step"), json.at("seed"), json.value("data", std::string()), {}};
+    if (auto scale = json.find("loss_scale"); scale != json.end())
+      state.lossScale = {scale->at("scale"), scale->at("clean_steps"), scale->at("skipped")};
+    return state;
   } catch (const Json::exception &error) {
     fail(Exit::NoCheckpoint, "a checkpoint's manifest is damaged: ", error.what());
   }

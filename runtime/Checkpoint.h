@@ -1,10 +1,12 @@
 // Checkpoints: the state of a training as plain safetensors with a manifest, so that a run can go on bit for bit.
 //
 // A checkpoint holds weights.safetensors (parameters by path), moments.safetensors (`moment1/PATH`, `moment2/PATH`) and
-// manifest.json: step, seed, spec, position in the data, and size and xxh3-128 of each file. Random numbers and the
-// order of samples are functions of seed and step, so there is no other state.
+// manifest.json: step, seed, spec, position in the data, loss scale, and size and xxh3-128 of each file. Random numbers
+// and the order of samples are functions of seed and step, so there is no other state; 16-bit copies of weights are
+// computed from them.
 #pragma once
 
+#include "runtime/LossScale.h"
 #include "runtime/Mesh.h"
 
 #include <optional>
@@ -16,6 +18,7 @@ struct TrainingState {
   int64_t step = 0; ///< steps done
   uint64_t seed = 0;
   std::string dataKey; ///< Shards::key of the text trained on
+  LossScale lossScale;
 };
 
 /// Writes the variables in `arena` as a new checkpoint and prunes older ones to two. Throws Failure (Exit::Io), with

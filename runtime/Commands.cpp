@@ -15,6 +15,7 @@ Exit evaluateCheckpoint(const Run &run) {
   auto state = loadNewestCheckpoint(folder, run.manifest, executor->arena(), LoadedParts::Weights, run.mesh);
   if (!state)
     fail(Exit::NoCheckpoint, "there is no checkpoint in `", folder, "`; train first");
+  executor->runIfPresent("refresh");
   std::unique_ptr<Data> data = openData(run);
   auto evaluation = evaluate(*executor, run.manifest, data->loader, data->shards.validation);
   if (!evaluation)

@@ -114,6 +114,7 @@ void generate(const Run &run) {
   char *arena = executor->arena();
   if (!loadNewestCheckpoint(run.options.checkpointFolder, run.manifest, arena, LoadedParts::Weights, run.mesh))
     fail(Exit::NoCheckpoint, "there is no checkpoint in `", run.options.checkpointFolder, "`; train first");
+  executor->runIfPresent("refresh");
 
   std::vector<int32_t> text = encodePrompt(tokenizer, run.options.prompt);
   put(run.options.prompt);

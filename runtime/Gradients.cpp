@@ -36,6 +36,7 @@ void writeGradients(const Run &run) {
   std::unique_ptr<Executor> executor = startExecutor(run);
   char *arena = executor->arena();
   initializeVariables(manifest, arena, manifest.train.seed, run.mesh);
+  executor->runIfPresent("refresh");
   TrainingStep step(*executor, manifest, data->loader, data->shards.training, manifest.train.seed,
                     manifest.train.steps);
 
@@ -49,9 +50,13 @@ void writeGradients(const Run &run) {
   }
   StepResult result = step.accumulate(0);
   for (const Variable &variable : manifest.variables) {
-    if (variable.role == Role::Gradient)
+    if (variable.role == Role::Gradient) {
       snapshot.add("gradient/" + variable.of, variable, arena);
-    else if (isParameter(variable.role))
+      if (step.scalesLoss())
+        for (int64_t i = 0; i < variable.elements(); ++i) // a power of two: exact
+          reinterpret_cast<float *>(snapshot.copies.back().data())[i] /= float(step.lossScale.scale);
+    }
+    if (isParameter(variable.role))
       snapshot.add("weight/" + variable.name, variable, arena);
   }
   float loss = float(result.loss);

@@ -40,6 +40,8 @@ void setScalars(const ProgramInterface &program, const Scalars &scalars, char *a
       setReal(input, scalars.biasCorrection1, arena);
     else if (input.name == "$bias_correction2")
       setReal(input, scalars.biasCorrection2, arena);
+    else if (input.name == "$loss_scale")
+      setReal(input, scalars.lossScale, arena);
     else if (input.name.starts_with("$rank."))
       setWhole(input, mesh.coordinate(std::string_view(input.name).substr(6)), arena);
     else if (input.name.starts_with("$"))
@@ -139,8 +141,10 @@ Scalars TrainingStep::scalarsFor(int64_t step, int64_t micro, double lossCount) 
   scalars.first = micro == 0;
   scalars.lossCount = lossCount;
   scalars.learningRate = learningRate(optimizer.rate, step, steps);
-  scalars.biasCorrection1 = biasCorrection(optimizer.beta1, step);
-  scalars.biasCorrection2 = biasCorrection(optimizer.beta2, step);
+  // Moments have seen no more steps than were done.
+  scalars.biasCorrection1 = biasCorrection(optimizer.beta1, step - lossScale.skipped);
+  scalars.biasCorrection2 = biasCorrection(optimizer.beta2, step - lossScale.skipped);
+  scalars.lossScale = lossScale.scale;
   return scalars;
 }
 
@@ -181,6 +185,9 @@ void TrainingStep::update(int64_t step, StepResult &result) {
   setScalars(updateProgram, scalarsFor(step, 0, 1), executor.arena(), executor.mesh());
   executor.run("update");
   result.gradientNorm = readScalar(updateProgram, "$gradient_norm", executor.arena());
+  result.overflow = readScalar(updateProgram, "$overflow", executor.arena()) != 0;
+  if (scalesLoss())
+    lossScale.update(result.overflow);
 }
 
 double TrainingStep::operationsPerStep() const {

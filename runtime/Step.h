@@ -3,6 +3,7 @@
 
 #include "runtime/Bindings.h"
 #include "runtime/Executor.h"
+#include "runtime/LossScale.h"
 #include "runtime/SampleOrder.h"
 
 #include <map>
@@ -15,7 +16,7 @@ struct Scalars {
   int64_t step = 0, batchOffset = 0;
   uint64_t seed = 0;
   bool first = true; ///< first micro-batch: gradients are overwritten rather than added to
-  double lossCount = 1, learningRate = 0, biasCorrection1 = 1, biasCorrection2 = 1;
+  double lossCount = 1, learningRate = 0, biasCorrection1 = 1, biasCorrection2 = 1, lossScale = 1;
 };
 
 /// Fills the reserved inputs ($step, $seed, ...) of `program`, the rank's place on the mesh among them.
@@ -44,6 +45,7 @@ RowRange rowsOf(const ProgramInterface &program, int64_t batch, const Mesh &mesh
 struct StepResult {
   double loss = 0;         ///< with auxiliary losses, nats per element of the global batch
   double gradientNorm = 0; ///< before clipping; 0 if the update does not measure it
+  bool overflow = false;   ///< gradients overflowed in fp16: nothing but the loss scale has changed
   double learningRate = 0;
   std::map<std::string, double> metrics;
 };
@@ -57,10 +59,14 @@ public:
 
   /// Loss and gradients of step `step`'s global batch; variables other than gradients are not touched.
   StepResult accumulate(int64_t step);
-  /// Lets the optimizer use the gradients; adds the gradient norm to `result`.
+  /// Lets the optimizer use the gradients; adds the gradient norm to `result`. If they overflowed, the step is skipped.
   void update(int64_t step, StepResult &result);
   /// Loads this rank's sequences of micro-batch `micro` of step `step` into the inputs of `program`.
   void load(const ProgramInterface &program, int64_t step, int64_t micro);
+
+  /// Whether gradients are multiples by `lossScale.scale`, as in fp16.
+  bool scalesLoss() const { return micro.input("$loss_scale") != nullptr; }
+  LossScale lossScale; ///< of the next step
 
   int64_t tokensPerStep() const { return manifest.train.batch * manifest.train.seq; }
   double operationsPerStep() const;

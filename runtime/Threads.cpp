@@ -61,7 +61,7 @@ static void flushDenormals() {
 #elif defined(__aarch64__)
   uint64_t mode;
   asm volatile("mrs %0, fpcr" : "=r"(mode));
-  asm volatile("msr fpcr, %0" : : "r"(mode | (uint64_t(1) << 24))); // FZ
+  asm volatile("msr fpcr, %0" : : "r"(mode | (uint64_t(1) << 24) | (uint64_t(1) << 19))); // FZ and FZ16
 #endif
 }
 

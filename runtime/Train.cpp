@@ -31,7 +31,9 @@ public:
         metrics(run.mesh.first() ? metricsPath(run.options) : "/dev/null", state.step),
         progress(state.step, plan.steps, step.tokensPerStep(), step.operationsPerStep(),
                  manifest.peakFlopsPerCore * executor.threadCount()),
-        savedStep(state.step) {}
+        savedStep(state.step) {
+    step.lossScale = state.lossScale;
+  }
 
   Exit toTheEnd();
 
@@ -68,10 +70,16 @@ void Training::trainOneStep() {
   };
   if (!std::isfinite(result.loss))
     diverged("loss", result.loss); // before the update, so that the weights stay what they were
+  double lossScale = step.lossScale.scale;
   step.update(state.step, result);
-  if (!std::isfinite(result.gradientNorm))
+  if (!std::isfinite(result.gradientNorm) && (!result.overflow || step.lossScale.isExhausted()))
     diverged("norm of the gradient", result.gradientNorm);
   ++state.step;
+  state.lossScale = step.lossScale;
+  if (result.overflow)
+    progress.message("step " + std::to_string(state.step) + " is skipped: gradients overflow fp16 at a loss scale of " +
+                     formatCount(int64_t(lossScale)) + ", which is halved (" + std::to_string(state.lossScale.skipped) +
+                     " skipped so far)");
   progress.step(state.step, result.loss);
   nlohmann::ordered_json line = {{"step", state.step},
                                  {"loss", result.loss},
@@ -79,6 +87,10 @@ void Training::trainOneStep() {
                                  {"gradient_norm", result.gradientNorm},
                                  {"epoch", step.epoch(state.step)},
                                  {"tokens_per_second", progress.tokensPerSecond()}};
+  if (step.scalesLoss()) {
+    line["loss_scale"] = lossScale;
+    line["skipped"] = result.overflow;
+  }
   for (const auto &[name, value] : result.metrics)
     line["metric"][name] = value;
   metrics.write(line);
@@ -140,16 +152,19 @@ Exit Training::toTheEnd() {
 }
 
 /// The state to go on from: the newest checkpoint's, or that of a fresh run.
-static TrainingState startingState(const Run &run, const Data &data, char *arena) {
+static TrainingState startingState(const Run &run, const Data &data, Executor &executor) {
   const TrainPlan &plan = run.manifest.train;
+  char *arena = executor.arena();
   std::optional<TrainingState> found;
   if (!run.options.fresh)
     found = loadNewestCheckpoint(run.options.checkpointFolder, run.manifest, arena, LoadedParts::WeightsAndMoments,
                                  run.mesh);
   if (!found) {
     initializeVariables(run.manifest, arena, plan.seed, run.mesh);
-    return {0, plan.seed, data.shards.key};
+    executor.runIfPresent("refresh");
+    return {0, plan.seed, data.shards.key, {}};
   }
+  executor.runIfPresent("refresh");
   if (found->seed != plan.seed)
     fail(Exit::Mismatch, "the checkpoints in `", run.options.checkpointFolder, "` were trained with seed ", found->seed,
          ", this run has seed ", plan.seed, "; train with --fresh or give another --checkpoint-dir");
@@ -170,7 +185,7 @@ Exit train(const Run &run) {
   run.mesh.barrier();
   std::unique_ptr<Data> data = openData(run);
   std::unique_ptr<Executor> executor = startExecutor(run);
-  TrainingState state = startingState(run, *data, executor->arena());
+  TrainingState state = startingState(run, *data, *executor);
   if (state.step >= run.manifest.train.steps && state.step > 0) {
     std::printf("already trained for %ld steps: nothing to do (--steps for more, --fresh to start over)\n",
                 long(state.step));

@@ -3,7 +3,7 @@
 #
 # Substitutions: %examples and %corpora (folders), %sysroot (arm64 libraries for qemu).
 # Features: full (test/run.sh --full), corpora (the shared texts are there), arm64 (the sysroot is there), mount (root may
-# mount).
+# mount), bf16 and fp16 (the machine at hand has them).
 import os
 import subprocess
 
@@ -45,6 +45,14 @@ if os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "true"], capture_
     config.available_features.add("mount")
 else:
     lit_config.note("mounting is not allowed here: the test of a full disk is skipped")
+
+# Formats that kernels for this machine have: as compiler/machines/Local.cpp finds them.
+with open("/proc/cpuinfo") as file:
+    flags = set(file.read().split())
+if flags & {"amx_bf16", "avx512_bf16", "bf16"}:
+    config.available_features.add("bf16")
+if flags & {"avx512_fp16", "asimdhp"}:
+    config.available_features.add("fp16")
 
 if lit_config.params.get("full"):
     config.available_features.add("full")

@@ -15,7 +15,7 @@ namespace kinu::allocate {
 /// Every buffer starts at a multiple of this many bytes: a cache line of A64FX.
 inline constexpr int64_t kAlignment = 256;
 
-/// Bytes of a tensor in memory: floats take 4, ints 8, bools 1.
+/// Bytes of a tensor in memory: floats take 4 or 2, ints 8, bools 1.
 int64_t bytesOf(NamedTensorType type);
 
 } // namespace kinu::allocate

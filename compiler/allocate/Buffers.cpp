@@ -8,8 +8,7 @@ using namespace kinu;
 using namespace kinu::allocate;
 
 int64_t allocate::bytesOf(NamedTensorType type) {
-  int64_t element = type.isFloat() ? 4 : type.isBool() ? 1 : 8;
-  return type.getNumElements() * element;
+  return type.getNumElements() * (type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8);
 }
 
 Buffers::Buffers(ProgramOp program, const llvm::StringMap<int64_t> &variableOffsets)

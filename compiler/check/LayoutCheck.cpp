@@ -230,7 +230,7 @@ void LayoutReader::read(const ZeroClause &clause) {
 void LayoutReader::read(const RecomputeClause &clause) { ranges(clause.where, rule("recompute", clause.range)); }
 
 void LayoutReader::read(const PrecisionClause &clause) {
-  precisionOf(clause.type, context);
+  checkPrecision(clause, context);
   typed::LayoutRule &made = rule("precision", clause.range);
   made.mesh = {clause.type.text};
   if (clause.where)

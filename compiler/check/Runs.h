@@ -31,7 +31,11 @@ void checkOptimizer(const syntax::OptimizerClause &clause, const RunContext &con
 void checkBindings(const syntax::DataClause &clause, const RunContext &context);
 /// LayoutCheck.cpp: what one rank can tell of a layout (rule 14).
 void checkLayout(const syntax::LayoutDecl &layout, const RunContext &context);
-/// `fp32`, `bf16`, `fp16`.
-std::optional<typed::Precision> precisionOf(const syntax::Name &name, const RunContext &context);
+/// PrecisionCheck.cpp: `fp32`, `bf16`, `fp16` and its modes; none, and an error, for another.
+struct CheckedPrecision {
+  typed::Precision precision;
+  int64_t promote; ///< as in typed::TrainConfig
+};
+std::optional<CheckedPrecision> checkPrecision(const syntax::PrecisionClause &clause, const RunContext &context);
 
 } // namespace kinu::check

@@ -16,18 +16,6 @@ std::optional<int64_t> RunContext::sizeFrom(const Expr &expr, int64_t least, llv
   return std::nullopt;
 }
 
-std::optional<typed::Precision> precisionOf(const Name &name, const RunContext &context) {
-  if (name == "fp32")
-    return typed::Precision::Fp32;
-  if (name == "bf16")
-    return typed::Precision::Bf16;
-  if (name == "fp16")
-    return typed::Precision::Fp16;
-  context.diagnostics.error("unknown-precision", name.range, "there is no precision `" + name.text + "`")
-      .suggest("there are `fp32`, `bf16` and `fp16`");
-  return std::nullopt;
-}
-
 static void checkLength(const AxisLengthClause &clause, const RunContext &context) {
   typed::TrainConfig &config = *context.model.train;
   Entity *entity = context.scope.find(clause.axis.text);
@@ -133,7 +121,11 @@ void checkTrain(const TrainDecl &train, const RunContext &context) {
       hasOptimizer = true;
       checkOptimizer(*optimizer, context);
     } else if (auto *precision = std::get_if<PrecisionClause>(&clause)) {
-      config.precision = precisionOf(precision->type, context).value_or(typed::Precision::Fp32);
+      config.precisionRange = precision->range;
+      if (std::optional<CheckedPrecision> checked = checkPrecision(*precision, context)) {
+        config.precision = checked->precision;
+        config.promote = checked->promote;
+      }
     }
   }
   applyDefines(context);

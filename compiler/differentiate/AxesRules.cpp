@@ -7,8 +7,10 @@ using namespace kinu;
 using namespace kinu::differentiate;
 
 /// dot(g, other) summed to `operand`: the axes of g that the operand lacks are all the other's, and the axes that the
-/// dot summed over come back from the other.
+/// dot summed over come back from the other. Where the product was asked for in fp32, so is its gradient.
 static void giveDot(Rule &r, Value operand, Value other) {
+  if (isFp32(operand) || isFp32(other))
+    other = inFp32(r.builder, other);
   SmallVector<Attribute> over;
   for (const Axis &axis : typeOf(r.g).getAxes())
     if (!typeOf(operand).has(axis.name))

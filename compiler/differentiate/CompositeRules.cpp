@@ -15,10 +15,12 @@ static void copyRegion(Region &from, Region &to) {
 static LogicalResult attentionRule(AttentionOp op, Rule &r) {
   if (r.gradients[1] || !r.g)
     return op.emitOpError("passes gradients from its result only, not from its logsumexp");
-  auto backward = AttentionBackwardOp::create(
-      r.builder, r.loc, op.getQ().getType(), op.getK().getType(), op.getV().getType(), op.getQ(), op.getK(), op.getV(),
-      op.getResult(), op.getLogsumexp(), r.g, op.getExtras(), op.getSum(), op.getQuery(), op.getKey(),
-      op.getPromoteAttr());
+  bool fp32 = isFp32(op.getQ()) || isFp32(op.getK()) || isFp32(op.getV());
+  Value q = fp32 ? inFp32(r.builder, op.getQ()) : op.getQ();
+  auto backward =
+      AttentionBackwardOp::create(r.builder, r.loc, op.getQ().getType(), op.getK().getType(), op.getV().getType(), q,
+                                  op.getK(), op.getV(), op.getResult(), op.getLogsumexp(), r.g, op.getExtras(),
+                                  op.getSum(), op.getQuery(), op.getKey(), op.getPromoteAttr());
   copyRegion(op.getScore(), backward.getScore());
   if (failed(differentiateRegion(op.getScore(), backward.getScoreBackward(), 1, {0})))
     return failure();
@@ -31,9 +33,11 @@ static LogicalResult attentionRule(AttentionOp op, Rule &r) {
 static LogicalResult linearCrossEntropyRule(LinearCrossEntropyOp op, Rule &r) {
   if (r.gradients[1] || !r.g)
     return op.emitOpError("passes gradients from its result only, not from its logsumexp");
+  bool fp32 = isFp32(op.getHidden()) || isFp32(op.getWeight());
+  Value hidden = fp32 ? inFp32(r.builder, op.getHidden()) : op.getHidden();
   auto backward = LinearCrossEntropyBackwardOp::create(
-      r.builder, r.loc, op.getHidden().getType(), op.getWeight().getType(), op.getHidden(), op.getWeight(),
-      op.getTarget(), op.getLogsumexp(), r.g, op.getExtras(), op.getSum(), op.getOver(), op.getPromoteAttr());
+      r.builder, r.loc, op.getHidden().getType(), op.getWeight().getType(), hidden, op.getWeight(), op.getTarget(),
+      op.getLogsumexp(), r.g, op.getExtras(), op.getSum(), op.getOver(), op.getPromoteAttr());
   copyRegion(op.getLogit(), backward.getLogit());
   if (failed(differentiateRegion(op.getLogit(), backward.getLogitBackward(), 1, {0})))
     return failure();

@@ -111,7 +111,16 @@ static Value lossSeed(OpBuilder &builder, Location loc) {
   return SelectOp::create(builder, loc, some, DivOp::create(builder, loc, one, safe), zero);
 }
 
-static LogicalResult emitGradients(ProgramOp program, int64_t globalBatch) {
+/// A seed as it is, or times the input `$loss_scale`: gradients are linear in it.
+static Value scaled(OpBuilder &builder, Value seed, bool scaleLoss) {
+  if (!scaleLoss)
+    return seed;
+  auto scalar = NamedTensorType::get(builder.getContext(), {}, builder.getF32Type());
+  Value scale = InputOp::create(builder, seed.getLoc(), scalar, "$loss_scale", IntegerAttr());
+  return MulOp::create(builder, seed.getLoc(), seed, scale);
+}
+
+static LogicalResult emitGradients(ProgramOp program, int64_t globalBatch, bool scaleLoss) {
   Block &block = program.getBody().front();
   SmallVector<Value> sources, targets;
   program.walk([&](ReadOp read) {
@@ -127,9 +136,11 @@ static LogicalResult emitGradients(ProgramOp program, int64_t globalBatch) {
   OpBuilder builder = OpBuilder::atBlockEnd(&block);
   Backward backward(builder, activity);
   if (loss)
-    backward.add(loss.getValue(), lossSeed(builder, loss.getLoc()));
-  if (aux)
-    backward.add(aux.getValue(), ConstantOp::create(builder, aux.getLoc(), 1.0 / static_cast<double>(globalBatch)));
+    backward.add(loss.getValue(), scaled(builder, lossSeed(builder, loss.getLoc()), scaleLoss));
+  if (aux) {
+    Value seed = ConstantOp::create(builder, aux.getLoc(), 1.0 / static_cast<double>(globalBatch));
+    backward.add(aux.getValue(), scaled(builder, seed, scaleLoss));
+  }
   return backward.run(block);
 }
 
@@ -159,13 +170,13 @@ struct Differentiate : kinu::impl::DifferentiateBase<Differentiate> {
     emitCount(module, train);
     emitGradientVariables(module);
     train.setSymName("micro");
-    if (failed(emitGradients(train, globalBatch.getInt())))
+    if (failed(emitGradients(train, globalBatch.getInt(), scaleLoss)))
       return signalPassFailure();
     train.walk([&](RepeatOp repeat) {
       if (!repeat.getReverse())
         saved += repeat.getSaved().size();
     });
-    emitUpdate(module, {optimizer == "adamw", beta1, beta2, epsilon, decay, momentum, clip});
+    emitUpdate(module, {optimizer == "adamw", beta1, beta2, epsilon, decay, momentum, clip, scaleLoss});
   }
 };
 } // namespace

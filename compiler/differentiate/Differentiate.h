@@ -25,6 +25,7 @@ DifferentiateOptions optionsFor(const typed::Optimizer &optimizer);
 struct Optimizer {
   bool adamw = true; ///< else SGD
   double beta1, beta2, epsilon, decay, momentum, clip;
+  bool scaleLoss; ///< gradients are multiples of themselves by `$loss_scale`
 };
 
 /// Appends `@update` and the variables it needs, for the trained variables of the module that have gradients.

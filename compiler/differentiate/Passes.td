@@ -16,6 +16,10 @@ def Differentiate : Pass<"kinu-differentiate", "::mlir::ModuleOp"> {
       gets the number for the whole step as `kinu.loss_count`;
     * `@update`: the norm of the whole gradient, clipping, and the optimizer, elementwise over whole variables.
 
+    With `scale-loss`, gradients are those of the loss times the input `$loss_scale`, so that small ones are not lost in
+    fp16; `@update` divides by it again, has the output `$overflow`, 1 where the norm of the gradient is not finite, and
+    then writes to every variable what it held.
+
     A variable `<path>.gradient` is made for every weight, bias and gain, and `.moment1`, `.moment2` as the optimizer
     needs. Requires `kinu.global_batch` and `kinu.micro_batches` on the module. A repeat saves what its backward repeat
     needs and cannot compute again elementwise; composites save what their rules name. Dead forward code is left for
@@ -42,7 +46,8 @@ def Differentiate : Pass<"kinu-differentiate", "::mlir::ModuleOp"> {
     Option<"epsilon", "epsilon", "double", "1e-8", "AdamW: added to the root of the mean square">,
     Option<"decay", "decay", "double", "0.0", "weight decay, of variables of role weight">,
     Option<"momentum", "momentum", "double", "0.0", "SGD: decay of the velocity">,
-    Option<"clip", "clip", "double", "0.0", "largest norm of the whole gradient; 0 for no clipping">];
+    Option<"clip", "clip", "double", "0.0", "largest norm of the whole gradient; 0 for no clipping">,
+    Option<"scaleLoss", "scale-loss", "bool", "false", "multiply gradients by `$loss_scale` on their way">];
   let statistics = [Statistic<"saved", "saved", "values that forward repeats save for backward ones">];
   let dependentDialects = ["::kinu::KinuDialect"];
 }

@@ -27,6 +27,15 @@ Value differentiate::retype(OpBuilder &builder, Location loc, Value gradient, Na
   return gradient.getType() == type ? gradient : BroadcastOp::create(builder, loc, type, gradient).getResult();
 }
 
+bool differentiate::isFp32(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && (isa<Fp32Op>(op) || (isa<RenameOp, SplitOp, JoinOp>(op) && isFp32(op->getOperand(0))));
+}
+
+Value differentiate::inFp32(OpBuilder &builder, Value value) {
+  return isFp32(value) ? value : Fp32Op::create(builder, value.getLoc(), value.getType(), value).getResult();
+}
+
 Value differentiate::zeros(OpBuilder &builder, Location loc, NamedTensorType type) {
   return conform(builder, loc, ConstantOp::create(builder, loc, 0.0), type);
 }

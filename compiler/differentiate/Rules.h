@@ -10,6 +10,10 @@ namespace kinu::differentiate {
 mlir::Value conform(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value gradient, NamedTensorType type);
 /// As `conform`, and of exactly this type, its order of axes included: what a region hands to its op.
 mlir::Value retype(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value gradient, NamedTensorType type);
+/// Whether a value is one that the writer wants in fp32: `fp32(x)`, perhaps under another name.
+bool isFp32(mlir::Value value);
+/// The value marked so, if it is not.
+mlir::Value inFp32(mlir::OpBuilder &builder, mlir::Value value);
 /// Zeros of a type.
 mlir::Value zeros(mlir::OpBuilder &builder, mlir::Location loc, NamedTensorType type);
 

@@ -2,6 +2,8 @@
 // written with elementwise ops on whole variables, which `fuse` turns into one pass over each.
 #include "compiler/differentiate/Differentiate.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::differentiate;
@@ -12,8 +14,8 @@ class Update {
 public:
   Update(OpBuilder &builder, const Optimizer &optimizer) : b(builder), loc(b.getUnknownLoc()), optimizer(optimizer) {}
 
-  /// The factor that gradients are scaled by; also the output `$gradient_norm`.
-  Value clipScale(ArrayRef<VariableOp> variables);
+  /// The factor that gradients are multiplied by, null for none; also the outputs `$gradient_norm` and `$overflow`.
+  Value gradientFactor(ArrayRef<VariableOp> variables);
   void inputs();
   void adamw(VariableOp variable, Value scale);
   void sgd(VariableOp variable, Value scale);
@@ -26,7 +28,10 @@ private:
   Value read(VariableOp variable, StringRef suffix) {
     return ReadOp::create(b, loc, variable.getType(), (variable.getSymName() + suffix).str(), ValueRange());
   }
-  void write(VariableOp variable, StringRef suffix, Value value) {
+  /// Replaces `old`, what the variable holds, unless gradients overflowed.
+  void write(VariableOp variable, StringRef suffix, Value value, Value old) {
+    if (finite)
+      value = SelectOp::create(b, loc, finite, value, old);
     WriteOp::create(b, loc, (variable.getSymName() + suffix).str(), ValueRange(), value);
   }
   Value add(Value x, Value y) { return AddOp::create(b, loc, x, y); }
@@ -38,8 +43,9 @@ private:
   }
   /// mean = decay * mean + (1 - decay) * x, written back.
   Value movingMean(VariableOp variable, StringRef suffix, double decay, Value x) {
-    Value mean = add(mul(read(variable, suffix), number(decay)), mul(x, number(1.0 - decay)));
-    write(variable, suffix, mean);
+    Value old = read(variable, suffix);
+    Value mean = add(mul(old, number(decay)), mul(x, number(1.0 - decay)));
+    write(variable, suffix, mean, old);
     return mean;
   }
   /// w = w - rate * (step + decay * w), the decay for weights only (Loshchilov and Hutter, 2019).
@@ -47,17 +53,18 @@ private:
     Value weight = read(variable, "");
     if (optimizer.decay != 0 && variable.getRole() == "weight")
       step = add(step, mul(weight, number(optimizer.decay)));
-    write(variable, "", SubOp::create(b, loc, weight, mul(step, learningRate)));
+    write(variable, "", SubOp::create(b, loc, weight, mul(step, learningRate)), weight);
   }
 
   OpBuilder &b;
   Location loc;
   const Optimizer &optimizer;
   Value learningRate, bias1, bias2;
+  Value finite; ///< whether gradients did not overflow; null where the loss is not scaled
 };
 } // namespace
 
-Value Update::clipScale(ArrayRef<VariableOp> variables) {
+Value Update::gradientFactor(ArrayRef<VariableOp> variables) {
   Value squares;
   for (VariableOp variable : variables) {
     Value gradient = read(variable, ".gradient");
@@ -67,11 +74,23 @@ Value Update::clipScale(ArrayRef<VariableOp> variables) {
     Value square = ReduceOp::create(b, loc, ReductionKind::sum, mul(gradient, gradient), b.getArrayAttr(over));
     squares = squares ? add(squares, square) : square;
   }
-  Value norm = squares ? SqrtOp::create(b, loc, squares.getType(), squares).getResult() : number(0.0);
+  if (!squares)
+    squares = number(0.0);
+  Value norm = SqrtOp::create(b, loc, squares.getType(), squares), unscale;
+  if (optimizer.scaleLoss) {
+    // One element that is infinite or NaN makes the norm so. The flag is an int, because a maximum of floats over ranks
+    // may lose a NaN.
+    unscale = div(number(1.0), scalarInput("$loss_scale"));
+    norm = mul(norm, unscale);
+    finite = CompareOp::create(b, loc, ComparePredicate::lt, norm, number(std::numeric_limits<double>::infinity()));
+    Value overflow = NotOp::create(b, loc, finite.getType(), finite);
+    OutputOp::create(b, loc, "$overflow", ToIntOp::create(b, loc, overflow));
+  }
   OutputOp::create(b, loc, "$gradient_norm", norm);
   if (optimizer.clip <= 0)
-    return {};
-  return MinOp::create(b, loc, number(1.0), div(number(optimizer.clip), add(norm, number(1e-6))));
+    return unscale;
+  Value clip = MinOp::create(b, loc, number(1.0), div(number(optimizer.clip), add(norm, number(1e-6))));
+  return unscale ? mul(clip, unscale) : clip;
 }
 
 void Update::inputs() {
@@ -94,8 +113,9 @@ void Update::adamw(VariableOp variable, Value scale) {
 void Update::sgd(VariableOp variable, Value scale) {
   Value step = gradient(variable, scale);
   if (optimizer.momentum != 0) {
-    step = add(mul(read(variable, ".moment1"), number(optimizer.momentum)), step);
-    write(variable, ".moment1", step);
+    Value old = read(variable, ".moment1");
+    step = add(mul(old, number(optimizer.momentum)), step);
+    write(variable, ".moment1", step, old);
   }
   descend(variable, step);
 }
@@ -124,7 +144,7 @@ void differentiate::emitUpdate(ModuleOp module, const Optimizer &optimizer) {
   builder.createBlock(&program.getBody());
   Update update(builder, optimizer);
   update.inputs();
-  Value scale = update.clipScale(trained);
+  Value scale = update.gradientFactor(trained);
   for (VariableOp variable : trained)
     optimizer.adamw ? update.adamw(variable, scale) : update.sgd(variable, scale);
 }

@@ -12,13 +12,16 @@ static json::Object tensor(NamedTensorType type, int64_t offset) {
   json::Array axes;
   for (const Axis &axis : type.getAxes())
     axes.push_back(json::Array{axis.name.getValue(), axis.length});
-  int64_t element = type.isFloat() ? 4 : type.isBool() ? 1 : 8;
+  Type element = type.getElement();
+  StringRef name = type.isBool()      ? "i1"
+                   : type.isInt()     ? "i64"
+                   : element.isBF16() ? "bf16"
+                   : element.isF16()  ? "f16"
+                                      : "f32";
   return json::Object{{"axes", std::move(axes)},
-                      {"dtype", type.isFloat()  ? "f32"
-                                : type.isBool() ? "i1"
-                                                : "i64"},
+                      {"dtype", name},
                       {"offset", offset},
-                      {"bytes", type.getNumElements() * element}};
+                      {"bytes", type.getNumElements() * (type.isBool() ? 1 : element.getIntOrFloatBitWidth() / 8)}};
 }
 
 /// What part of a whole tensor a rank has: nothing where it has all of it.
@@ -49,7 +52,8 @@ static int64_t offsetOf(Operation *op) { return op->getAttrOfType<IntegerAttr>("
 static json::Array variables(ModuleOp module) {
   json::Array all;
   for (VariableOp variable : module.getOps<VariableOp>()) {
-    if (variable.getRole() == "table") // filled by the program `constants`, of no concern to anybody else
+    // Filled by the programs `constants` and `refresh`, of no concern to anybody else.
+    if (variable.getRole() == "table" || variable.getRole() == "copy")
       continue;
     json::Object entry = tensor(cast<NamedTensorType>(variable.getType()), offsetOf(variable));
     entry["name"] = variable.getSymName();

@@ -51,6 +51,8 @@ private:
   void clause(const NumberClause &number) { expr(number.value); }
   void clause(const OptimizerClause &optimizer) { expr(*optimizer.call); }
   void clause(const PrecisionClause &precision) {
+    if (precision.call)
+      expr(*precision.call);
     if (precision.where)
       ranges(*precision.where);
   }

@@ -147,6 +147,7 @@ private:
 
 void fuse::buildPipeline(OpPassManager &passes) {
   passes.addPass(createExpandComposites());
+  passes.addPass(createWidenOperands());
   passes.addPass(createLowerAccumulate());
   passes.addPass(createLowerRepeatSums());
   passes.addPass(createHoistConstants());

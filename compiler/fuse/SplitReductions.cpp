@@ -45,8 +45,14 @@ static void thinProduct(DotOp op) {
   if (left > 1 && right > 1)
     return;
   OpBuilder b(op);
-  Value product = MulOp::create(b, op.getLoc(), op.getLhs(), op.getRhs());
-  Value sum = ReduceOp::create(b, op.getLoc(), op.getType(), ReductionKind::sum, product, op.getOver());
+  auto inElement = [&](Value value, Type element) -> Value { // products and sums are in fp32
+    return typeOf(value).getElement() == element ? value : CastOp::create(b, op.getLoc(), value, element).getResult();
+  };
+  Type fp32 = b.getF32Type();
+  Value product = MulOp::create(b, op.getLoc(), inElement(op.getLhs(), fp32), inElement(op.getRhs(), fp32));
+  Value sum =
+      ReduceOp::create(b, op.getLoc(), op.getType().withElement(fp32), ReductionKind::sum, product, op.getOver());
+  sum = inElement(sum, op.getType().getElement());
   op.replaceAllUsesWith(sum);
   op.erase();
 }

@@ -6,6 +6,17 @@ using namespace kinu;
 using namespace kinu::interpret;
 
 namespace kinu::interpret {
+/// Numbers of 16 bits are rounded where they are made.
+static TensorRef rounded(TensorRef tensor, Value value) {
+  Type element = typeOf(value).getElement();
+  if (!element.isBF16() && !element.isF16())
+    return tensor;
+  auto result = std::make_shared<Tensor>(*tensor);
+  for (double &x : result->floats)
+    x = roundTo(cast<FloatType>(element), x);
+  return result;
+}
+
 /// One run of a program: the values computed so far.
 class Evaluation {
 public:
@@ -75,7 +86,7 @@ void Evaluation::operation(Operation *op) {
   if (!result && state.collective && op->getDialect() && op->getDialect()->getNamespace() == "tofu")
     return set(op->getResult(0), state.collective(op, *operands[0]));
   if (result)
-    values[op->getResult(0)] = result;
+    values[op->getResult(0)] = state.roundCasts ? rounded(result, op->getResult(0)) : result;
   else
     fault = ("no rule to evaluate " + op->getName().getStringRef()).str();
 }

@@ -36,6 +36,10 @@ public:
   /// or has other axes, or an index is out of range where the graph promises it is not.
   llvm::Error run(llvm::StringRef program);
 
+  /// Whether 16-bit values are rounded, as `kinu.cast` says, to the nearest number of their format; else only the graph
+  /// is that of low precision, and every number is exact.
+  bool roundCasts = true;
+
   /// An output of the last run; it must be there.
   const Tensor &output(llvm::StringRef name) const;
   bool hasOutput(llvm::StringRef name) const { return outputs.contains(name.str()); }

@@ -1,6 +1,8 @@
 // Construction of tensors, and finding elements by the names of axes.
 #include "compiler/interpret/Tensor.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::interpret;
@@ -48,4 +50,16 @@ Strides interpret::stridesIn(ArrayRef<Axis> space, NamedTensorType type, ArrayAt
     strides.push_back(moves ? strideOf(type, axis.name) : 0);
   }
   return strides;
+}
+
+double interpret::roundTo(FloatType format, double x) {
+  if (x == 0 || !std::isfinite(x))
+    return x;
+  const llvm::fltSemantics &semantics = format.getFloatSemantics();
+  int digits = llvm::APFloat::semanticsPrecision(semantics);
+  int exponent = std::max(std::ilogb(x), llvm::APFloat::semanticsMinExponent(semantics));
+  // A unit in the last place is a power of two, so dividing by it and multiplying are exact.
+  double unit = std::ldexp(1.0, exponent - digits + 1), rounded = std::nearbyint(x / unit) * unit;
+  double largest = llvm::APFloat::getLargest(semantics).convertToDouble();
+  return std::fabs(rounded) <= largest ? rounded : std::copysign(std::numeric_limits<double>::infinity(), x);
 }

@@ -57,4 +57,7 @@ template <typename Visit> void walk(llvm::ArrayRef<Axis> space, llvm::ArrayRef<S
   }
 }
 
+/// The number of a format (bf16, f16, f32) nearest to x, ties to even; infinity where it is too large.
+double roundTo(mlir::FloatType format, double x);
+
 } // namespace kinu::interpret

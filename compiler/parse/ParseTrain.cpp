@@ -181,7 +181,13 @@ bool Parser::parseValidation(ValidationClause &validation) {
 
 bool Parser::parsePrecision(PrecisionClause &precision) {
   cursor.take();
-  if (!cursor.expectName(precision.type, "`fp32`, `fp16` or `bf16`"))
+  if (cursor.at(TokenKind::LeftParen, 1)) {
+    precision.call = exprs.parseCallOnly("`fp32`, `fp16` or `bf16`");
+    if (!precision.call)
+      return false;
+    precision.type = precision.call->callee;
+  } else if (!cursor.expectName(precision.type, "`fp32`, `fp16` or `bf16`")) {
     return false;
+  }
   return !(cursor.atWord("stages") || cursor.atWord("layers")) || parseRangeList(precision.where.emplace());
 }

@@ -78,7 +78,11 @@ struct ClauseDumper {
     dumpExpr(*optimizer.call, out);
   }
   void operator()(const PrecisionClause &precision) {
-    out << "precision " << precision.type.text;
+    out << "precision ";
+    if (precision.call)
+      dumpExpr(*precision.call, out);
+    else
+      out << precision.type.text;
     if (precision.where)
       ranges(*precision.where);
   }

@@ -69,10 +69,11 @@ struct RangeList {
   SourceRange range;
 };
 
-/// `precision bf16`; in a layout also `precision fp32 layers 0..2`
+/// `precision bf16`, `precision fp16(fast, promote: 64)`; in a layout also `precision fp32 layers 0..2`
 struct PrecisionClause {
   SourceRange range;
   Name type;
+  std::unique_ptr<CallExpr> call; ///< null without parentheses; its callee is `type`
   std::optional<RangeList> where;
 };
 

@@ -219,6 +219,8 @@ struct TrainConfig {
   int64_t evaluateEvery = 0, checkpointEvery = 0; ///< in steps; 0: only at the end
   Optimizer optimizer;
   Precision precision = Precision::Fp32;
+  int64_t promote = 0; ///< fast fp16: so many terms of a product are summed in fp16, those sums in fp32; 0: safe
+  SourceRange precisionRange;
   std::vector<std::string> files; ///< glob patterns
   std::string tokenizer;          ///< path of a sentencepiece model
   double validation = 0;          ///< the last part of the text kept for validation, in [0, 1)

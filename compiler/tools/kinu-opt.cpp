@@ -3,6 +3,7 @@
 #include "compiler/allocate/Allocate.h"
 #include "compiler/differentiate/Differentiate.h"
 #include "compiler/fuse/Fuse.h"
+#include "compiler/precision/Precision.h"
 #include "compiler/recognise/Recognise.h"
 #include "compiler/schedule/Schedule.h"
 #include "compiler/shard/Shard.h"
@@ -17,6 +18,7 @@ int main(int argc, char **argv) {
   mlir::registerTransformsPasses();
   kinu::registerRecognisePasses();
   kinu::registerDifferentiatePasses();
+  kinu::precision::registerPrecisionPasses();
   kinu::shard::registerShardPasses();
   kinu::fuse::registerFusePasses();
   kinu::schedule::registerSchedulePasses();

@@ -23,7 +23,7 @@ public:
 
   /// A buffer of `type` accessed by `motions`, all of it once.
   void access(NamedTensorType type, const Motions &motions) {
-    double size = double(type.getNumElements()) * (type.isBool() ? 1 : type.isInt() ? 8 : 4);
+    double size = double(type.getNumElements()) * (type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8);
     bytes += contiguous(type, motions) ? size : size * double(lanes);
   }
 

@@ -1,6 +1,7 @@
 // Arithmetic on scalars or vectors: floats in f32 (or f64, see Evaluator::real), ints in i32 where they are known to
 // fit.
 #include "compiler/vectorize/Evaluator.h"
+#include "compiler/vectorize/Float16.h"
 #include "compiler/vectorize/IntegerDivision.h"
 #include "compiler/vectorize/Math.h"
 
@@ -125,6 +126,10 @@ Value Evaluator::evaluateFloat(Operation *op, ArrayRef<Value> x) {
       .Case([&](SinOp) { return function("sin", emitSin); })
       .Case([&](CosOp) { return function("cos", emitCos); })
       .Case<Fp32Op, ToFloatOp>([&](Operation *) { return x[0]; })
+      .Case([&](CastOp cast) {
+        Type element = cast.getType().getElement();
+        return element.isF32() ? x[0] : emitWiden(e, emitNarrow(e, x[0], element));
+      })
       .Case([&](ToIntOp) {
         Value down = math::FloorOp::create(e, x[0]);
         return arith::FPToSIOp::create(e, Emission::shaped(down, e.getI64Type()), down);

@@ -1,5 +1,6 @@
 // The evaluator's memory of what it computed, and loads and stores at a point.
 #include "compiler/vectorize/Evaluator.h"
+#include "compiler/vectorize/Float16.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -118,7 +119,7 @@ static Place placeOf(Emission &e, NamedTensorType type, const Point &point) {
 
 /// The type of an element in memory: bools are bytes.
 static Type storedType(Emission &e, NamedTensorType type) {
-  return type.isBool() ? Type(e.getI8Type()) : type.getElement();
+  return type.isBool() ? Type(e.getI8Type()) : type.isInt() ? type.getElement() : loadedType(e, type.getElement());
 }
 
 Value Evaluator::load(NamedTensorType type, Value pointer, const Point &point, Value mask) {
@@ -130,9 +131,11 @@ Value Evaluator::load(NamedTensorType type, Value pointer, const Point &point, V
                      : e.gather(element, e.address(pointer, element, place.index), place.lanes, mask);
   if (type.isBool())
     return arith::CmpIOp::create(e, arith::CmpIPredicate::ne, loaded, e.constantInt(loaded.getType(), 0));
-  if (type.isFloat() && real != type.getElement())
-    return arith::ExtFOp::create(e, Emission::shaped(loaded, real), loaded);
-  return loaded;
+  if (!type.isFloat())
+    return loaded;
+  if (!type.getElement().isF32())
+    loaded = emitWiden(e, loaded);
+  return real.isF32() ? loaded : Value(arith::ExtFOp::create(e, Emission::shaped(loaded, real), loaded));
 }
 
 void Evaluator::store(Value computed, NamedTensorType type, Value pointer, const Point &point, Value mask) {
@@ -141,8 +144,10 @@ void Evaluator::store(Value computed, NamedTensorType type, Value pointer, const
     computed = arith::ExtUIOp::create(e, shape, computed);
   else if (type.isInt())
     computed = resized(e, computed, 64);
-  else if (getElementTypeOrSelf(computed) != element)
-    computed = arith::TruncFOp::create(e, shape, computed);
+  else if (type.isFloat() && !real.isF32())
+    computed = arith::TruncFOp::create(e, Emission::shaped(computed, e.getF32Type()), computed);
+  if (type.isFloat() && !element.isF32())
+    computed = emitNarrow(e, computed, type.getElement());
   Place place = placeOf(e, type, point);
   if (place.kind == Place::Scalar)
     e.store(computed, pointer, place.index);

@@ -48,8 +48,9 @@ public:
   /// Used for reductions, and for the raw score of attention. Bool: i1; int: i64 or i32; float: f32.
   void define(mlir::Value value, const Point &point, mlir::Value is);
 
-  /// The value at the point: f32, i64 or i32 (where the range is known to fit), or i1; a vector of `lanes` of them if
-  /// it depends on a lane index. With `mask` (vector<lanes x i1>) the other lanes are not loaded and hold anything.
+  /// The value at the point: f32 (a 16-bit float too, as the number it is), i64 or i32 (where the range is known to
+  /// fit), or i1; a vector of `lanes` of them if it depends on a lane index. With `mask` (vector<lanes x i1>) the other
+  /// lanes are not loaded and hold anything.
   mlir::Value evaluate(mlir::Value value, const Point &point, mlir::Value mask = {});
 
   /// What lies in memory of `type` at the point; as `evaluate` gives it.

@@ -9,7 +9,7 @@ using namespace kinu::vectorize;
 
 static double bytesOf(Value value) {
   NamedTensorType type = typeOf(value);
-  return double(type.getNumElements()) * (type.isBool() ? 1 : type.isInt() ? 8 : 4);
+  return double(type.getNumElements()) * (type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8);
 }
 
 static llvm::Expected<Lowered> lowerByKind(step::KernelOp kernel, const machines::Machine &machine) {

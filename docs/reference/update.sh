@@ -16,7 +16,7 @@ generate -gen-dialect-doc -dialect=step dialects/step/StepOps.td | grep -v "^.TO
 {
   printf '<!-- Written by update.sh beside it; do not edit. -->\n\n# Passes\n\nIn the order in which they run; `kinu-opt` runs any of them alone.\n'
   printf '`kinu-opt --mlir-pass-statistics` shows the statistics where LLVM was built to count; in Debian it was not.\n'
-  for stage in recognise differentiate fuse schedule allocate; do
+  for stage in recognise differentiate precision fuse schedule allocate; do
     printf '\n## %s\n\n' "$stage"
     generate -gen-pass-doc "compiler/$stage/Passes.td" | grep -v '^<!--'
   done

@@ -133,3 +133,59 @@ TEST(Step, SgdWithMomentum) {
   EXPECT_NEAR(graph.interpreter->variable("w").floats[0], 2 - 0.1 * 3 - 0.1 * 4.5, 1e-12);
   EXPECT_FALSE(graph.module->lookupSymbol("w.moment2"));
 }
+
+// Gradients are those of the loss times the scale, and the update undoes it: the same weights as without.
+TEST(Step, AScaledLossChangesNothingButTheGradients) {
+  for (const char *optimizer : {"adamw", "sgd"}) {
+    std::vector<Values> weights;
+    for (bool scaled : {false, true}) {
+      DifferentiateOptions options;
+      options.optimizer = optimizer;
+      options.clip = 0.5;
+      options.scaleLoss = scaled;
+      Differentiated graph(model, 0, 1, options);
+      setUp(graph);
+      Interpreter &interpreter = *graph.interpreter;
+      interpreter.setInput("x", graph.floats("batch=2, a=2", {1, -1, 2, 3}));
+      for (auto [name, value] : {std::pair("$loss_count", 4.0), std::pair("$bias_correction1", 0.1),
+                                 std::pair("$bias_correction2", 0.01), std::pair("$loss_scale", 1024.0)})
+        interpreter.setInput(name, value);
+      run(interpreter, "micro");
+      EXPECT_EQ(interpreter.variable("b.gradient").floats, (Values{scaled ? 768.0 : 0.75}));
+      run(interpreter, "update");
+      EXPECT_NEAR(interpreter.output("$gradient_norm")[0], 0.75 * std::sqrt(3), 1e-12);
+      EXPECT_EQ(interpreter.hasOutput("$overflow"), scaled);
+      if (scaled)
+        EXPECT_EQ(interpreter.output("$overflow")[0], 0);
+      weights.push_back(interpreter.variable("w").floats);
+    }
+    EXPECT_NEAR(weights[0][0], weights[1][0], 1e-12);
+    EXPECT_NEAR(weights[0][1], weights[1][1], 1e-12);
+  }
+}
+
+// One element that is infinite or NaN, and no variable moves.
+TEST(Step, AnOverflowLeavesEverythingAsItWas) {
+  for (double bad : {HUGE_VAL, std::nan("")})
+    for (const char *optimizer : {"adamw", "sgd"}) {
+      DifferentiateOptions options;
+      options.optimizer = optimizer;
+      options.momentum = 0.9;
+      options.clip = 1;
+      options.decay = 0.1;
+      options.scaleLoss = true;
+      Differentiated graph(model, 0, 1, options);
+      setUp(graph);
+      Interpreter &interpreter = *graph.interpreter;
+      interpreter.setVariable("w.gradient", graph.floats("a=2", {bad, 1}));
+      for (auto name : {"$bias_correction1", "$bias_correction2"})
+        interpreter.setInput(name, 0.5);
+      interpreter.setInput("$loss_scale", 65536.0);
+      auto before = interpreter.allVariables();
+      run(interpreter, "update");
+      EXPECT_EQ(interpreter.output("$overflow")[0], 1);
+      for (auto &[name, value] : interpreter.allVariables())
+        if (!llvm::StringRef(name).ends_with(".gradient"))
+          EXPECT_EQ(value.floats, before.at(name).floats) << name;
+    }
+}

@@ -235,3 +235,20 @@ TEST(Interpreter, FaultsAreReported) {
   interpreter.setInput("i", int64_t(2));
   EXPECT_EQ(llvm::toString(interpreter.run("p")), "an index of kinu.lookup is out of range");
 }
+
+// 16-bit numbers are rounded where they are made, ties to even, unless an exact oracle is asked for.
+TEST(Interpreter, CastsRound) {
+  auto values = [](const char *format, bool rounds) {
+    std::string to = std::string("!kinu.tensor<b=3 : ") + format + ">";
+    Graph graph("kinu.program @p {\n%y = kinu.input \"y\" : " Y "\n%h = kinu.cast %y : (" Y ") -> " + to +
+                "\n%r = kinu.cast %h : (" + to + ") -> " Y "\nkinu.output \"r\", %r : " Y "\n}");
+    Interpreter interpreter(*graph.module);
+    interpreter.roundCasts = rounds;
+    interpreter.setInput("y", graph.floats("b=3", {1 + 1.0 / 256, 1 + 3.0 / 2048, 65520}));
+    run(interpreter, "p");
+    return interpreter.output("r").floats;
+  };
+  EXPECT_EQ(values("bf16", true), (Values{1, 1, 65536}));
+  EXPECT_EQ(values("f16", true), (Values{1 + 1.0 / 256, 1 + 4.0 / 2048, HUGE_VAL}));
+  EXPECT_EQ(values("f16", false), (Values{1 + 1.0 / 256, 1 + 3.0 / 2048, 65520}));
+}

@@ -1,5 +1,7 @@
 #include "CompiledModel.h"
 
+#include "TensorMemory.h"
+
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
@@ -82,44 +84,18 @@ CompiledModel::CompiledModel(ModuleOp module, const machines::Machine &machine) 
 
 CompiledModel::~CompiledModel() = default;
 
-static size_t bytesOf(NamedTensorType type) {
-  return type.getNumElements() * (type.isBool() ? 1 : type.isInt() ? 8 : 4);
-}
-
-static void store(char *memory, const Tensor &tensor) {
-  for (int64_t i = 0; i < tensor.size(); ++i) {
-    if (tensor.type.isFloat())
-      reinterpret_cast<float *>(memory)[i] = static_cast<float>(tensor.floats[i]);
-    else if (tensor.type.isInt())
-      reinterpret_cast<int64_t *>(memory)[i] = tensor.ints[i];
-    else
-      memory[i] = static_cast<char>(tensor.ints[i]);
-  }
-}
-
-static Tensor load(const char *memory, NamedTensorType type) {
-  Tensor tensor(type);
-  for (int64_t i = 0; i < tensor.size(); ++i) {
-    if (type.isFloat())
-      tensor.floats[i] = reinterpret_cast<const float *>(memory)[i];
-    else
-      tensor.ints[i] = type.isInt() ? reinterpret_cast<const int64_t *>(memory)[i] : memory[i];
-  }
-  return tensor;
-}
-
 char *CompiledModel::place(Operation *op) const {
   return session->arena->start + op->getAttrOfType<IntegerAttr>("kinu.offset").getInt();
 }
 
 void CompiledModel::setVariable(StringRef name, const Tensor &value) {
   auto variable = module.lookupSymbol<VariableOp>(name);
-  store(place(variable), value.reordered(cast<NamedTensorType>(variable.getType())));
+  storeTensor(place(variable), value.reordered(cast<NamedTensorType>(variable.getType())));
 }
 
 Tensor CompiledModel::variable(StringRef name) const {
   auto variable = module.lookupSymbol<VariableOp>(name);
-  return load(place(variable), cast<NamedTensorType>(variable.getType()));
+  return loadTensor(place(variable), cast<NamedTensorType>(variable.getType()));
 }
 
 std::string CompiledModel::variableBytes() const {
@@ -144,7 +120,7 @@ void CompiledModel::run(StringRef name, const std::map<std::string, Tensor> &inp
     auto found = inputs.find(input.getName().str());
     if (found == inputs.end())
       FAIL() << name.str() << " reads " << input.getName().str() << ", which is not set";
-    store(place(input), found->second.reordered(input.getType()));
+    storeTensor(place(input), found->second.reordered(input.getType()));
   }
   for (const emit::ExecutableProgram &program : session->tables.programs) {
     if (name != program.name)
@@ -170,6 +146,6 @@ void CompiledModel::run(StringRef name, const std::map<std::string, Tensor> &inp
 std::map<std::string, Tensor> CompiledModel::outputs(StringRef name) const {
   std::map<std::string, Tensor> all;
   for (OutputOp output : module.lookupSymbol<ProgramOp>(name).getOps<OutputOp>())
-    all[output.getName().str()] = load(place(output), typeOf(output.getValue()));
+    all[output.getName().str()] = loadTensor(place(output), typeOf(output.getValue()));
   return all;
 }

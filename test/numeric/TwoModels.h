@@ -1,6 +1,7 @@
 // One spec twice: interpreted in double precision right after `differentiate`, and compiled by the whole pipeline.
 //
 // The interpreted graph has seen neither `recognise` nor anything behind it, so every later stage is compared with it.
+// In low precision it is the graph that `precision` leaves, in which every rounding is explicit.
 #pragma once
 
 #include "CompiledModel.h"
@@ -19,7 +20,9 @@ struct Difference {
 class TwoModels {
 public:
   /// `defines` as by `-D`; a test fails, and `ok` is false, where the spec does not compile.
-  TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines);
+  /// The tolerances are those of fp32 times `slack`: in low precision a difference in the last place of an fp32 sum may
+  /// be one in the last place of 16 bits.
+  TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines, double slack = 1);
 
   bool ok() const { return compiled && compiled->ok(); }
   const typed::TrainConfig &train() const { return *plan->train; }
@@ -48,9 +51,12 @@ public:
   interpret::Interpreter &reference() { return *interpreter; }
   CompiledModel &model() { return *compiled; }
   double lossDifference = 0; ///< relative, of the last `accumulate`
+  double lossScale = 1024;   ///< in fp16; the gradients of both are multiples by it
   TaskOrder order = TaskOrder::OneByOneFromTheLast;
 
 private:
+  /// Computes 16-bit copies of weights, after these were set.
+  void refresh();
   bool import(const std::string &spec, const std::map<std::string, int64_t> &defines);
   void setBoth(VariableOp variable, const interpret::Tensor &value);
   void run(llvm::StringRef program, std::map<std::string, interpret::Tensor> inputs);
@@ -60,6 +66,7 @@ private:
   /// The sum over micro-batches of what the reference counts.
   double count(int64_t step);
 
+  double slack;
   mlir::MLIRContext context;
   std::optional<TypedModel> plan;
   SourceMap sources;                                          ///< the plan's ranges are in it

@@ -35,7 +35,7 @@ struct CheckpointTest : testing::Test {
     manifest.variables.push_back(variable);
   }
   void save(int64_t step) {
-    saveCheckpoint(folder, manifest, reinterpret_cast<const char *>(arena.data()), {step, 3, "key"});
+    saveCheckpoint(folder, manifest, reinterpret_cast<const char *>(arena.data()), {step, 3, "key", {128, 17, 4}});
   }
   std::optional<TrainingState> load(LoadedParts parts = LoadedParts::WeightsAndMoments) {
     return loadNewestCheckpoint(folder, manifest, reinterpret_cast<char *>(loaded.data()), parts);
@@ -60,6 +60,9 @@ TEST_F(CheckpointTest, BringsBackWeightsMomentsAndState) {
   EXPECT_EQ(state->step, 7);
   EXPECT_EQ(state->seed, 3u);
   EXPECT_EQ(state->dataKey, "key");
+  EXPECT_EQ(state->lossScale.scale, 128);
+  EXPECT_EQ(state->lossScale.cleanSteps, 17);
+  EXPECT_EQ(state->lossScale.skipped, 4);
   EXPECT_EQ(std::memcmp(arena.data(), loaded.data(), 64), 0);
   EXPECT_EQ(loaded[16], 0.0f) << "gradients are not kept";
 }
