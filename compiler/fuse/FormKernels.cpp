@@ -178,7 +178,8 @@ private:
 };
 } // namespace
 
-void fuse::buildPipeline(OpPassManager &passes) {
+void fuse::buildPipeline(OpPassManager &passes, const Options &options) {
+  passes.addPass(createChunkLinearCrossEntropy({options.lossChunkBytes}));
   passes.addPass(createExpandComposites());
   passes.addPass(createLowerAccumulate());
   passes.addPass(createLowerRepeatSums());

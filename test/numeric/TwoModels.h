@@ -18,8 +18,9 @@ struct Difference {
 
 class TwoModels {
 public:
-  /// `defines` as by `-D`; a test fails, and `ok` is false, where the spec does not compile.
-  TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines);
+  /// `defines` as by `-D`; a test fails, and `ok` is false, where the spec does not compile. `lossChunkBytes` is for
+  /// losses of small models to be cut into chunks.
+  TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines, int64_t lossChunkBytes = 128 << 20);
 
   bool ok() const { return compiled && compiled->ok(); }
   const typed::TrainConfig &train() const { return *plan->train; }
@@ -51,7 +52,7 @@ public:
   TaskOrder order = TaskOrder::OneByOneFromTheLast;
 
 private:
-  bool import(const std::string &spec, const std::map<std::string, int64_t> &defines);
+  bool import(const std::string &spec, const std::map<std::string, int64_t> &defines, int64_t lossChunkBytes);
   void setBoth(VariableOp variable, const interpret::Tensor &value);
   void run(llvm::StringRef program, std::map<std::string, interpret::Tensor> inputs);
   std::map<std::string, interpret::Tensor> inputsOf(llvm::StringRef program, int64_t step, int64_t micro,
