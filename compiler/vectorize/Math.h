@@ -1,7 +1,7 @@
 // Transcendental functions of f32, scalar or vector, as straight-line arithmetic.
 #pragma once
 
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "compiler/vectorize/Emission.h"
 
 namespace kinu::vectorize {
 
@@ -9,7 +9,7 @@ namespace kinu::vectorize {
 // NaN included; results below 2^-126 may be flushed to 0.
 mlir::Value emitExp(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 mlir::Value emitLog(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
-mlir::Value emitTanh(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
+mlir::Value emitTanh(Emission &e, mlir::Value x);
 mlir::Value emitErf(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
 mlir::Value emitPow(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y);
 /// Absolute error below 1e-6 for |x| up to 1e5.
