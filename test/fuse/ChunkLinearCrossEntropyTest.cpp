@@ -101,9 +101,14 @@ std::vector<Tensor> outputsOf(Graph &graph, const Case &c, uint64_t seed) {
   return outputs;
 }
 
-/// Axes may have been listed in another order; names of the result's own type are those of the whole one.
+std::string textOf(NamedTensorType type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
 void expectSame(const Tensor &got, const Tensor &wanted) {
-  ASSERT_EQ(got.type, wanted.type);
+  ASSERT_EQ(textOf(got.type), textOf(wanted.type)); // they live in two contexts
   for (size_t i = 0; i < wanted.floats.size(); ++i)
     ASSERT_NEAR(got.floats[i], wanted.floats[i], 1e-12 * (1 + std::fabs(wanted.floats[i]))) << "element " << i;
 }
