@@ -33,6 +33,17 @@ static void alignWidths(Emission &e, MutableArrayRef<Value> values, bool narrow)
     value = resized(e, value, bits);
 }
 
+/// The number that all lanes are compared with, limited to 32 bits, if they have so many and none is a limit itself:
+/// what is beyond all of them stays so.
+static Value limitUniform(Emission &e, Value number, Value lanes, IntRange range) {
+  bool isUniform = isa<VectorType>(lanes.getType()) && !isa<VectorType>(number.getType());
+  if (!isUniform || !number.getType().isInteger(64) || !getElementTypeOrSelf(lanes).isInteger(32) ||
+      range.low <= INT32_MIN || range.high >= INT32_MAX)
+    return number;
+  Value limited = arith::MaxSIOp::create(e, number, e.i64(INT32_MIN));
+  return resized(e, e.smaller(limited, e.i64(INT32_MAX)), 32);
+}
+
 static Value evaluateConstant(Emission &e, ConstantOp op, FloatType real) {
   NamedTensorType type = op.getType();
   if (type.isFloat())
@@ -53,6 +64,10 @@ Value Evaluator::evaluateElementwise(Operation *op, const Point &point, Value ma
   if (isa<DivOp>(op) && isa<VectorType>(x[0].getType()) && !isa<VectorType>(x[1].getType())) {
     Value reciprocal = emitDivide(e, e.constant(real, 1), x[1]);
     return arith::MulFOp::create(e, x[0], e.splat(reciprocal), kContract);
+  }
+  if (isa<CompareOp>(op) && typeOf(op->getOperand(0)).isInt()) {
+    x[0] = limitUniform(e, x[0], x[1], ranges.of(op->getOperand(1)));
+    x[1] = limitUniform(e, x[1], x[0], ranges.of(op->getOperand(0)));
   }
   // A condition that is the same for all lanes chooses whole vectors.
   auto values = MutableArrayRef<Value>(x);
