@@ -74,7 +74,8 @@ public:
     stage(Stage::Shard, [&] { return partition(); });
     stage(Stage::Recompute, [] { return success(); });
     // Kernels over few tensors, with the order of axes in memory fixed.
-    stage(Stage::Fuse, [&] { return passes([](OpPassManager &pm) { fuse::buildPipeline(pm); }); });
+    stage(Stage::Fuse,
+          [&] { return passes([&](OpPassManager &pm) { fuse::buildPipeline(pm, {options.lossChunkBytes}); }); });
     // A straight list of launches.
     stage(Stage::Schedule,
           [&] { return passes([](OpPassManager &pm) { pm.addPass(schedule::createUnrollRepeats()); }); });

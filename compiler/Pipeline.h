@@ -45,6 +45,8 @@ struct PipelineOptions {
   bool locations = false; ///< IR is written with the place in the spec of every op
   bool verbose = false;   ///< time and size of every stage on standard error
   unsigned threads = 0;   ///< for compiling kernels; 0: one per core
+  /// Bytes that the logits of a chunk of rows may take.
+  int64_t lossChunkBytes = int64_t(128) << 20;
 };
 
 /// Runs the stages. Returns the exit code: 0, 1 (the spec has errors, which are in `diagnostics`), 106 (a file cannot

@@ -145,7 +145,8 @@ private:
 };
 } // namespace
 
-void fuse::buildPipeline(OpPassManager &passes) {
+void fuse::buildPipeline(OpPassManager &passes, const Options &options) {
+  passes.addPass(createChunkLinearCrossEntropy({options.lossChunkBytes}));
   passes.addPass(createExpandComposites());
   passes.addPass(createWidenOperands());
   passes.addPass(createLowerAccumulate());

@@ -14,7 +14,11 @@ namespace kinu::fuse {
 #define GEN_PASS_REGISTRATION
 #include "compiler/fuse/Passes.h.inc"
 
+struct Options {
+  int64_t lossChunkBytes = int64_t(128) << 20; ///< that the logits of a chunk of rows may take
+};
+
 /// The passes of the stage in their order.
-void buildPipeline(mlir::OpPassManager &passes);
+void buildPipeline(mlir::OpPassManager &passes, const Options &options = {});
 
 } // namespace kinu::fuse

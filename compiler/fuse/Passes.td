@@ -4,11 +4,36 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ChunkLinearCrossEntropy : Pass<"kinu-chunk-linear-cross-entropy", "::mlir::ModuleOp"> {
+  let summary = "computes linear layers with cross-entropy, forward and backward at once, for chunks of rows";
+  let description = [{
+    Requires `linear_cross_entropy` ops as `recognise` and `differentiate` leave them. Afterwards those of which rows can
+    be cut are a `kinu.repeat` over chunks: its body takes a chunk's rows, computes their logits once, and from these
+    the loss, `dhidden` (saved) and `dweight` (summed). Forward and backward are one repeat unless the gradient that
+    comes in depends on the loss; then, and in evaluation, each op is a repeat of its own. So no more logits are stored
+    than `chunk-bytes`, and there are three products with the weight in a step, not four.
+
+    Before ExpandComposites, which expands what is left.
+
+    ```mlir
+    %loss, %lse = kinu.linear_cross_entropy %h, %w, %y ...
+    %dh, %dw = kinu.linear_cross_entropy_backward %h, %w, %y, %lse, %g ...
+    // becomes, for batch=4, seq=1024 and 50257 classes
+    %dw, %loss, %dh = kinu.repeat "batch.seq.chunk" 8 carried() stacked() -> carried() sums(...) saved(...) { ... }
+    ```
+  }];
+  let options = [Option<"chunkBytes", "chunk-bytes", "int64_t", "128 << 20",
+                        "the bytes that the fp32 logits of a chunk may take">];
+  let statistics = [Statistic<"chunks", "chunks", "chunks of logits">,
+                    Statistic<"paired", "paired", "losses computed with their gradients">];
+  let dependentDialects = ["::kinu::KinuDialect"];
+}
+
 def ExpandComposites : Pass<"kinu-expand-composites", "::mlir::ModuleOp"> {
   let summary = "replaces composite ops that have no kernel of their own by their definition";
   let description = [{
-    Norms and linear + cross-entropy become plain ops, which fuse into one pass over memory; attention stays, for it has
-    kernels. First in the stage, because everything after it looks at plain ops.
+    Norms, and linear + cross-entropy where it could not be cut into chunks, become plain ops, which fuse into one pass
+    over memory; attention stays, for it has kernels. Everything after it looks at plain ops.
   }];
   let statistics = [Statistic<"expanded", "expanded", "composite ops expanded">];
 }
@@ -61,7 +86,8 @@ def SplitReductions : Pass<"kinu-split-reductions", "::mlir::ModuleOp"> {
   let summary = "gives long reductions independent parts, and turns thin products into reductions";
   let description = [{
     A reduction of many elements to few leaves nothing to run in parallel: it is done in two, the first of which keeps the
-    outermost summed axis. The parts do not depend on the number of threads, so neither does the result.
+    outermost summed axis. Sums of columns, over many rows of many columns, are done in some 16 parts of the rows, so that
+    each reads long runs of memory. The parts do not depend on the number of threads, so neither does the result.
     A `kinu.dot` whose one side adds no axis is bound by memory, not by arithmetic: it becomes a product and a sum.
   }];
   let dependentDialects = ["::kinu::KinuDialect"];

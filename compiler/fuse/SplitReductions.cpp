@@ -13,6 +13,10 @@ using namespace kinu;
 static constexpr int64_t kShortReduction = 32768;
 /// Results that are enough independent rows by themselves.
 static constexpr int64_t kEnoughRows = 16;
+/// From here on the reading of rows decides how long a sum of columns takes.
+static constexpr int64_t kManyElements = int64_t(1) << 20;
+/// Into how many parts their rows are dealt out, at least.
+static constexpr int64_t kParts = 16;
 
 static void splitReduction(ReduceOp op) {
   NamedTensorType operand = typeOf(op.getOperand());
@@ -33,6 +37,49 @@ static void splitReduction(ReduceOp op) {
     op.setOverAttr(b.getArrayAttr({axis.name}));
     return;
   }
+}
+
+/// Sums of columns: the rows are dealt out to parts, so that each part reads whole rows, one run of memory, and threads
+/// need not share the columns out. Only where the summed axes are outside of the others.
+static void splitColumns(ReduceOp op) {
+  NamedTensorType operand = typeOf(op.getOperand());
+  if (operand.getNumElements() < kManyElements || op.getType().getNumElements() < kEnoughRows)
+    return;
+  OpBuilder b(op);
+  Value source = op.getOperand();
+  SmallVector<Attribute> inParts, overParts;
+  int64_t parts = 1;
+  for (auto [i, axis] : llvm::enumerate(operand.getAxes()))
+    if (contains(op.getOver(), axis.name.getValue()) != (i < op.getOver().size()))
+      return;
+  for (const Axis &axis : operand.getAxes().take_front(op.getOver().size())) {
+    int64_t wanted = (kParts + parts - 1) / parts, cut = wanted;
+    while (cut <= 2 * wanted && axis.length % cut)
+      ++cut;
+    if (wanted == 1 || (axis.length > 2 * wanted && cut > 2 * wanted)) {
+      inParts.push_back(axis.name);
+    } else if (axis.length <= 2 * wanted) {
+      overParts.push_back(axis.name);
+      parts *= axis.length;
+    } else {
+      auto part = b.getStringAttr(axis.name.getValue() + ".part"), row = b.getStringAttr(axis.name.getValue() + ".row");
+      SmallVector<Axis> axes;
+      for (const Axis &other : typeOf(source).getAxes())
+        if (other == axis)
+          axes.append({{part, cut}, {row, axis.length / cut}});
+        else
+          axes.push_back(other);
+      source = SplitOp::create(b, op.getLoc(), operand.withAxes(axes), source, axis.name, b.getArrayAttr({part, row}));
+      inParts.push_back(row);
+      overParts.push_back(part);
+      parts *= cut;
+    }
+  }
+  if (parts < kParts / 2 || inParts.empty())
+    return;
+  Value sums = ReduceOp::create(b, op.getLoc(), op.getKind(), source, b.getArrayAttr(inParts));
+  op.getOperandMutable().assign(sums);
+  op.setOverAttr(b.getArrayAttr(overParts));
 }
 
 static void thinProduct(DotOp op) {
@@ -66,6 +113,7 @@ struct SplitReductions : fuse::impl::SplitReductionsBase<SplitReductions> {
     SmallVector<ReduceOp> reductions;
     getOperation()->walk([&](ReduceOp op) { reductions.push_back(op); });
     llvm::for_each(reductions, splitReduction);
+    llvm::for_each(reductions, splitColumns);
   }
 };
 } // namespace

@@ -64,8 +64,10 @@ private:
       result.replaceAllUsesWith(value);
       replaced[result] = value;
     }
-    for (auto [result, kept] : llvm::zip(repeat.getSaved(), saved))
+    for (auto [result, kept] : llvm::zip(repeat.getSaved(), saved)) {
       rounds[result] = kept;
+      stack(builder, repeat.getAxisAttr(), result, kept);
+    }
     erased.push_back(repeat);
     repeat->remove();
     return success();
@@ -76,6 +78,44 @@ private:
     for (auto next = replaced.find(value); next != replaced.end(); next = replaced.find(value))
       value = next->second;
     return value;
+  }
+
+  /// Puts together what rounds saved for those who want it whole; repeats take the rounds one by one.
+  void stack(OpBuilder &builder, StringAttr axis, Value saved, ArrayRef<Value> kept) {
+    auto isWhole = [](OpOperand &use) { return !isa<RepeatOp>(use.getOwner()); };
+    if (llvm::none_of(saved.getUses(), isWhole))
+      return;
+    StringAttr kernel = stackKernel(axis, typeOf(saved), typeOf(kept.front()), kept.size());
+    auto launch =
+        step::LaunchOp::create(builder, saved.getLoc(), saved.getType(), kernel, kept, "rounds", DenseI64ArrayAttr());
+    saved.replaceUsesWithIf(launch.getResult(0), isWhole);
+  }
+
+  /// The kernel that lays values of type `slice` behind one another along `axis`; equal ones are one.
+  StringAttr stackKernel(StringAttr axis, NamedTensorType whole, NamedTensorType slice, size_t count) {
+    StringAttr &name = stackKernels[{axis, whole}];
+    if (name)
+      return name;
+    name = StringAttr::get(&getContext(), "stack" + llvm::Twine(stackKernels.size() - 1));
+    Location loc = getOperation().getLoc();
+    OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
+    SmallVector<Attribute> rows, parts;
+    for (const Axis &other : whole.getAxes())
+      rows.push_back(other.name);
+    auto kernel = step::KernelOp::create(builder, loc, name, step::KernelKind::loops, builder.getArrayAttr(rows),
+                                         builder.getDenseI64ArrayAttr({}));
+    Block *block = builder.createBlock(&kernel.getBody());
+    SmallVector<Value> operands;
+    for (size_t i = 0; i < count; ++i) {
+      parts.push_back(builder.getStringAttr(axis.getValue() + "." + llvm::Twine(i)));
+      SmallVector<Axis> axes{{cast<StringAttr>(parts.back()), 1}};
+      llvm::append_range(axes, slice.getAxes());
+      Value part = block->addArgument(slice, loc);
+      operands.push_back(BroadcastOp::create(builder, loc, slice.withAxes(axes), part));
+    }
+    Value stacked = ConcatOp::create(builder, loc, whole, operands, builder.getArrayAttr(parts), axis);
+    YieldOp::create(builder, loc, stacked);
+    return name;
   }
 
   /// Kernels read a round's index from memory.
@@ -124,7 +164,8 @@ private:
 
   llvm::DenseMap<Value, SmallVector<Value>> rounds; ///< of what a repeat saved: each round's value
   llvm::DenseMap<Value, Value> replaced;            ///< results of unrolled repeats by what their last round carries
-  SmallVector<Operation *> erased;                  ///< kept until nobody asks `rounds` for their results
+  llvm::MapVector<std::pair<StringAttr, Type>, StringAttr> stackKernels;
+  SmallVector<Operation *> erased; ///< kept until nobody asks `rounds` for their results
   int64_t mostRounds = 0;
 };
 } // namespace

@@ -65,7 +65,13 @@ public:
   mlir::Value load(mlir::Type element, mlir::Value base, mlir::Value index);
   void store(mlir::Value value, mlir::Value base, mlir::Value index);
   mlir::Value loadVector(mlir::Type element, mlir::Value base, mlir::Value index, mlir::Value mask = {});
-  void storeVector(mlir::Value value, mlir::Value base, mlir::Value index, mlir::Value mask = {});
+  /// With `streams` and no mask the store passes the caches by; the address must be aligned to the vector.
+  void storeVector(mlir::Value value, mlir::Value base, mlir::Value index, mlir::Value mask = {}, bool streams = false);
+  /// Whether a result of this type, written by vectors along its last axis, should be streamed: it will not be in a
+  /// cache when it is read, and bringing its lines in just to write over them costs a third of a copy.
+  bool shouldStream(NamedTensorType type) const;
+  /// Makes what was streamed visible to other threads.
+  void endStreams();
   /// Elements at base[indices[lane]]; `indices` is a vector of i32 or i64, masked lanes give 0.
   mlir::Value gather(mlir::Type element, mlir::Value base, mlir::Value indices, mlir::Value mask = {});
   void scatter(mlir::Value value, mlir::Value base, mlir::Value indices, mlir::Value mask = {});

@@ -33,13 +33,29 @@ Value Emission::loadVector(Type element, Value base, Value index, Value mask) {
   return LLVM::MaskedLoadOp::create(*this, type, from, mask, constant(type, 0), alignmentOf(element));
 }
 
-void Emission::storeVector(Value value, Value base, Value index, Value mask) {
+void Emission::storeVector(Value value, Value base, Value index, Value mask, bool streams) {
   Type element = getElementTypeOrSelf(value);
   Value to = address(base, element, index);
-  if (!mask)
+  if (!mask && streams)
+    LLVM::StoreOp::create(*this, value, to, unsigned(lanes) * alignmentOf(element), /*isVolatile=*/false,
+                          /*isNonTemporal=*/true);
+  else if (!mask)
     LLVM::StoreOp::create(*this, value, to, alignmentOf(element));
   else
     LLVM::MaskedStoreOp::create(*this, value, to, mask, alignmentOf(element));
+}
+
+/// Results of more than so many second-level caches are in none when they are read again.
+static constexpr int64_t kCachesOfL2 = 4;
+
+bool Emission::shouldStream(NamedTensorType type) const {
+  bool isX86 = StringRef(machine.triple).starts_with("x86_64");
+  bool isAligned = type.isFloat() && !type.getAxes().empty() && type.getAxes().back().length % lanes == 0;
+  return isX86 && isAligned && type.getNumElements() * 4 > kCachesOfL2 * machine.l2Bytes;
+}
+
+void Emission::endStreams() {
+  LLVM::CallIntrinsicOp::create(*this, getStringAttr("llvm.x86.sse.sfence"), ValueRange{});
 }
 
 /// base + indices[lane] in each lane.

@@ -1,5 +1,6 @@
 // Arithmetic on scalars or vectors: floats in f32 (or f64, see Evaluator::real), ints in i32 where they are known to
 // fit.
+#include "compiler/vectorize/Division.h"
 #include "compiler/vectorize/Evaluator.h"
 #include "compiler/vectorize/Float16.h"
 #include "compiler/vectorize/IntegerDivision.h"
@@ -33,6 +34,17 @@ static void alignWidths(Emission &e, MutableArrayRef<Value> values, bool narrow)
     value = resized(e, value, bits);
 }
 
+/// The number that all lanes are compared with, limited to 32 bits, if they have so many and none is a limit itself:
+/// what is beyond all of them stays so.
+static Value limitUniform(Emission &e, Value number, Value lanes, IntRange range) {
+  bool isUniform = isa<VectorType>(lanes.getType()) && !isa<VectorType>(number.getType());
+  if (!isUniform || !number.getType().isInteger(64) || !getElementTypeOrSelf(lanes).isInteger(32) ||
+      range.low <= INT32_MIN || range.high >= INT32_MAX)
+    return number;
+  Value limited = arith::MaxSIOp::create(e, number, e.i64(INT32_MIN));
+  return resized(e, e.smaller(limited, e.i64(INT32_MAX)), 32);
+}
+
 static Value evaluateConstant(Emission &e, ConstantOp op, FloatType real) {
   NamedTensorType type = op.getType();
   if (type.isFloat())
@@ -51,8 +63,12 @@ Value Evaluator::evaluateElementwise(Operation *op, const Point &point, Value ma
     x.push_back(evaluate(operand, point, mask));
   // One division, and a product in every lane: vector division is slow on every machine.
   if (isa<DivOp>(op) && isa<VectorType>(x[0].getType()) && !isa<VectorType>(x[1].getType())) {
-    Value reciprocal = arith::DivFOp::create(e, e.constant(real, 1), x[1]);
+    Value reciprocal = emitDivide(e, e.constant(real, 1), x[1]);
     return arith::MulFOp::create(e, x[0], e.splat(reciprocal), kContract);
+  }
+  if (isa<CompareOp>(op) && typeOf(op->getOperand(0)).isInt()) {
+    x[0] = limitUniform(e, x[0], x[1], ranges.of(op->getOperand(1)));
+    x[1] = limitUniform(e, x[1], x[0], ranges.of(op->getOperand(0)));
   }
   // A condition that is the same for all lanes chooses whole vectors.
   auto values = MutableArrayRef<Value>(x);
@@ -82,8 +98,14 @@ static Value emitPower(Emission &e, PowOp op, Value x, Value y, bool isDouble) {
   if (exponent == 3)
     return times(times(x, x), x);
   if (exponent == -1)
-    return arith::DivFOp::create(e, e.constant(x.getType(), 1), x);
+    return emitDivide(e, e.constant(x.getType(), 1), x);
   return isDouble ? e.callLibm("pow", {x, y}) : emitPow(e, x, y);
+}
+
+/// Whether a derivative is a number known while compiling.
+static bool isFinite(Value value) {
+  auto constant = value.getDefiningOp<ConstantOp>();
+  return constant && cast<FloatAttr>(constant.getValue()).getValue().isFinite();
 }
 
 static arith::CmpFPredicate floatPredicate(ComparePredicate predicate) {
@@ -120,8 +142,8 @@ Value Evaluator::evaluateFloat(Operation *op, ArrayRef<Value> x) {
       .Case([&](AbsOp) { return math::AbsFOp::create(e, x[0]); })
       .Case([&](ExpOp) { return function("exp", emitExp); })
       .Case([&](LogOp) { return function("log", emitLog); })
-      .Case([&](SqrtOp) { return math::SqrtOp::create(e, x[0]); })
-      .Case([&](TanhOp) { return function("tanh", emitTanh); })
+      .Case([&](SqrtOp) { return emitSqrt(e, x[0]); })
+      .Case([&](TanhOp) { return isDouble ? e.callLibm("tanh", {x[0]}) : emitTanh(e, x[0]); })
       .Case([&](ErfOp) { return function("erf", emitErf); })
       .Case([&](SinOp) { return function("sin", emitSin); })
       .Case([&](CosOp) { return function("cos", emitCos); })
@@ -137,14 +159,16 @@ Value Evaluator::evaluateFloat(Operation *op, ArrayRef<Value> x) {
       .Case([&](AddOp) { return arith::AddFOp::create(e, x[0], x[1], kContract); })
       .Case([&](SubOp) { return arith::SubFOp::create(e, x[0], x[1], kContract); })
       .Case([&](MulOp) { return arith::MulFOp::create(e, x[0], x[1], kContract); })
-      .Case([&](DivOp) { return arith::DivFOp::create(e, x[0], x[1]); })
+      .Case([&](DivOp) { return emitDivide(e, x[0], x[1]); })
       .Case([&](PowOp power) { return emitPower(e, power, x[0], x[1], isDouble); })
       .Case([&](MaxOp) { return arith::MaximumFOp::create(e, x[0], x[1], kNoSignedZeros); })
       .Case([&](MinOp) { return arith::MinimumFOp::create(e, x[0], x[1], kNoSignedZeros); })
-      .Case([&](ChainOp) {
+      .Case([&](ChainOp chain) {
+        if (isFinite(chain.getRhs())) // 0 stays 0 by itself
+          return arith::MulFOp::create(e, x[0], x[1], kContract).getResult();
         Value zero = e.constant(x[0].getType(), 0);
         Value isZero = arith::CmpFOp::create(e, arith::CmpFPredicate::OEQ, x[0], zero);
-        return arith::SelectOp::create(e, isZero, zero, arith::MulFOp::create(e, x[0], x[1]));
+        return arith::SelectOp::create(e, isZero, zero, arith::MulFOp::create(e, x[0], x[1])).getResult();
       })
       .Case([&](CompareOp compare) {
         return arith::CmpFOp::create(e, floatPredicate(compare.getPredicate()), x[0], x[1]);

@@ -138,7 +138,8 @@ Value Evaluator::load(NamedTensorType type, Value pointer, const Point &point, V
   return real.isF32() ? loaded : Value(arith::ExtFOp::create(e, Emission::shaped(loaded, real), loaded));
 }
 
-void Evaluator::store(Value computed, NamedTensorType type, Value pointer, const Point &point, Value mask) {
+void Evaluator::store(Value computed, NamedTensorType type, Value pointer, const Point &point, Value mask,
+                      bool streams) {
   Type element = storedType(e, type), shape = Emission::shaped(computed, element);
   if (type.isBool())
     computed = arith::ExtUIOp::create(e, shape, computed);
@@ -152,7 +153,7 @@ void Evaluator::store(Value computed, NamedTensorType type, Value pointer, const
   if (place.kind == Place::Scalar)
     e.store(computed, pointer, place.index);
   else if (place.kind == Place::Contiguous)
-    e.storeVector(e.splat(computed), pointer, place.index, mask);
+    e.storeVector(e.splat(computed), pointer, place.index, mask, streams);
   else
     e.scatter(e.splat(computed), e.address(pointer, element, place.index), place.lanes, mask);
 }

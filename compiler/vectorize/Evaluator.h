@@ -56,9 +56,10 @@ public:
   /// What lies in memory of `type` at the point; as `evaluate` gives it.
   mlir::Value load(NamedTensorType type, mlir::Value pointer, const Point &point, mlir::Value mask = {});
 
-  /// Stores a computed value (as `evaluate` gives it) into memory of `type` at the point.
-  void store(mlir::Value computed, NamedTensorType type, mlir::Value pointer, const Point &point,
-             mlir::Value mask = {});
+  /// Stores a computed value (as `evaluate` gives it) into memory of `type` at the point. With `streams` whole vectors
+  /// pass the caches by; they must be aligned, and the kernel must end with Emission::endStreams.
+  void store(mlir::Value computed, NamedTensorType type, mlir::Value pointer, const Point &point, mlir::Value mask = {},
+             bool streams = false);
 
   /// Values computed while a Scope lives are forgotten at its end: one for each loop body or branch.
   class Scope {

@@ -20,6 +20,13 @@ bool LoopPlan::isRow(StringAttr axis) const {
   return llvm::any_of(rows, [&](const Axis &row) { return row.name == axis; });
 }
 
+bool LoopPlan::reducesColumns() const {
+  return vectorsAreRows() && passes.size() == 1 && passes.front().results.empty() && !passes.front().axes.empty() &&
+         llvm::all_of(passes.front().reductions, [&](ReduceOp reduce) {
+           return reduce.getType().has(vectorAxis->name) && !reduce.getType().isBool();
+         });
+}
+
 static OperandRange resultsOf(step::KernelOp kernel) { return kernel.getBody().front().getTerminator()->getOperands(); }
 
 /// Axes as they are walked: as results have them, and what is reduced. An operand of which a part is looked up may have

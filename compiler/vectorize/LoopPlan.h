@@ -34,6 +34,9 @@ struct LoopPlan {
   bool isRow(mlir::StringAttr axis) const;
   /// Whether vectors lie along a row axis: no lane then depends on another.
   bool vectorsAreRows() const { return vectorAxis && isRow(vectorAxis->name); }
+  /// Whether all that the kernel does is to reduce columns: one pass over rows of memory, along each of which lie
+  /// results of their own.
+  bool reducesColumns() const;
 };
 
 /// Plans a `loops` kernel for vectors of `lanes` elements; 1 asks for scalar code.

@@ -28,6 +28,10 @@ struct Group {
 /// sums.
 using Step = llvm::function_ref<SmallVector<Value>(const Group &, unsigned firstSlot, ValueRange sums)>;
 
+/// Walks the vectors of a block of columns: gives their index and where they are in the block, both in elements.
+using ColumnLoop =
+    llvm::function_ref<void(llvm::function_ref<void(const Index &index, Value inBlock, Value mask)> body)>;
+
 class LoopEmitter {
 public:
   LoopEmitter(Emission &e, Evaluator &evaluator, step::KernelOp kernel, const LoopPlan &plan, const TaskSplit &split)
@@ -38,11 +42,14 @@ public:
 private:
   void emitItem(Value item);
   void emitRowVectors(const Point &point, Value block);
+  void emitColumns(const Point &point, Value block);
+  void emitColumnSums(ArrayRef<Axis> axes, const Point &point, ColumnLoop columns);
   void emitRows(const Group &rows);
   void emitPass(const RowPass &pass, const Group &rows);
   SmallVector<Value> emitNest(ArrayRef<Axis> axes, const Group &group, ValueRange sums, Step step);
   SmallVector<Value> emitVectors(const Point &point, unsigned slots, ValueRange sums, Step step);
   void writeResults(ArrayRef<int64_t> numbers, const Point &point, Value mask);
+  bool streams(int64_t result);
   Value scratchAt(int64_t offset) { return e.address(e.scratch, e.getI8Type(), e.i64(offset)); }
   Group lanesFrom(const Point &point, Value base, int64_t multiple, unsigned count, Value mask);
 
@@ -56,6 +63,9 @@ private:
 
 void LoopEmitter::emitTasks() {
   emitItems(evaluator, split.items, split.itemsPerTask, [&](Value item) { emitItem(item); });
+  auto numbers = llvm::seq<int64_t>(0, e.results.size());
+  if (llvm::any_of(numbers, [&](int64_t result) { return streams(result); }))
+    e.endStreams();
 }
 
 /// Finds the item's place: outer axes, then the block of the vector axis, the last fastest.
@@ -66,7 +76,9 @@ void LoopEmitter::emitItem(Value item) {
     item = e.div(item, split.blocks);
   }
   emitPoints(evaluator, split.middle, pointOf(e, item, split.outer), [&](const Point &point) {
-    if (split.block)
+    if (split.columns)
+      emitColumns(point, block);
+    else if (split.block)
       emitRowVectors(point, block);
     else
       emitRows({{point}, {}});
@@ -108,6 +120,92 @@ void LoopEmitter::emitRowVectors(const Point &point, Value block) {
   e.ifThen(isLast, emitRest);
 }
 
+/// An element as a reduction takes it: ints in 64 bits, as a vector if the sum is one.
+static Value operandOf(Emission &e, Value element, Type sum) {
+  Type type = getElementTypeOrSelf(sum);
+  if (type.isInteger(64))
+    element = resized(e, element, 64);
+  return isa<VectorType>(sum) ? e.splat(element) : element;
+}
+
+/// Bytes of scratch for the sums of a block of columns, of one reduction.
+static int64_t columnBytes(const TaskSplit &split) { return split.block * 8; }
+
+static Type elementOf(Evaluator &evaluator, ReduceOp reduce) {
+  return reduce.getType().isFloat() ? Type(evaluator.real) : reduce.getType().getElement();
+}
+
+/// The sums of one block of columns: kept in scratch, which is in the nearest cache, while the rows go by, several at a
+/// time. So memory is read in long runs, where a few columns in registers would touch a page for every vector.
+void LoopEmitter::emitColumns(const Point &point, Value block) {
+  int64_t length = plan.vectorAxis->length, whole = length / e.lanes * e.lanes;
+  auto columns = [&](llvm::function_ref<void(const Index &, Value, Value)> body) {
+    auto visit = [&](Value base, Value mask) {
+      Evaluator::Scope scope(evaluator);
+      body(Index::lanesFrom(base, e.lanes), e.createOrFold<arith::SubIOp>(base, block), mask);
+    };
+    Value end = split.blocks == 1 ? e.i64(whole) : e.smaller(e.add(block, split.block), e.i64(whole));
+    e.loop(block, end, e.lanes, [&](Value base) { visit(base, {}); });
+    if (whole == length)
+      return;
+    Value isLast = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, block, e.i64((split.blocks - 1) * split.block));
+    e.ifThen(isLast, [&] { visit(e.i64(whole), e.firstLanes(length - whole)); });
+  };
+  ArrayRef<ReduceOp> reductions = plan.passes.front().reductions;
+  columns([&](const Index &, Value inBlock, Value) {
+    for (auto [i, op] : llvm::enumerate(reductions)) {
+      ReduceOp reduce = op;
+      e.storeVector(emitIdentity(e, reduce.getKind(), e.vectorOf(elementOf(evaluator, reduce))),
+                    scratchAt(columnBytes(split) * int64_t(i)), inBlock);
+    }
+  });
+  emitColumnSums(plan.passes.front().axes, point, columns);
+  columns([&](const Index &index, Value inBlock, Value mask) {
+    Point column = point;
+    column[plan.vectorAxis->name] = index;
+    for (auto [i, op] : llvm::enumerate(reductions)) {
+      ReduceOp reduce = op;
+      evaluator.define(reduce, column,
+                       e.loadVector(elementOf(evaluator, reduce), scratchAt(columnBytes(split) * int64_t(i)), inBlock));
+    }
+    writeResults(plan.rowResults, column, mask);
+  });
+}
+
+/// Adds the rows of `axes` to the sums in scratch, four of the last axis at a time.
+void LoopEmitter::emitColumnSums(ArrayRef<Axis> axes, const Point &point, ColumnLoop columns) {
+  if (axes.size() > 1)
+    return e.loop(e.i64(0), e.i64(axes.front().length), 1, [&](Value i) {
+      Evaluator::Scope scope(evaluator);
+      Point next = point;
+      next[axes.front().name] = Index::at(i);
+      emitColumnSums(axes.drop_front(), next, columns);
+    });
+  auto addRows = [&](Value first, int64_t count) {
+    Evaluator::Scope scope(evaluator);
+    columns([&](const Index &index, Value inBlock, Value mask) {
+      for (auto [i, op] : llvm::enumerate(plan.passes.front().reductions)) {
+        ReduceOp reduce = op;
+        Value sums = scratchAt(columnBytes(split) * int64_t(i));
+        Value sum = e.loadVector(elementOf(evaluator, reduce), sums, inBlock);
+        for (int64_t row = 0; row < count; ++row) {
+          Point place = point;
+          place[axes.front().name] = Index::at(e.add(first, row));
+          place[plan.vectorAxis->name] = index;
+          Value element = evaluator.evaluate(reduce.getOperand(), place, mask);
+          sum = emitCombine(e, reduce.getKind(), sum, operandOf(e, element, sum.getType()));
+        }
+        e.storeVector(sum, sums, inBlock);
+      }
+    });
+  };
+  int64_t length = axes.front().length, whole = length / 4 * 4;
+  if (whole)
+    e.loop(e.i64(0), e.i64(whole), 4, [&](Value first) { addRows(first, 4); });
+  for (int64_t row = whole; row < length; ++row)
+    addRows(e.i64(row), 1);
+}
+
 void LoopEmitter::emitRows(const Group &rows) {
   for (const RowPass &pass : plan.passes)
     emitPass(pass, rows);
@@ -122,7 +220,17 @@ void LoopEmitter::writeResults(ArrayRef<int64_t> numbers, const Point &point, Va
   for (int64_t number : numbers)
     values.push_back(evaluator.evaluate(yielded[number], point, mask));
   for (auto [number, value] : llvm::zip(numbers, values))
-    evaluator.store(value, typeOf(yielded[number]), e.results[number], point, mask);
+    evaluator.store(value, typeOf(yielded[number]), e.results[number], point, mask, streams(number));
+}
+
+/// Whether a result passes the caches by; not where the kernel has read its lines anyway.
+bool LoopEmitter::streams(int64_t result) {
+  for (size_t i = 0; i < kernel.getInplace().size(); i += 2)
+    if (kernel.getInplace()[i] == result)
+      return false;
+  NamedTensorType type = typeOf(kernel.getBody().front().getTerminator()->getOperand(result));
+  return plan.vectorAxis && type.has(plan.vectorAxis->name) && type.getAxes().back().name == plan.vectorAxis->name &&
+         e.shouldStream(type);
 }
 
 /// Loops over `axes` around `step`, which sees the group's points extended by the loops' indices. Along the vector axis
@@ -167,14 +275,6 @@ struct PartialSums {
   unsigned first, slots;
 };
 } // namespace
-
-/// An element as a reduction takes it: ints in 64 bits, as a vector if the sum is one.
-static Value operandOf(Emission &e, Value element, Type sum) {
-  Type type = getElementTypeOrSelf(sum);
-  if (type.isInteger(64))
-    element = resized(e, element, 64);
-  return isa<VectorType>(sum) ? e.splat(element) : element;
-}
 
 /// One pass: all its reductions and results over its axes, for the rows of a group.
 void LoopEmitter::emitPass(const RowPass &pass, const Group &rows) {
@@ -264,6 +364,8 @@ llvm::Expected<Lowered> vectorize::lowerLoops(step::KernelOp original, const mac
     evaluator.bindMemory(argument, pointer);
   LoopPlan plan = planLoops(kernel, inDouble ? 1 : e.lanes);
   TaskSplit split = splitTasks(plan, e.lanes, operationsPerElement(kernel));
+  if (split.columns)
+    plan.scratchBytes = columnBytes(split) * int64_t(plan.passes.front().reductions.size());
   LoopEmitter(e, evaluator, kernel, plan, split).emitTasks();
   if (Operation *op = evaluator.unsupported())
     return llvm::createStringError("kernel " + original.getSymName() + ": a loops kernel cannot hold " +

@@ -100,8 +100,9 @@ void ScatterEmitter::emitZeros(const Point &shared) {
     Point target = shared;
     target[axes.targets.front().name] = Index::at(i);
     emitPoints(evaluator, ArrayRef(axes.targets).drop_front(), target, [&](const Point &point) {
-      emitRow(point,
-              [&](const Point &place, Value mask) { evaluator.store(zero, op.getType(), e.results[0], place, mask); });
+      emitRow(point, [&](const Point &place, Value mask) {
+        evaluator.store(zero, op.getType(), e.results[0], place, mask, axes.vector && e.shouldStream(op.getType()));
+      });
     });
   });
 }
@@ -173,6 +174,8 @@ llvm::Expected<Lowered> vectorize::lowerScatter(step::KernelOp kernel, const mac
     emitter.emitZeros(shared);
     emitPoints(evaluator, axes.summed, shared, [&](const Point &point) { emitter.emitAdd(point); });
   });
+  if (axes.vector && e.shouldStream(op.getType()))
+    e.endStreams();
   if (evaluator.unsupported())
     return llvm::createStringError("kernel " + kernel.getSymName() + ": an operand of its scatter has no code");
   llvm::Expected<OwningOpRef<ModuleOp>> module = e.finish();

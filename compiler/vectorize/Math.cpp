@@ -1,5 +1,6 @@
 // exp, log, tanh and erf of f32 as straight-line arithmetic.
 #include "compiler/vectorize/Math.h"
+#include "compiler/vectorize/Division.h"
 #include "compiler/vectorize/FloatBuilder.h"
 
 #include <limits>
@@ -15,19 +16,20 @@ static constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 static constexpr double kRounder = 12582912.0;
 
 /// e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2; the polynomial is a minimax one for e^r (N. Juffa).
-/// 2^n is multiplied in two halves, so that neither overflows.
+/// It is in [0.7, 1.42), so that 2^n is an addition to its exponent; what that makes of numbers out of range, and of
+/// NaN, is not used.
 Value kinu::vectorize::emitExp(ImplicitLocOpBuilder &builder, Value x) {
   FloatBuilder b(builder, x.getType());
-  x = b.clamp(x, -105, 89); // beyond these the result is 0 or infinity
   Value shifted = b.fma(x, 1.44269502, b.number(kRounder));
   Value n = b.sub(shifted, b.number(kRounder));
   Value r = b.fma(n, -6.93145752e-1, x);
   r = b.fma(n, -1.42860677e-6, r);
   Value sum = b.polynomial(r, {1.37805939e-3, 8.37312452e-3, 4.16695364e-2, 1.66664720e-1, 4.99999851e-1, 1.0, 1.0});
-  Value exponent = b.subInt(b.toBits(shifted), b.whole(0x4B400000));
-  Value half = b.shiftRight(exponent, 1), rest = b.subInt(exponent, half);
-  auto power = [&](Value e) { return b.fromBits(b.shiftLeft(b.addInt(e, b.whole(127)), 23)); };
-  return b.mul(b.mul(sum, power(half)), power(rest));
+  // The bits of the rounder itself are shifted out.
+  Value power = b.fromBits(b.addInt(b.toBits(sum), b.shiftLeft(b.toBits(shifted), 23)));
+  power = b.choose(b.less(x, -87.3365479), b.number(0), power); // log(2^-126): below it results are flushed
+  Value large = b.compare(arith::CmpFPredicate::UGT, x, b.number(88.7228394)); // log(2^128), or NaN
+  return b.choose(large, b.add(x, b.number(kInfinity)), power);
 }
 
 /// x = 2^e m with sqrt(1/2) <= m < sqrt(2); log(x) = e ln 2 + log(1 + (m - 1)), polynomial of Cephes' logf (S.
@@ -54,14 +56,15 @@ Value kinu::vectorize::emitLog(ImplicitLocOpBuilder &builder, Value x) {
 }
 
 /// Cephes' tanhf: a polynomial near 0, else 1 - 2 / (e^2|x| + 1).
-Value kinu::vectorize::emitTanh(ImplicitLocOpBuilder &builder, Value x) {
+Value kinu::vectorize::emitTanh(Emission &builder, Value x) {
   FloatBuilder b(builder, x.getType());
   Value magnitude = b.abs(x), square = b.mul(x, x);
   Value sum = b.polynomial(
       square, {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1});
   Value nearZero = b.fma(b.mul(sum, square), x, x);
-  Value power = emitExp(builder, b.add(magnitude, magnitude));
-  Value far = b.sub(b.number(1), b.div(b.number(2), b.add(power, b.number(1))));
+  Value limited = b.clamp(magnitude, 0, 10); // tanh is 1 there already
+  Value power = emitExp(builder, b.add(limited, limited));
+  Value far = b.fma(emitReciprocal(builder, b.add(power, b.number(1))), -2, b.number(1));
   return b.choose(b.less(magnitude, 0.625), nearZero, b.copySign(far, x));
 }
 

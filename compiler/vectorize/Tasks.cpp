@@ -10,6 +10,7 @@ using namespace kinu::vectorize;
 static constexpr int64_t kItemElements = 2048; ///< enough to hide the decoding of an item's number
 static constexpr int64_t kItemsAtLeast = 64;   ///< rather small items than too few of them
 static constexpr int64_t kBlockElements = 8192;
+static constexpr int64_t kColumns = 1024; ///< of which the sums stay in a near cache, and a row is a page of memory
 
 /// Cuts a vector axis that is a row axis into blocks. With reductions a block is the vectors done side by side, eight
 /// if that leaves enough blocks: long pieces of memory are read, and the sums hide each other's latency.
@@ -20,6 +21,12 @@ static void cutBlocks(const LoopPlan &plan, int64_t lanes, int64_t innerElements
     split.block = std::min(kBlockElements, static_cast<int64_t>(llvm::alignTo(length, lanes)));
     if (otherItems == 1 && length > kBlockElements / 8)
       split.block = std::min<int64_t>(split.block, llvm::alignTo(ceilDivide(length, kTasksAtLeast), lanes));
+  } else if (plan.reducesColumns() && length > 8 * lanes) {
+    split.columns = true;
+    split.block = std::min<int64_t>(kColumns, llvm::alignTo(length, lanes));
+    // Short pieces of rows cost bandwidth, but idle threads cost more.
+    while (split.block > 16 * lanes && ceilDivide(length, split.block) * otherItems < kTasksAtLeast)
+      split.block = llvm::alignTo(split.block / 2, lanes);
   } else {
     split.group = 8;
     while (split.group > 1 && ceilDivide(length, lanes * split.group) * otherItems < kTasksAtLeast)

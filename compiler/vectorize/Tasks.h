@@ -14,6 +14,7 @@ struct TaskSplit {
   int64_t block = 0;              ///< elements of the vector axis in an item; 0 where that is not a row axis
   int64_t blocks = 1;             ///< along the vector axis
   int64_t group = 1;              ///< vectors done side by side
+  bool columns = false;           ///< sums of columns: a block's are in scratch while rows go by
   int64_t items = 1;
   int64_t itemsPerTask = 1;
   int64_t tasks = 1;

@@ -39,7 +39,7 @@ static OwningOpRef<ModuleOp> stageOf(MLIRContext &context, PipelineOptions optio
   return parseSourceFile<ModuleOp>(file, &context);
 }
 
-bool TwoModels::import(const std::string &spec, const std::map<std::string, int64_t> &defines) {
+bool TwoModels::import(const std::string &spec, const std::map<std::string, int64_t> &defines, int64_t lossChunkBytes) {
   DialectRegistry registry;
   differentiate::registerDerivatives(registry);
   context.appendDialectRegistry(registry);
@@ -47,6 +47,7 @@ bool TwoModels::import(const std::string &spec, const std::map<std::string, int6
   PipelineOptions options;
   options.spec = spec;
   options.defines = defines;
+  options.lossChunkBytes = lossChunkBytes;
   Diagnostics diagnostics;
   plan = checkSpec(options, sources, diagnostics);
   bool fp32 = plan && plan->train && plan->train->precision == typed::Precision::Fp32;
@@ -61,9 +62,10 @@ bool TwoModels::import(const std::string &spec, const std::map<std::string, int6
   return succeeded(manager.run(*graph));
 }
 
-TwoModels::TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines, double slack)
+TwoModels::TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines, double slack,
+                     int64_t lossChunkBytes)
     : slack(slack), context(MLIRContext::Threading::DISABLED) {
-  if (!import(spec, defines)) {
+  if (!import(spec, defines, lossChunkBytes)) {
     ADD_FAILURE() << spec << " does not compile";
     return;
   }

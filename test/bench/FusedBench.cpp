@@ -1,0 +1,188 @@
+// Every kernel of a module that is bound by memory, or should be, against its roofline: FusedBench MODULE [NAME]
+//
+// MODULE is what `kinu build --stop-after=fuse` writes; NAME, a part of kernels' names, chooses among them. Kernels
+// that move less than 8 MB, products and attention are left out. One thread; medians of runs that take turns with loops
+// that read, copy (with and without non-temporal stores) and change memory in place, on the same machine at the same
+// time.
+//
+// The roofline of a kernel is the longer of two times. Memory: what it must read at the rate of the reading loop, what
+// it must write at what writing added to the faster copy, what it changes in place at the rate of that loop. Compute:
+// its own tasks over data that fit a cache, which says what its instructions take when memory costs nothing. `share` is
+// roofline / time; `of memory` is the first of the two alone.
+#include "MemoryLoops.h"
+#include "test/vectorize/KernelRun.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/Format.h"
+
+#include <cstring>
+
+using namespace kinu;
+using namespace kinu::test;
+
+static constexpr double kSmallBytes = 8e6;
+static constexpr int kRuns = 7;
+
+namespace {
+/// The bytes that one launch must move, each once.
+struct Traffic {
+  double read = 0, written = 0, updated = 0;
+
+  double total() const { return read + written + 2 * updated; }
+};
+} // namespace
+
+static double bytesOf(NamedTensorType type) {
+  double element = type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8;
+  return double(type.getNumElements()) * element;
+}
+
+/// Of what is only looked up in, no more than what is found is read.
+static double bytesRead(mlir::BlockArgument operand) {
+  double bytes = bytesOf(typeOf(operand)), found = 0;
+  for (mlir::OpOperand &use : operand.getUses()) {
+    auto lookup = mlir::dyn_cast<LookupOp>(use.getOwner());
+    if (!lookup || use.getOperandNumber() != 0)
+      return bytes;
+    found += bytesOf(lookup.getType());
+  }
+  return std::min(bytes, found);
+}
+
+static Traffic trafficOf(step::KernelOp kernel) {
+  Traffic traffic;
+  llvm::DenseSet<int64_t> inplace;
+  for (size_t i = 0; i < kernel.getInplace().size(); i += 2)
+    if (inplace.insert(kernel.getInplace()[i]).second)
+      traffic.updated += bytesOf(typeOf(kernel.getBody().front().getTerminator()->getOperand(kernel.getInplace()[i])));
+  for (mlir::BlockArgument operand : kernel.getBody().getArguments())
+    traffic.read += bytesRead(operand);
+  traffic.read -= traffic.updated;
+  for (auto [number, result] : llvm::enumerate(kernel.getBody().front().getTerminator()->getOperands()))
+    if (!inplace.contains(int64_t(number)))
+      traffic.written += bytesOf(typeOf(result));
+  return traffic;
+}
+
+namespace {
+/// A kernel's buffers, aligned as the arena aligns them, those in place shared.
+struct Buffers {
+  std::vector<void *> places, owned;
+
+  explicit Buffers(step::KernelOp kernel) {
+    for (mlir::Value operand : kernel.getBody().getArguments())
+      add(typeOf(operand));
+    size_t operands = places.size();
+    for (mlir::Value result : kernel.getBody().front().getTerminator()->getOperands())
+      add(typeOf(result));
+    llvm::DenseSet<int64_t> done, taken;
+    for (size_t i = 0; i < kernel.getInplace().size(); i += 2) {
+      int64_t result = kernel.getInplace()[i], operand = kernel.getInplace()[i + 1];
+      if (!done.contains(result) && taken.insert(operand).second && done.insert(result).second)
+        places[operands + result] = places[operand];
+    }
+  }
+  ~Buffers() {
+    for (void *memory : owned)
+      std::free(memory);
+  }
+
+private:
+  /// Floats of 0.25, ids that are spread over what every axis has.
+  void add(NamedTensorType type) {
+    auto bytes = size_t(bytesOf(type));
+    void *memory = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    owned.push_back(memory);
+    places.push_back(memory);
+    if (type.isInt())
+      for (int64_t i = 0; i < type.getNumElements(); ++i)
+        static_cast<int64_t *>(memory)[i] = i * 7919 % 1024;
+    else if (type.getElement().isF32())
+      std::fill_n(static_cast<float *>(memory), bytes / 4, 0.25f);
+    else
+      std::memset(memory, type.isBool() ? 1 : 0x30, bytes);
+  }
+};
+} // namespace
+
+/// The kernel with its name only: no location, no alias that lives elsewhere in the module.
+static std::string textOf(step::KernelOp kernel) {
+  std::string text;
+  llvm::raw_string_ostream(text) << *kernel.getOperation();
+  return text;
+}
+
+/// What it computes, for people: its reductions and dearest ops.
+static std::string describe(step::KernelOp kernel) {
+  std::string text;
+  llvm::StringMap<int> seen;
+  for (mlir::Operation &op : kernel.getBody().front()) {
+    bool tells = mlir::isa<ReduceOp, ExpOp, LogOp, TanhOp, ErfOp, SqrtOp, LookupOp, ScatterOp, RandomOp, CastOp>(op);
+    if (tells && seen[op.getName().stripDialect()]++ == 0)
+      text += (text.empty() ? "" : " ") + op.getName().stripDialect().str();
+  }
+  return text.empty() ? "elementwise" : text;
+}
+
+static void bench(step::KernelOp op) {
+  Traffic traffic = trafficOf(op);
+  if (traffic.total() < kSmallBytes)
+    return;
+  CompiledKernel kernel(textOf(op));
+  if (!kernel.ok())
+    return;
+  Buffers buffers(kernel.kernel());
+  std::vector<char> scratch(size_t(kernel.lowered().scratchBytes) + 128);
+  void *aligned = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
+  int64_t tasks = kernel.lowered().tasks;
+  MemoryLoops memory;
+  std::vector<double> whole, cached;
+  for (int run = 0; run <= kRuns; ++run) {
+    memory.measure();
+    double start = seconds();
+    kernel.run(buffers.places.data(), aligned, 0, tasks);
+    double middle = seconds();
+    if (run == 0)
+      continue; // touched memory for the first time
+    whole.push_back(middle - start);
+    // One task again and again.
+    kernel.run(buffers.places.data(), aligned, 0, 1);
+    int64_t count = std::clamp<int64_t>(tasks / 4, 1, 32);
+    start = seconds();
+    for (int64_t i = 0; i < count; ++i)
+      kernel.run(buffers.places.data(), aligned, 0, 1);
+    cached.push_back((seconds() - start) / double(count) * double(tasks));
+  }
+  double moving =
+      traffic.read * memory.perRead() + traffic.written * memory.perWrite() + traffic.updated * memory.perUpdate();
+  bool fits = traffic.total() / double(tasks) < 1e6;
+  double time = median(whole), computing = fits ? median(cached) : 0;
+  llvm::outs() << llvm::format("%-18s %7.1f MB %8.2f ms %6.1f GB/s  roofline %8.2f ms memory, %8.2f ms compute  "
+                               "share %3.0f%%, of memory %3.0f%%  %s\n",
+                               op.getSymName().str().c_str(), traffic.total() * 1e-6, time * 1e3,
+                               traffic.total() / time * 1e-9, moving * 1e3, computing * 1e3,
+                               100 * std::max(moving, computing) / time, 100 * moving / time, describe(op).c_str());
+  llvm::outs().flush();
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    llvm::errs() << "usage: FusedBench MODULE [PART-OF-A-NAME]\n";
+    return 2;
+  }
+  mlir::MLIRContext context;
+  vectorize::loadDialects(context);
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(argv[1], &context);
+  if (!module)
+    return 1;
+  MemoryLoops memory;
+  for (int run = 0; run < kRuns; ++run)
+    memory.measure();
+  llvm::outs() << llvm::format("read %.1f GB/s, write %.1f GB/s, in place %.1f GB/s\n", 1e-9 / memory.perRead(),
+                               1e-9 / memory.perWrite(), 2e-9 / memory.perUpdate());
+  for (auto kernel : module->getOps<step::KernelOp>())
+    if (kernel.getKind() == step::KernelKind::loops || kernel.getKind() == step::KernelKind::scatter)
+      if (argc < 3 || kernel.getSymName().contains(argv[2]))
+        bench(kernel);
+}

@@ -1,0 +1,41 @@
+// How fast this machine reads, writes and changes memory at the moment, by one thread.
+#pragma once
+
+#include <vector>
+
+namespace kinu::test {
+
+/// Seconds on a steady clock.
+double seconds();
+double median(std::vector<double> times);
+
+/// Loops over 64 MB, which no core has in a cache of its own.
+class MemoryLoops {
+public:
+  MemoryLoops();
+  ~MemoryLoops();
+  MemoryLoops(const MemoryLoops &) = delete;
+
+  /// Runs every loop once.
+  void measure();
+
+  // Medians, in seconds for a byte.
+  double perRead() const;
+  /// What the faster of two copies, with and without non-temporal stores, takes beyond reading.
+  double perWrite() const;
+  /// A byte read and written where it is.
+  double perUpdate() const;
+
+private:
+  template <typename Body> static double timed(Body body);
+  void read();
+  void copy();
+  void stream();
+  void update();
+
+  float *from, *to;
+  volatile float sink = 0;
+  std::vector<double> reads, copies, updates;
+};
+
+} // namespace kinu::test
