@@ -80,7 +80,7 @@ static TensorRef evaluateUnary(Operation *op, const Tensor &x) {
       .Case<ErfOp>([&](auto) { return real(std::erf); })
       .Case<SinOp>([&](auto) { return real(std::sin); })
       .Case<CosOp>([&](auto) { return real(std::cos); })
-      .Case<Fp32Op>([&](auto) { return real([](double v) { return v; }); })
+      .Case<Fp32Op, CastOp>([&](auto) { return real([](double v) { return v; }); })
       .Case<NotOp>([&](auto) { return mapOne<int64_t, int64_t>(type, x, [](int64_t v) { return int64_t(!v); }); })
       .Case<NegOp>([&](auto) {
         return type.isFloat() ? real([](double v) { return -v; })
