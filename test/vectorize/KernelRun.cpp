@@ -16,6 +16,7 @@
 #include <cstring>
 #include <random>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace mlir;
@@ -29,7 +30,16 @@ struct CompiledKernel::Session {
   std::unique_ptr<llvm::orc::LLJIT> jit;
 };
 
+/// Linux lets a process use AMX tiles only if it asks.
+static void allowTiles() {
+#if defined(__linux__) && defined(__x86_64__)
+  constexpr int kRequestPermission = 0x1023, kTileData = 18; // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  syscall(SYS_arch_prctl, kRequestPermission, kTileData);
+#endif
+}
+
 static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> link(StringRef object) {
+  allowTiles();
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   auto jit = llvm::orc::LLJITBuilder().create();

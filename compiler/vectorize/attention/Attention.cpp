@@ -1,16 +1,16 @@
-// Kernels of one `kinu.attention`.
+// Kernels of one `kinu.attention` (Milakov and Gimelshein, 2018; Dao et al., FlashAttention, 2022).
 //
-// A task takes one outer index (batch, head) and a range of queries. It packs keys and values once, then for each block
-// of queries: all raw scores by a matrix product into scratch; rows through the score region and softmax; the result by
-// another product. Scratch is linear in the number of keys. Keys that a causal mask hides from a whole block are left
-// out.
+// A task takes one outer index (batch, head) and some panels of queries. For each group of panels it goes once through
+// the keys by blocks: scores by a product; the score region, and each query's maximum so far; probabilities and their
+// sum relative to that maximum; the result so far, scaled where the maximum moved, plus values times probabilities.
+// Blocks that the mask hides from a panel by distance are left out. Scratch does not grow with the sequence.
 #include "compiler/vectorize/Math.h"
 #include "compiler/vectorize/Vectorize.h"
-#include "compiler/vectorize/attention/AttentionBlocks.h"
-#include "compiler/vectorize/attention/KeyLimit.h"
 #include "compiler/vectorize/attention/Operands.h"
+#include "compiler/vectorize/attention/ScoreBlocks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <limits>
@@ -24,24 +24,46 @@ using kinu::machines::Machine;
 static constexpr int64_t kTasksWanted = 24;
 
 namespace {
+/// What is kept of a panel while keys pass: maximum and sum of each query, and the result, value axes by queries.
+struct Running {
+  Value maximum, sum, result;
+};
+
 /// The code of one forward attention.
 struct Forward {
-  AttentionBlocks &blocks;
+  ScoreBlocks &blocks;
   AttentionOp op;
-  Value q, k, v, result, logsumexp; ///< pointers; `logsumexp` is null if nobody wants it
+  Tensor q, k, v, result, logsumexp; ///< `logsumexp` without a pointer if nobody wants it
   Emission &e = blocks.e;
   const AttentionShape &shape = blocks.shape;
-  AttentionShape::Matrix statistics = shape.matrix(op.getLogsumexp().getType(), shape.query, {});
-  Value keys = blocks.reserve(packedElements(e.machine, shape.sums(), shape.key.length));
-  Value values = blocks.reserve(packedElements(e.machine, shape.key.length, shape.values()));
-  Value scores = blocks.reserve(blocks.blockQueries * blocks.scoreRow);
-  Value spare = blocks.reserve(blocks.blockQueries * blocks.rowElements(shape.values()));
+  Products &products = *blocks.products;
+  int64_t queries = blocks.panelQueries, valueRows = products.paddedColumns(shape.values());
+  int64_t group = blocks.panelsPerGroup(4 * queries * (shape.sums() + valueRows), 4);
+  Packed queryColumns = products.reserve(queries, shape.sums(), {Form::RightColumns}, group);
+  Packed keys = products.reserve(blocks.blockKeys, shape.sums(), {Form::LeftRows});
+  Packed values = products.reserve(blocks.blockKeys, shape.values(), {Form::LeftColumns});
+  Value scores = blocks.scratch.floats((blocks.blockKeys + 2 * e.lanes) * queries);
+  Packed probabilities = products.reserveScores(scores, blocks.blockKeys, {Form::RightRows});
+  Value maxima = blocks.scratch.floats(group * queries), sums = blocks.scratch.floats(group * queries);
+  Value results = blocks.scratch.floats(group * valueRows * queries);
+  Value lines = blocks.scratch.floats(valueRows * queries);
+  Value lowest = e.splat(e.f32(-std::numeric_limits<double>::infinity()));
 
-  void task(Value outer, Value first, Value end);
-  void softmaxRow(const QueryBlock &block, Value row);
-  Value at(Value pointer, const AttentionShape::Matrix &matrix, Value outer) {
-    return e.address(pointer, e.getF32Type(), matrix.outer.offset(e, outer));
+  Value plus(Value pointer, Value elements) { return e.address(pointer, e.getF32Type(), elements); }
+  Running running(Value place) {
+    return {plus(maxima, e.mul(place, queries)), plus(sums, e.mul(place, queries)),
+            plus(results, e.mul(place, valueRows * queries))};
   }
+  void task(Value outer, Value firstPanel, Value endPanel);
+  void groupOfPanels(Value outer, const Point &point, Value first, Value count);
+  void begin(Value outer, const Panel &panel, Value place);
+  void block(const Panel &panel, const KeySpan &span, Value place);
+  SmallVector<Value> score(const Panel &panel, const KeySpan &span, ValueRange maxima, bool whole);
+  SmallVector<Value> exponentials(const KeySpan &span, ValueRange shifts, ValueRange sums);
+  void rescale(const Running &panel, ValueRange before, ValueRange now, ValueRange factors);
+  void finish(Value outer, const Panel &panel, Value place);
+  SmallVector<Value> load(Value line);
+  void store(ValueRange vectors, Value line);
 };
 } // namespace
 
@@ -53,60 +75,160 @@ static Value choose(Emission &e, Value condition, Value yes, Value no) {
   return arith::SelectOp::create(e, condition, yes, no);
 }
 
-/// Replaces a row of raw scores by probabilities; all 0 if the mask hides every key.
-void Forward::softmaxRow(const QueryBlock &block, Value row) {
-  Evaluator::Scope scope(blocks.evaluator);
-  Region &region = op.getScore();
-  Value final = region.front().getTerminator()->getOperand(0);
-  Value line = e.address(scores, e.getF32Type(), e.mul(row, blocks.scoreRow));
-  Point point = blocks.queryPoint(block, row);
-  Value lowest = e.f32(-std::numeric_limits<double>::infinity());
+/// All vectors of a line of a panel.
+SmallVector<Value> Forward::load(Value line) {
+  SmallVector<Value> vectors;
+  for (int64_t i = 0; i < blocks.vectors(); ++i)
+    vectors.push_back(e.loadVector(e.getF32Type(), line, e.i64(i * e.lanes)));
+  return vectors;
+}
 
-  auto maximum = blocks.overKeys(block, e.splat(lowest), [&](Value key, Value mask, ValueRange carried) {
-    Point lanes = point;
-    lanes[shape.key.name] = Index::lanesFrom(key, e.lanes);
-    blocks.evaluator.define(region.getArgument(0), lanes, e.loadVector(e.getF32Type(), line, key, mask));
-    Value score = e.splat(blocks.evaluator.evaluate(final, lanes, mask));
-    e.storeVector(score, line, key, mask);
-    Value here = mask ? choose(e, mask, score, e.splat(lowest)) : score;
-    return SmallVector<Value>{choose(e, greater(e, here, carried[0]), here, carried[0])};
-  });
-  Value most = vector::ReductionOp::create(e, vector::CombiningKind::MAXNUMF, maximum[0]);
-  Value alive = greater(e, most, lowest);
-  Value shift = choose(e, alive, most, e.f32(0)), shifts = e.splat(shift);
+void Forward::store(ValueRange vectors, Value line) {
+  for (auto [i, vector] : llvm::enumerate(vectors))
+    e.storeVector(vector, line, e.i64(int64_t(i) * e.lanes));
+}
 
-  auto sums = blocks.overKeys(block, e.splat(e.f32(0)), [&](Value key, Value mask, ValueRange carried) {
-    Value score = e.loadVector(e.getF32Type(), line, key, mask);
-    Value exponential = emitExp(e, arith::SubFOp::create(e, score, shifts));
-    e.storeVector(exponential, line, key, mask);
-    Value here = mask ? choose(e, mask, exponential, e.splat(e.f32(0))) : exponential;
-    return SmallVector<Value>{Value(arith::AddFOp::create(e, here, carried[0]))};
-  });
-  // The lanes in any order: one after the other is slow on both machines.
-  Value sum = vector::ReductionOp::create(e, vector::CombiningKind::ADD, sums[0], arith::FastMathFlags::reassoc);
-  Value safe = choose(e, alive, sum, e.f32(1));
-  if (logsumexp) {
-    Value query = e.add(block.first, row);
-    e.store(arith::AddFOp::create(e, emitLog(e, safe), shift), at(logsumexp, statistics, block.outer),
-            e.mul(query, statistics.row));
-  }
-  Value inverse = e.splat(arith::DivFOp::create(e, e.f32(1), safe));
-  blocks.overKeys(block, {}, [&](Value key, Value mask, ValueRange) -> SmallVector<Value> {
-    Value exponential = e.loadVector(e.getF32Type(), line, key, mask);
-    e.storeVector(arith::MulFOp::create(e, exponential, inverse), line, key, mask);
-    return {};
+void Forward::begin(Value outer, const Panel &panel, Value place) {
+  products.pack(q.rows(e, outer), panel.first, panel.count, products.copy(queryColumns, place));
+  Running now = running(place);
+  for (int64_t i = 0; i < blocks.vectors(); ++i)
+    e.storeVector(lowest, now.maximum, e.i64(i * e.lanes));
+  clearBlock(e, now.sum, e.i64(queries));
+  clearBlock(e, now.result, e.i64(valueRows * queries));
+}
+
+/// Replaces raw scores by final ones and returns the maxima of them and of those before.
+SmallVector<Value> Forward::score(const Panel &panel, const KeySpan &span, ValueRange maxima, bool whole) {
+  return e.loop(span.first, e.add(span.first, span.count), 1, maxima, [&](Value row, ValueRange carried) {
+    Value line = plus(scores, e.mul(row, queries)), key = span.key(e, row);
+    SmallVector<Value> finals, next;
+    Evaluator::Scope scope(blocks.evaluator);
+    for (auto [i, raw] : llvm::enumerate(load(line)))
+      finals.push_back(blocks.evaluate(blocks.score, panel, int64_t(i), key, raw, whole));
+    for (auto [final, before] : llvm::zip(finals, carried))
+      next.push_back(choose(e, greater(e, final, before), final, before));
+    store(finals, line);
+    return next;
   });
 }
 
-void Forward::task(Value outer, Value first, Value end) {
-  blocks.packKeys(shape.k, at(k, shape.k, outer), keys, /*transposed=*/true);
-  blocks.packKeys(shape.v, at(v, shape.v, outer), values, /*transposed=*/false);
-  std::optional<int64_t> limit = keyLimit(op.getScore(), shape.query.name, shape.key.name);
-  blocks.forBlocks(outer, first, end, limit, [&](const QueryBlock &block) {
-    blocks.multiplyByKeys(shape.q, at(q, shape.q, outer), block, keys, scores);
-    e.loop(e.i64(0), block.count, 1, [&](Value row) { softmaxRow(block, row); });
-    blocks.multiplyScores(scores, block, values, shape.result, at(result, shape.result, outer), spare);
+/// Probabilities relative to `shifts` of the keys of the span, and their sums added to `sums`.
+SmallVector<Value> Forward::exponentials(const KeySpan &span, ValueRange shifts, ValueRange sums) {
+  int64_t step = products.keysPerStore();
+  Value end = e.add(span.first, span.count);
+  products.padScores(probabilities, end);
+  return e.loop(span.first, end, step, sums, [&](Value row, ValueRange carried) {
+    SmallVector<Value> all, next(carried);
+    for (int64_t i = 0; i < step; ++i)
+      for (auto [vector, score] : llvm::enumerate(load(plus(scores, e.mul(e.add(row, i), queries))))) {
+        Value p = emitExpBounded(e, arith::SubFOp::create(e, score, shifts[vector]), products.expDegree());
+        p = i ? blocks.within(span.key(e, e.add(row, i)), p) : p;
+        all.push_back(p);
+        next[vector] = arith::AddFOp::create(e, next[vector], p);
+      }
+    products.storeScores(probabilities, row, all);
+    return next;
   });
+}
+
+/// The result so far relative to the new maxima, if one of them moved.
+void Forward::rescale(const Running &panel, ValueRange before, ValueRange now, ValueRange factors) {
+  Value moved;
+  for (auto [x, y] : llvm::zip(now, before)) {
+    Value here = greater(e, x, y);
+    moved = moved ? Value(arith::OrIOp::create(e, moved, here)) : here;
+  }
+  e.ifThen(vector::ReductionOp::create(e, vector::CombiningKind::OR, moved), [&] {
+    e.loop(e.i64(0), e.i64(shape.values()), 1, [&](Value row) {
+      Value line = plus(panel.result, e.mul(row, queries));
+      SmallVector<Value> scaled;
+      for (auto [value, factor] : llvm::zip(load(line), factors))
+        scaled.push_back(arith::MulFOp::create(e, value, factor));
+      store(scaled, line);
+    });
+  });
+}
+
+void Forward::block(const Panel &panel, const KeySpan &span, Value place) {
+  Packed columns = products.copy(queryColumns, place);
+  products.multiply({keys, Form::LeftRows, span.first}, {columns, Form::RightColumns}, e.i64(shape.sums()),
+                    {plus(scores, e.mul(span.first, queries)), queries, span.count, false});
+  Running so = running(place);
+  SmallVector<Value> before = load(so.maximum), sum = load(so.sum), shifts, factors, scaled;
+  SmallVector<Type> types(before.size(), before[0].getType());
+  SmallVector<Value> now =
+      blocks.byMask(panel, span, types, [&](bool whole) { return score(panel, span, before, whole); });
+  for (auto [maximum, old, total] : llvm::zip(now, before, sum)) {
+    // A query that has seen no key yet: anything finite will do.
+    shifts.push_back(choose(e, greater(e, maximum, lowest), maximum, e.splat(e.f32(0))));
+    factors.push_back(emitExpBounded(e, arith::SubFOp::create(e, old, shifts.back()), products.expDegree()));
+    scaled.push_back(arith::MulFOp::create(e, total, factors.back()));
+  }
+  store(exponentials(span, shifts, scaled), so.sum);
+  store(now, so.maximum);
+  rescale(so, before, now, factors);
+  products.multiply({values, Form::LeftColumns, span.first}, {probabilities, Form::RightRows, span.first}, span.count,
+                    {so.result, queries, {}, true});
+}
+
+/// Results and logsumexp of a panel that all its keys have passed; 0 for a query that saw none.
+void Forward::finish(Value outer, const Panel &panel, Value place) {
+  Running so = running(place);
+  SmallVector<Value> inverses, logs;
+  for (auto [maximum, sum] : llvm::zip(load(so.maximum), load(so.sum))) {
+    Value alive = greater(e, maximum, lowest), zero = e.splat(e.f32(0)), one = e.splat(e.f32(1));
+    Value safe = choose(e, alive, sum, one);
+    inverses.push_back(choose(e, alive, arith::DivFOp::create(e, one, safe), zero));
+    logs.push_back(choose(e, alive, arith::AddFOp::create(e, emitLog(e, safe), maximum), zero));
+  }
+  if (logsumexp.pointer) {
+    store(logs, so.sum);
+    blocks.writeQueries(so.sum, panel, logsumexp.rows(e, outer));
+  }
+  e.loop(e.i64(0), e.i64(shape.values()), 1, [&](Value row) {
+    Value line = plus(so.result, e.mul(row, queries));
+    SmallVector<Value> scaled;
+    for (auto [value, inverse] : llvm::zip(load(line), inverses))
+      scaled.push_back(arith::MulFOp::create(e, value, inverse));
+    store(scaled, line);
+  });
+  transposeBlock(e, so.result, queries, valueRows, queries, lines, valueRows);
+  writeRows(e, lines, valueRows, panel.count, result.rows(e, outer), panel.first);
+}
+
+void Forward::groupOfPanels(Value outer, const Point &point, Value first, Value count) {
+  auto overPanels = [&](llvm::function_ref<void(const Panel &, Value)> body) {
+    e.loop(e.i64(0), count, 1, [&](Value place) {
+      Evaluator::Scope scope(blocks.evaluator);
+      body(blocks.panel(point, e.add(first, place)), place);
+    });
+  };
+  overPanels([&](const Panel &panel, Value place) { begin(outer, panel, place); });
+  auto [from, to] = blocks.keysOf(first, e.add(first, count));
+  blocks.forBlocks(from, to, [&](Value start, Value length) {
+    products.pack(k.rows(e, outer), start, length, keys);
+    products.pack(v.rows(e, outer), start, length, values);
+    overPanels([&](const Panel &panel, Value place) {
+      blocks.withSpan(panel, start, length, [&](const KeySpan &span) { block(panel, span, place); });
+    });
+  });
+  overPanels([&](const Panel &panel, Value place) { finish(outer, panel, place); });
+}
+
+void Forward::task(Value outer, Value firstPanel, Value endPanel) {
+  Point point = shape.outerPoint(e, outer);
+  e.loop(firstPanel, endPanel, group, [&](Value first) {
+    Evaluator::Scope scope(blocks.evaluator);
+    Value left = arith::SubIOp::create(e, endPanel, first);
+    groupOfPanels(outer, point, first, e.smaller(left, e.i64(group)));
+  });
+}
+
+/// 0, n - 1, 1, n - 2, ...: under a causal mask neighbours in this order together do the same work.
+static Value zigzag(Emission &e, Value number, int64_t n) {
+  Value half = e.div(number, 2), odd = e.rem(number, 2);
+  Value fromEnd = e.createOrFold<arith::SubIOp>(e.i64(n - 1), half);
+  return choose(e, arith::CmpIOp::create(e, arith::CmpIPredicate::eq, odd, e.i64(0)), half, fromEnd);
 }
 
 llvm::Expected<Lowered> kinu::vectorize::lowerAttention(step::KernelOp kernel, const Machine &machine) {
@@ -117,29 +239,31 @@ llvm::Expected<Lowered> kinu::vectorize::lowerAttention(step::KernelOp kernel, c
       analyseAttention(op.getQ().getType(), op.getK().getType(), op.getV().getType(), op.getResult().getType(),
                        op.getSumAttr(), op.getQueryAttr(), op.getKeyAttr());
   Emission e(kernel, machine);
-  AttentionBlocks blocks(e, shape);
-  bindExtras(blocks.evaluator, op.getScore(), 1, operandPointers(e, op.getExtras()));
+  ScoreBlocks blocks(e, shape, op.getScore(), typeOf(op.getQ()).getElement());
+  blocks.bindExtras(op.getScore(), 1, operandPointers(e, op.getExtras()));
+  auto tensor = [&](Value value, Value pointer, const Axis &row, ArrayRef<Axis> columns) {
+    return Tensor{typeOf(value).getElement(), shape.matrix(typeOf(value), row, columns), pointer};
+  };
   Forward code{blocks,
                op,
-               operandPointer(e, op.getQ()),
-               operandPointer(e, op.getK()),
-               operandPointer(e, op.getV()),
-               resultPointer(e, kernel, op.getResult()),
-               resultPointer(e, kernel, op.getLogsumexp())};
+               tensor(op.getQ(), operandPointer(e, op.getQ()), shape.query, shape.sumAxes),
+               tensor(op.getK(), operandPointer(e, op.getK()), shape.key, shape.sumAxes),
+               tensor(op.getV(), operandPointer(e, op.getV()), shape.key, shape.valueAxes),
+               tensor(op.getResult(), resultPointer(e, kernel, op.getResult()), shape.query, shape.valueAxes),
+               tensor(op.getLogsumexp(), resultPointer(e, kernel, op.getLogsumexp()), shape.query, {})};
 
-  int64_t blockCount = llvm::divideCeil(shape.query.length, blocks.blockQueries);
-  int64_t parts = std::min(blockCount, int64_t(llvm::divideCeil(kTasksWanted, shape.outerLength())));
-  int64_t queries = llvm::divideCeil(blockCount, parts) * blocks.blockQueries;
-  parts = llvm::divideCeil(shape.query.length, queries);
+  int64_t panels = blocks.panels(), wanted = llvm::divideCeil(kTasksWanted, shape.outerLength());
+  int64_t partPanels = llvm::divideCeil(panels, std::min(panels, wanted));
+  int64_t parts = llvm::divideCeil(panels, partPanels);
   e.loop(e.begin, e.end, 1, [&](Value number) {
     Evaluator::Scope scope(blocks.evaluator);
-    Value first = e.mul(e.rem(number, parts), queries);
-    code.task(e.div(number, parts), first, e.smaller(e.add(first, queries), e.i64(shape.query.length)));
+    Value first = e.mul(zigzag(e, e.rem(number, parts), parts), partPanels);
+    code.task(e.div(number, parts), first, e.smaller(e.add(first, partPanels), e.i64(panels)));
   });
   Lowered lowered;
   lowered.tasks = shape.outerLength() * parts;
-  lowered.scratchBytes = blocks.scratchBytes();
-  lowered.operations = 2.0 * double(shape.outerLength()) * double(shape.query.length) * double(shape.key.length) *
+  lowered.scratchBytes = blocks.scratch.bytes();
+  lowered.operations = 2.0 * double(shape.outerLength()) * blocks.bounds.pairs(shape.query.length, shape.key.length) *
                        double(shape.sums() + shape.values());
   return finishAttention(e, blocks.evaluator, kernel, std::move(lowered));
 }

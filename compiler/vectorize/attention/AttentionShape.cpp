@@ -1,12 +1,9 @@
-// Axes of an attention, and how many queries to take at once.
+// Axes of an attention.
 #include "compiler/vectorize/attention/AttentionShape.h"
-
-#include <numeric>
 
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::vectorize;
-using kinu::machines::Machine;
 
 Point AttentionShape::outerPoint(Emission &e, Value outerIndex) const {
   Point point;
@@ -58,17 +55,4 @@ bool kinu::vectorize::groupsAreIndependent(const AttentionShape &shape, NamedTen
                                            NamedTensorType v) {
   return llvm::all_of(shape.outer,
                       [&](const Axis &axis) { return q.has(axis.name) && k.has(axis.name) == v.has(axis.name); });
-}
-
-int64_t kinu::vectorize::attentionRows(const Machine &machine, int64_t columns) {
-  int64_t rows = machine.gemmRows;
-  return rowsPerBlock(machine, columns) >= 2 * rows ? 2 * rows : rows;
-}
-
-int64_t kinu::vectorize::queriesPerBlock(const AttentionShape &shape, const Machine &machine) {
-  int64_t unit = std::lcm(2 * machine.gemmRows, machine.floatsPerVector());
-  int64_t rowBytes = 4 * shape.key.length;
-  // Fewer than 48 rows would read the packed keys and values too often.
-  int64_t rows = std::max<int64_t>(48, machine.l2Bytes / machine.l2Cores / 4 / rowBytes);
-  return llvm::alignTo(std::min<int64_t>({rows, 96, shape.query.length}), unit);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compiler/vectorize/Evaluator.h"
-#include "compiler/vectorize/gemm/Blocks.h"
+#include "compiler/vectorize/attention/Rows.h"
 #include "dialects/kinu/Kinu.h"
 
 namespace kinu::vectorize {
@@ -42,9 +42,16 @@ AttentionShape analyseAttention(NamedTensorType q, NamedTensorType k, NamedTenso
 /// Whether the gradients of a group depend on nothing outside of it: each outer axis of k or v is in both and in q.
 bool groupsAreIndependent(const AttentionShape &shape, NamedTensorType q, NamedTensorType k, NamedTensorType v);
 
-/// Rows of a tile of a product with that many columns. Every block of rows is a multiple of all it can be.
-int64_t attentionRows(const machines::Machine &machine, int64_t columns);
-/// Queries that are worked on at once: scores of that many fit the second cache, and it is a multiple of every tile.
-int64_t queriesPerBlock(const AttentionShape &shape, const machines::Machine &machine);
+/// One of the matrices with the pointer to its tensor, which is null for a result that nobody wants.
+struct Tensor {
+  mlir::Type element;
+  AttentionShape::Matrix matrix;
+  mlir::Value pointer;
+
+  /// Its rows at an outer index.
+  RowSource rows(Emission &e, mlir::Value outer) const {
+    return {element, e.address(pointer, element, matrix.outer.offset(e, outer)), matrix.row, matrix.columns};
+  }
+};
 
 } // namespace kinu::vectorize

@@ -1,0 +1,253 @@
+// Attention's products on AMX tiles: bf16 operands, f32 sums.
+//
+// All tiles are 16 rows of 64 bytes, and a product is one function of its own, without calls, that holds two by two
+// tiles of the result: so the compiler keeps tiles in registers. Everything is padded to 32 rows and columns. A right
+// operand has two neighbours along the sum in each 32 bits; both its forms are made by moving 32 bits at a time.
+#include "compiler/vectorize/attention/Products.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace kinu::vectorize;
+
+/// Rows, columns and summed elements that two tiles hold.
+static constexpr int64_t kUnit = 32;
+static constexpr int64_t kTileRows = 16, kTileBytes = 64;
+
+namespace {
+class AmxProducts : public Products {
+public:
+  using Products::Products;
+
+  Packed reserve(int64_t rows, int64_t columns, ArrayRef<Form> forms, int64_t copies) override;
+  void pack(const RowSource &from, Value first, Value count, const Packed &to) override;
+  void multiply(const Side &left, const Side &right, Value sums, const ProductResult &result) override;
+  Packed reserveScores(Value scores, int64_t keys, ArrayRef<Form> forms) override;
+  int64_t keysPerStore() const override { return 2; }
+  void storeScores(const Packed &to, Value key, ArrayRef<Value> vectors) override;
+  void padScores(const Packed &to, Value end) override;
+  int64_t rowUnit() const override { return kUnit; }
+  int64_t columnUnit() const override { return kUnit; }
+  int64_t expDegree() const override { return 4; }
+
+private:
+  Value spare = {}; ///< rows as they lie in the tensor
+  int64_t spareBytes = 0;
+  Value pairs = {}; ///< rows in pairs, where only their transposition is wanted
+  int64_t pairBytes = 0;
+
+  static int64_t padded(int64_t count) { return llvm::alignTo(count, kUnit); }
+  /// From one row of a form to the next; the rows of right forms are pairs.
+  int64_t rowBytes(const Packed &packed, Form form) const;
+  Value plus(Value pointer, Value bytes) { return e.address(pointer, e.getI8Type(), bytes); }
+  Value roomFor(Value &room, int64_t &bytes, int64_t needed);
+  void pairRows(Value from, int64_t rows, int64_t columns, Value to);
+};
+
+/// A product's function: strides in bytes, columns a multiple of 32; `steps` of 32 along the sum, 0 if that is a value.
+struct TileProduct {
+  int64_t leftRow, rightRow, resultRow, columns, steps;
+  bool accumulate;
+};
+} // namespace
+
+static Value intrinsic(Emission &e, Type result, StringRef name, ValueRange arguments) {
+  auto call = result ? LLVM::CallIntrinsicOp::create(e, result, e.getStringAttr(name), arguments)
+                     : LLVM::CallIntrinsicOp::create(e, e.getStringAttr(name), arguments);
+  return result ? call->getResult(0) : Value();
+}
+
+static Value i16(Emission &e, int64_t value) { return e.constantInt(e.getI16Type(), value); }
+
+static Type tileType(Emission &e) { return LLVM::LLVMX86AMXType::get(e.getContext()); }
+
+static Value loadTile(Emission &e, Value from, int64_t stride, bool passing = false) {
+  return intrinsic(e, tileType(e), passing ? "llvm.x86.tileloaddt164.internal" : "llvm.x86.tileloadd64.internal",
+                   {i16(e, kTileRows), i16(e, kTileBytes), from, e.i64(stride)});
+}
+
+/// The loops of a product: `rows` and `steps` are i64, counted in rows and in 32s along the sum.
+static void multiplyTiles(Emission &e, const TileProduct &shape, Value lhs, Value rhs, Value result, Value rows,
+                          Value steps) {
+  auto plus = [&](Value pointer, Value bytes) { return e.address(pointer, e.getI8Type(), bytes); };
+  e.loop(e.i64(0), rows, kUnit, [&](Value row) {
+    Value left = plus(lhs, e.mul(row, shape.leftRow)), line = plus(result, e.mul(row, shape.resultRow));
+    e.loop(e.i64(0), e.i64(shape.columns), kUnit, [&](Value column) {
+      Value right = plus(rhs, e.mul(column, 4)), to = plus(line, e.mul(column, 4));
+      auto place = [&](int64_t i) { return plus(to, e.i64(i / 2 * kTileRows * shape.resultRow + i % 2 * kTileBytes)); };
+      SmallVector<Value> sums;
+      for (int64_t i = 0; i < 4; ++i)
+        sums.push_back(shape.accumulate ? loadTile(e, place(i), shape.resultRow)
+                                        : intrinsic(e, tileType(e), "llvm.x86.tilezero.internal",
+                                                    {i16(e, kTileRows), i16(e, kTileBytes)}));
+      auto step = [&](Value k, ValueRange carried) {
+        Value b = plus(right, e.mul(k, kTileRows * shape.rightRow));
+        SmallVector<Value> rights, next;
+        for (int64_t i = 0; i < 2; ++i)
+          rights.push_back(loadTile(e, plus(b, e.i64(i * kTileBytes)), shape.rightRow));
+        for (int64_t i = 0; i < 2; ++i) {
+          Value tile =
+              loadTile(e, plus(left, e.add(e.mul(k, kTileBytes), i * kTileRows * shape.leftRow)), shape.leftRow);
+          for (int64_t j = 0; j < 2; ++j)
+            next.push_back(intrinsic(
+                e, tileType(e), "llvm.x86.tdpbf16ps.internal",
+                {i16(e, kTileRows), i16(e, kTileBytes), i16(e, kTileBytes), carried[2 * i + j], tile, rights[j]}));
+        }
+        return next;
+      };
+      if (shape.steps)
+        for (int64_t k = 0; k < shape.steps; ++k)
+          sums = step(e.i64(k), sums);
+      else
+        sums = e.loop(e.i64(0), steps, 1, sums, step);
+      for (int64_t i = 0; i < 4; ++i)
+        intrinsic(e, {}, "llvm.x86.tilestored64.internal",
+                  {i16(e, kTileRows), i16(e, kTileBytes), place(i), e.i64(shape.resultRow), sums[i]});
+    });
+  });
+}
+
+/// The function of a product, made in the module at first use.
+static LLVM::LLVMFuncOp tileProduct(Emission &e, const TileProduct &shape) {
+  auto module = e.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  std::string name = llvm::formatv("tiles_{0}_{1}_{2}_{3}_{4}_{5}", shape.leftRow, shape.rightRow, shape.resultRow,
+                                   shape.columns, shape.steps, shape.accumulate);
+  if (auto made = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
+    return made;
+  OpBuilder::InsertionGuard guard(e);
+  e.setInsertionPointToEnd(module.getBody());
+  Type pointer = e.pointerType();
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.getContext()),
+                                          {pointer, pointer, pointer, e.getI64Type(), e.getI64Type()});
+  auto function = LLVM::LLVMFuncOp::create(e, name, type, LLVM::Linkage::Internal);
+  function.setNoInline(true);
+  Block *entry = function.addEntryBlock(e);
+  e.setInsertionPointToStart(entry);
+  multiplyTiles(e, shape, entry->getArgument(0), entry->getArgument(1), entry->getArgument(2), entry->getArgument(3),
+                entry->getArgument(4));
+  LLVM::ReturnOp::create(e, ValueRange());
+  return function;
+}
+
+int64_t AmxProducts::rowBytes(const Packed &packed, Form form) const {
+  switch (form) {
+  case Form::LeftRows: return 2 * padded(packed.columns);
+  case Form::LeftColumns: return 2 * padded(packed.rows);
+  case Form::RightRows: return 4 * padded(packed.columns);
+  case Form::RightColumns: return 4 * padded(packed.rows);
+  }
+  llvm_unreachable("a form");
+}
+
+Value AmxProducts::roomFor(Value &room, int64_t &bytes, int64_t needed) {
+  if (needed > bytes) {
+    bytes = needed;
+    room = scratch.reserve(needed);
+  }
+  return room;
+}
+
+Packed AmxProducts::reserve(int64_t rows, int64_t columns, ArrayRef<Form> forms, int64_t copies) {
+  Packed packed{rows, columns, {}, {}};
+  int64_t bytes = 2 * padded(rows) * padded(columns);
+  for (Form form : forms) {
+    packed.forms[int(form)] = scratch.reserve(bytes * copies);
+    packed.bytes[int(form)] = bytes;
+  }
+  if (!packed.at(Form::LeftRows))
+    roomFor(spare, spareBytes, bytes);
+  if (packed.at(Form::LeftColumns) && !packed.at(Form::RightRows))
+    roomFor(pairs, pairBytes, bytes);
+  return packed;
+}
+
+/// to[row / 2][column] = rows 2r and 2r + 1 side by side, the even one low.
+void AmxProducts::pairRows(Value from, int64_t rows, int64_t columns, Value to) {
+  Type half = e.getI16Type(), word = e.vectorOf(e.getI32Type());
+  e.loop(e.i64(0), e.i64(rows / 2), 1, [&](Value pair) {
+    Value source = e.address(from, half, e.mul(pair, 2 * columns));
+    Value target = e.address(to, e.getI32Type(), e.mul(pair, columns));
+    e.loop(e.i64(0), e.i64(columns), e.lanes, [&](Value column) {
+      Value low = arith::ExtUIOp::create(e, word, e.loadVector(half, source, column));
+      Value high = arith::ExtUIOp::create(e, word, e.loadVector(half, source, e.add(column, columns)));
+      high = arith::ShLIOp::create(e, high, e.constantInt(word, 16));
+      e.storeVector(arith::OrIOp::create(e, low, high), target, column);
+    });
+  });
+}
+
+void AmxProducts::pack(const RowSource &from, Value first, Value count, const Packed &to) {
+  int64_t rows = padded(to.rows), columns = padded(to.columns);
+  Value dense = to.at(Form::LeftRows) ? to.at(Form::LeftRows) : spare;
+  readRows(e, from, first, count, rows, dense, columns, e.getBF16Type());
+  if (Value transposed = to.at(Form::RightColumns))
+    transposeBlock(e, dense, columns / 2, rows, columns / 2, transposed, rows);
+  Value paired = to.at(Form::RightRows) ? to.at(Form::RightRows) : pairs;
+  if (to.at(Form::RightRows) || to.at(Form::LeftColumns))
+    pairRows(dense, rows, columns, paired);
+  if (Value transposed = to.at(Form::LeftColumns))
+    transposeBlock(e, paired, columns, rows / 2, columns, transposed, rows / 2);
+}
+
+void AmxProducts::multiply(const Side &left, const Side &right, Value sums, const ProductResult &result) {
+  TileProduct shape{
+      rowBytes(left.packed, left.form), rowBytes(right.packed, right.form), 4 * result.row, 0, 0, result.accumulate};
+  shape.columns = padded(right.form == Form::RightRows ? right.packed.columns : right.packed.rows);
+  Value lhs = left.packed.at(left.form), rhs = right.packed.at(right.form);
+  if (left.first)
+    lhs = plus(lhs, e.mul(left.first, left.form == Form::LeftRows ? shape.leftRow : 2));
+  if (right.first)
+    rhs = plus(rhs, e.mul(e.div(right.first, 2), shape.rightRow));
+  if (auto constant = getConstantIntValue(sums))
+    shape.steps = llvm::divideCeil(*constant, kUnit);
+  Value steps = e.div(e.add(sums, kUnit - 1), kUnit);
+  Value rows = left.form == Form::LeftRows ? result.rows : e.i64(left.packed.columns);
+  LLVM::CallOp::create(e, tileProduct(e, shape), ValueRange{lhs, rhs, result.base, rows, steps});
+}
+
+Packed AmxProducts::reserveScores(Value, int64_t keys, ArrayRef<Form> forms) {
+  return reserve(keys, queries, forms, 1);
+}
+
+/// Two vectors of f32 in the high and low halves of 32 bits, rounded to nearest (half away from zero).
+static Value roundPair(Emission &e, Value low, Value high) {
+  Type word = e.vectorOf(e.getI32Type());
+  auto halfUp = [&](Value x) {
+    return arith::AddIOp::create(e, arith::BitcastOp::create(e, word, x), e.constantInt(word, 0x8000));
+  };
+  Value bottom = arith::ShRUIOp::create(e, halfUp(low), e.constantInt(word, 16));
+  Value top = arith::AndIOp::create(e, halfUp(high), e.constantInt(word, -0x10000));
+  return arith::OrIOp::create(e, top, bottom);
+}
+
+void AmxProducts::storeScores(const Packed &to, Value key, ArrayRef<Value> vectors) {
+  int64_t count = queries / e.lanes;
+  if (Value base = to.at(Form::RightRows)) {
+    Value line = e.address(base, e.getI32Type(), e.mul(e.div(key, 2), queries));
+    for (int64_t i = 0; i < count; ++i)
+      e.storeVector(roundPair(e, vectors[i], vectors[count + i]), line, e.i64(i * e.lanes));
+  }
+  if (Value base = to.at(Form::LeftRows)) {
+    auto numbers = llvm::to_vector(llvm::seq<int64_t>(0, 2 * e.lanes));
+    for (int64_t i = 0; i < 2 * count; i += 2) {
+      Value both = vector::ShuffleOp::create(e, vectors[i], vectors[i + 1], numbers);
+      Value rounded = arith::TruncFOp::create(e, VectorType::get({2 * e.lanes}, e.getBF16Type()), both);
+      Value place = e.add(e.mul(e.add(key, i / count), queries), i % count * e.lanes);
+      LLVM::StoreOp::create(e, rounded, e.address(base, e.getBF16Type(), place), 2);
+    }
+  }
+}
+
+void AmxProducts::padScores(const Packed &to, Value end) {
+  Value from = e.mul(e.div(e.add(end, 1), 2), 2), last = e.mul(e.div(e.add(end, kUnit - 1), kUnit), kUnit);
+  Value zero = e.splat(e.f32(0));
+  SmallVector<Value> zeros(2 * queries / e.lanes, zero);
+  e.loop(from, last, 2, [&](Value key) { storeScores(to, key, zeros); });
+}
+
+std::unique_ptr<Products> kinu::vectorize::amxProducts(Emission &e, Scratch &scratch, int64_t queries) {
+  return std::make_unique<AmxProducts>(e, scratch, queries);
+}
