@@ -20,11 +20,17 @@ public:
   /// Elaborates the model: `lengths` replaces what the train block says of the run's axes.
   std::optional<TypedModel> check(bool training, const std::map<std::string, int64_t> &lengths = {});
 
+  /// The model for one sequence of the greatest length, the same for all lengths of a run. None if there are errors,
+  /// which are not reported: nothing is built from it.
+  std::optional<TypedModel> checkLongest(bool training);
+
   std::string ioError; ///< why a file could not be read
 
 private:
-  const syntax::File *import(const syntax::ImportDecl &declaration);
+  const syntax::File *import(const syntax::ImportDecl &declaration, std::string &reason);
   const syntax::File *parseText(FileId id);
+  std::optional<TypedModel> check(bool training, const std::map<std::string, int64_t> &lengths, bool longest,
+                                  Diagnostics &into);
 
   const PipelineOptions &options;
   SourceMap &sources;
