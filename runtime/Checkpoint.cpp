@@ -62,7 +62,8 @@ void saveCheckpoint(const std::string &folder, const Manifest &manifest, const c
                  {"machine", manifest.machine},
                  {"step", state.step},
                  {"seed", state.seed},
-                 {"samples", state.step * manifest.train.batch},
+                 {"batch", manifest.train.batch},
+                 {"seq", manifest.train.seq},
                  {"data", state.dataKey}};
     for (const char *file : {weightsFile, momentsFile})
       json["files"][file] = writeVariables(path, file, manifest, arena);
@@ -139,7 +140,9 @@ static std::string findDifference(const VerifiedCheckpoint &checkpoint, const Ma
   if (stored != expected)
     return text("it has ", stored, " tensors, this model has ", expected);
   std::string hash = checkpoint.manifest.value("spec_hash", std::string());
-  return hash == manifest.specHash ? "" : text("its spec has the hash ", hash, ", this one ", manifest.specHash);
+  return hash == manifest.specHash ? ""
+                                   : text("its variables are the same, but what is computed with them is not (spec ",
+                                          hash, ", this one ", manifest.specHash, ")");
 }
 
 static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifest &manifest, char *arena) {
@@ -152,7 +155,8 @@ static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifes
   }
   try {
     const Json &json = checkpoint.manifest;
-    return {json.at("step"), json.at("seed"), json.value("data", std::string())};
+    return {json.at("step"), json.at("seed"), json.value("data", std::string()), json.value("batch", int64_t(0)),
+            json.value("seq", int64_t(0))};
   } catch (const Json::exception &error) {
     fail(Exit::NoCheckpoint, "a checkpoint's manifest is damaged: ", error.what());
   }

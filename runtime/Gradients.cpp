@@ -7,7 +7,6 @@
 
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 namespace kinu::rt {
@@ -30,6 +29,7 @@ struct Snapshot {
 
 void writeGradients(const Run &run) {
   const Manifest &manifest = run.manifest;
+  checkOutput(run.options.out, inputFiles(run));
   std::unique_ptr<Data> data = openData(run);
   std::unique_ptr<Executor> executor = startExecutor(run);
   char *arena = executor->arena();
@@ -54,9 +54,9 @@ void writeGradients(const Run &run) {
   }
   float loss = float(result.loss);
   snapshot.views.push_back({"loss", DType::F32, {}, &loss});
-  std::error_code ignored;
-  std::filesystem::remove(run.options.out, ignored);
-  writeSafetensors(run.options.out, snapshot.views, {{"spec_hash", manifest.specHash}});
+  replaceFile(run.options.out, [&](const std::string &aside) {
+    writeSafetensors(aside, snapshot.views, {{"spec_hash", manifest.specHash}});
+  });
   std::printf("loss %.9g\n", result.loss);
 }
 
