@@ -77,6 +77,46 @@ static std::vector<std::string> crossArguments(const Machine &machine, const std
           "-L" + inFolder(sysroot, "usr/lib/aarch64-linux-gnu/openmpi/lib")};
 }
 
+namespace {
+/// What a link leaves when it is interrupted: the linker, its output and a folder of files. While this lives, a signal
+/// that ends the compiler ends and removes them.
+class Interrupted {
+public:
+  Interrupted(llvm::StringRef folder, llvm::StringRef output)
+      : folder(strdup(folder.str().c_str())), output(strdup(output.str().c_str())) {
+    current = this;
+    llvm::sys::SetInterruptFunction([] { current->cleanUp(); });
+  }
+  ~Interrupted() {
+    llvm::sys::SetInterruptFunction(nullptr);
+    current = nullptr;
+    free(folder);
+    free(output);
+  }
+  Interrupted(const Interrupted &) = delete;
+
+  static void setLinker(pid_t group) { linker = group; }
+
+private:
+  /// Runs in a signal handler, on what is allocated already.
+  [[noreturn]] void cleanUp() {
+    if (linker > 0)
+      kill(-linker, SIGKILL);
+    unlink(output);
+    if (DIR *open = opendir(folder)) {
+      while (dirent *entry = readdir(open))
+        unlinkat(dirfd(open), entry->d_name, 0);
+      rmdir(folder);
+    }
+    _exit(128 + SIGTERM);
+  }
+
+  static inline Interrupted *current = nullptr;
+  static inline volatile pid_t linker = 0; ///< its process group; 0: none runs
+  char *folder, *output;
+};
+} // namespace
+
 /// Runs a program; if it fails, the error holds its command line and everything it printed.
 static llvm::Error runProgram(llvm::StringRef program, const std::vector<std::string> &arguments, bool verbose,
                               llvm::StringRef printedFile) {
@@ -92,7 +132,12 @@ static llvm::Error runProgram(llvm::StringRef program, const std::vector<std::st
   words.insert(words.begin(), program);
   std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), printedFile, printedFile};
   std::string message;
-  int code = llvm::sys::ExecuteAndWait(*found, words, std::nullopt, redirects, 0, 0, &message);
+  // In a group of its own, with the programs that it runs.
+  llvm::sys::ProcessInfo started = llvm::sys::ExecuteNoWait(*found, words, std::nullopt, redirects, 0, &message,
+                                                            nullptr, nullptr, /*DetachProcess=*/true);
+  Interrupted::setLinker(started.Pid);
+  int code = started.Pid ? llvm::sys::Wait(started, std::nullopt, &message).ReturnCode : -1;
+  Interrupted::setLinker(0);
   if (code == 0)
     return llvm::Error::success();
   auto printed = llvm::MemoryBuffer::getFile(printedFile);
@@ -116,32 +161,6 @@ static llvm::Error checkRoom(const std::string &output, uint64_t bytes) {
     return llvm::createFileError(output, reason.convertToErrorCode());
   });
 }
-
-namespace {
-/// Removes a folder of files, one level deep, if the compiler is asked to end while this lives.
-class RemovedOnSignal {
-public:
-  explicit RemovedOnSignal(llvm::StringRef folder) {
-    path = strdup(folder.str().c_str());
-    llvm::sys::SetInterruptFunction([] {
-      if (DIR *open = opendir(path)) {
-        while (dirent *entry = readdir(open))
-          unlinkat(dirfd(open), entry->d_name, 0);
-        rmdir(path);
-      }
-      _exit(128 + SIGTERM);
-    });
-  }
-  ~RemovedOnSignal() {
-    llvm::sys::SetInterruptFunction(nullptr);
-    free(path);
-  }
-  RemovedOnSignal(const RemovedOnSignal &) = delete;
-
-private:
-  static inline char *path = nullptr;
-};
-} // namespace
 
 /// Writes the objects to `folder` and returns a response file that lists them: there may be more than a command line
 /// can hold.
@@ -187,18 +206,14 @@ llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObj
     return llvm::make_error<EnvironmentError>("cannot make a folder for temporary files in `" + temporary.str().str() +
                                               "`: " + error.message() + "\n help: name another in TMPDIR");
   }
-  RemovedOnSignal removedOnSignal(folder);
   llvm::scope_exit removeFolder([&] { fs::remove_directories(folder); });
   // Devices and pipes are written through. A file is made aside, so that what was there stays until the new one is
   // whole.
   bool writeThrough = output == "-" || kinu::isSpecialFile(output);
   std::string target = kinu::followLinks(output);
   std::string linked = writeThrough ? inFolder(folder, "linked") : kinu::nameBeside(target);
-  llvm::sys::RemoveFileOnSignal(linked);
-  llvm::scope_exit removeLinked([&] {
-    fs::remove(linked);
-    llvm::sys::DontRemoveFileOnSignal(linked);
-  });
+  llvm::scope_exit removeLinked([&] { fs::remove(linked); });
+  Interrupted interrupted(folder, linked);
   auto response = writeObjects(kernelObjects, *tables, folder);
   if (!response)
     return response.takeError();
