@@ -21,7 +21,7 @@ const syntax::File *Frontend::parse() {
   return diagnostics.hasErrors() ? nullptr : spec;
 }
 
-const syntax::File *Frontend::import(const syntax::ImportDecl &declaration) {
+const syntax::File *Frontend::import(const syntax::ImportDecl &declaration, std::string &reason) {
   if (!declaration.path) {
     if (!(declaration.module == "std"))
       return nullptr;
@@ -37,7 +37,14 @@ const syntax::File *Frontend::import(const syntax::ImportDecl &declaration) {
   if (!file) {
     llvm::Expected<FileId> id = sources.addFile(path);
     if (!id) {
-      llvm::consumeError(id.takeError());
+      llvm::Error error = id.takeError();
+      std::error_code code;
+      llvm::handleAllErrors(std::move(error), [&](const llvm::StringError &why) {
+        code = why.convertToErrorCode();
+        reason = why.getMessage();
+      });
+      if (code == std::errc::no_such_file_or_directory)
+        reason.clear(); // check says it shorter
       return nullptr;
     }
     file = parse::parseFile(sources, *id, diagnostics);
@@ -46,15 +53,28 @@ const syntax::File *Frontend::import(const syntax::ImportDecl &declaration) {
 }
 
 std::optional<TypedModel> Frontend::check(bool training, const std::map<std::string, int64_t> &lengths) {
+  return check(training, lengths, /*longest=*/false, diagnostics);
+}
+
+std::optional<TypedModel> Frontend::checkLongest(bool training) {
+  Diagnostics unheard;
+  return check(training, {{"batch", 1}}, /*longest=*/true, unheard);
+}
+
+std::optional<TypedModel> Frontend::check(bool training, const std::map<std::string, int64_t> &lengths, bool longest,
+                                          Diagnostics &into) {
   check::CheckOptions checkOptions;
   checkOptions.lengths = lengths;
   checkOptions.defines = defines;
   for (const auto &[axis, length] : lengths)
     checkOptions.defines.erase(axis); // this program's length goes before the command line's
   checkOptions.training = training;
-  checkOptions.import = [this](const syntax::ImportDecl &declaration) { return import(declaration); };
-  std::optional<TypedModel> model = check::check(*spec, checkOptions, diagnostics);
-  if (diagnostics.hasErrors())
+  checkOptions.longest = longest;
+  checkOptions.import = [this](const syntax::ImportDecl &declaration, std::string &reason) {
+    return import(declaration, reason);
+  };
+  std::optional<TypedModel> model = check::check(*spec, checkOptions, into);
+  if (into.hasErrors())
     return std::nullopt;
   return model;
 }

@@ -22,12 +22,17 @@ public:
 
   /// From now on as if `-D name=value` were on the command line.
   void define(const std::string &name, int64_t value) { defines[name] = value; }
+  /// The model for one sequence of the greatest length, the same for all lengths of a run. None if there are errors,
+  /// which are not reported: nothing is built from it.
+  std::optional<TypedModel> checkLongest(bool training);
 
   std::string ioError; ///< why a file could not be read
 
 private:
-  const syntax::File *import(const syntax::ImportDecl &declaration);
+  const syntax::File *import(const syntax::ImportDecl &declaration, std::string &reason);
   const syntax::File *parseText(FileId id);
+  std::optional<TypedModel> check(bool training, const std::map<std::string, int64_t> &lengths, bool longest,
+                                  Diagnostics &into);
 
   const PipelineOptions &options;
   std::map<std::string, int64_t> defines;

@@ -18,11 +18,14 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/xxhash.h"
 
 #include <chrono>
+#include <glob.h>
 
+namespace fs = llvm::sys::fs;
 using namespace mlir;
 using namespace kinu;
 
@@ -39,9 +42,22 @@ std::optional<Stage> kinu::parseStage(std::string_view name) {
   return std::nullopt;
 }
 
+/// The spec cannot be read, so there is no place to point at.
+static void reportUnreadable(const PipelineOptions &options, const std::string &message) {
+  if (!options.json) {
+    llvm::errs() << "error: " << message << '\n';
+    return;
+  }
+  llvm::errs() << llvm::json::Value(llvm::json::Object{{"severity", "error"},
+                                                       {"id", "unreadable-file"},
+                                                       {"message", llvm::json::fixUTF8(message)},
+                                                       {"file", llvm::json::fixUTF8(options.spec)}})
+               << '\n';
+}
+
 namespace {
 
-constexpr int kSpecErrors = 1, kIoError = 106, kInternalError = 108;
+constexpr int kSpecErrors = 1, kUsage = 2, kIoError = 106, kInternalError = 108;
 
 /// One run of the pipeline.
 class Run {
@@ -90,12 +106,14 @@ private:
   int parseAndCheck() {
     const syntax::File *file = frontend.parse();
     if (!frontend.ioError.empty()) {
-      llvm::errs() << "error: " << frontend.ioError << '\n';
+      reportUnreadable(options, frontend.ioError);
       return kIoError;
     }
     if (!file)
       return kSpecErrors;
     snapshot(Stage::Parse, [&](llvm::raw_ostream &os) { syntax::dump(*file, os); });
+    if (code)
+      return code;
     if (stopsAt(Stage::Parse, Product::Tree))
       return write([&](llvm::raw_ostream &os) { syntax::dump(*file, os); });
     auto found = machines::find(options.machine);
@@ -122,6 +140,8 @@ private:
         layout = shard::find(*train, options.layout, diagnostics);
       }
     snapshot(Stage::Check, [&](llvm::raw_ostream &os) { os << train->dump(); });
+    if (code)
+      return code;
     if (options.stopAfter == Stage::Check)
       return write([&](llvm::raw_ostream &os) { os << train->dump(); });
     eval = frontend.check(false);
@@ -135,12 +155,30 @@ private:
     module = import::importModels(context, sources, models);
     if (failed(cleanUp()))
       return failure();
-    // What a checkpoint must agree with: variables and computation, not the places they were written at.
-    std::string text;
-    llvm::raw_string_ostream(text) << *module;
-    module->getOperation()->setAttr("kinu.spec_hash",
-                                    StringAttr::get(&context, llvm::utohexstr(llvm::xxh3_64bits(text), true, 16)));
+    module->getOperation()->setAttr("kinu.spec_hash", StringAttr::get(&context, specHash()));
     return success();
+  }
+
+  /// What a checkpoint must agree with: variables and computation, not the places they were written at, nor the lengths
+  /// of one run. A training may go on with another batch or longer sequences.
+  std::string specHash() {
+    std::optional<TypedModel> training = frontend.checkLongest(true), evaluation = frontend.checkLongest(false);
+    OwningOpRef<ModuleOp> longest;
+    if (training && evaluation) {
+      if (training->train)
+        training->train->batch = training->train->accumulate = 1;
+      import::Models models{training->train ? &*training : nullptr, evaluation->loss ? &*evaluation : nullptr,
+                            evaluation->outputs.empty() ? nullptr : &*evaluation};
+      longest = import::importModels(context, sources, models);
+      PassManager manager(&context);
+      manager.addPass(createCanonicalizerPass());
+      manager.addPass(createCSEPass());
+      if (failed(manager.run(*longest)))
+        longest = nullptr;
+    }
+    std::string text;
+    llvm::raw_string_ostream(text) << (longest ? *longest : *module);
+    return llvm::utohexstr(llvm::xxh3_64bits(text), true, 16);
   }
 
   LogicalResult differentiateTraining() {
@@ -201,6 +239,8 @@ private:
       module->print(os, OpPrintingFlags().enableDebugInfo(options.locations, /*prettyForm=*/true));
     };
     snapshot(stage, print);
+    if (code)
+      return;
     bool product =
         (stage == Stage::Import && options.product == Product::Graph) ||
         (stage == Stage::Allocate && (options.product == Product::Step || options.product == Product::Kernels));
@@ -235,19 +275,50 @@ private:
       llvm::errs() << "error: cannot write '" << products.output << "': " << error.message() << '\n';
       return kIoError;
     }
+    if (replacesInput(products.output))
+      return kUsage;
     if (llvm::Error error = buildProduct(*module, *train, machine, products)) {
-      bool io = error.isA<llvm::FileError>();
+      bool io = error.isA<llvm::FileError>(), environment = error.isA<EnvironmentError>();
       llvm::errs() << "error: " << (io ? "cannot write " : "") << llvm::toString(std::move(error)) << '\n';
-      return io ? kIoError : kInternalError;
+      if (!io && !environment)
+        llvm::errs() << "this is a bug in kinu\n";
+      return io || environment ? kIoError : kInternalError;
     }
     return 0;
+  }
+
+  /// Whether writing to `output` would destroy what the spec, or the program made from it, reads; says so.
+  bool replacesInput(const std::string &output) {
+    std::vector<std::string> inputs;
+    for (FileId file = 0; file < sources.size(); ++file)
+      inputs.push_back(sources.name(file).str());
+    if (train && train->train) {
+      auto add = [&](const std::string &pattern) {
+        glob_t found = {};
+        if (glob(pattern.c_str(), 0, nullptr, &found) == 0)
+          inputs.insert(inputs.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
+        globfree(&found);
+      };
+      llvm::for_each(train->train->files, add);
+      llvm::for_each(train->train->validationFiles, add);
+      add(train->train->tokenizer);
+    }
+    auto same = llvm::find_if(inputs, [&](const std::string &input) { return fs::equivalent(input, output); });
+    if (same == inputs.end())
+      return false;
+    llvm::errs() << "error: the output `" << output << "` would replace `" << *same
+                 << "`, which is read\n help: name another place with -o\n";
+    return true;
   }
 
   /// Why no file can be made at `path`, if none can.
   static std::error_code placeError(StringRef path) {
     if (llvm::sys::fs::is_directory(path))
       return std::make_error_code(std::errc::is_a_directory);
-    StringRef folder = llvm::sys::path::parent_path(path);
+    if (path == "-" || isSpecialFile(path.str()))
+      return {};
+    std::string target = followLinks(path.str());
+    StringRef folder = llvm::sys::path::parent_path(target);
     return llvm::sys::fs::access(folder.empty() ? "." : folder, llvm::sys::fs::AccessMode::Write);
   }
 
@@ -259,6 +330,8 @@ private:
   /// Writes to the output of the command line.
   template <typename Print> int write(Print print) {
     done = true;
+    if (replacesInput(options.output))
+      return kUsage;
     if (llvm::Error error = writeFile(options.output.empty() ? "-" : options.output, print)) {
       llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
       return kIoError;
@@ -275,8 +348,13 @@ private:
     if (options.dumpFolder.empty())
       return;
     llvm::sys::fs::create_directories(options.dumpFolder); // where that fails, so does writing there
-    if (llvm::Error error = writeFile(snapshotFile(stage, stage <= Stage::Check ? "txt" : "mlir"), print))
-      llvm::errs() << "warning: cannot write " << llvm::toString(std::move(error)) << '\n';
+    std::string file = snapshotFile(stage, stage <= Stage::Check ? "txt" : "mlir");
+    if (replacesInput(file)) {
+      code = kUsage;
+    } else if (llvm::Error error = writeFile(file, print)) {
+      llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
+      code = kIoError;
+    }
   }
 
   const PipelineOptions &options;
@@ -303,7 +381,7 @@ std::optional<TypedModel> kinu::checkSpec(const PipelineOptions &options, Source
   Frontend frontend(options, sources, diagnostics);
   if (!frontend.parse()) {
     if (!frontend.ioError.empty())
-      llvm::errs() << "error: " << frontend.ioError << '\n';
+      reportUnreadable(options, frontend.ioError);
     return std::nullopt;
   }
   return frontend.check(true);

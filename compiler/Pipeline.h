@@ -43,14 +43,16 @@ struct PipelineOptions {
   Stage stopAfter = Stage::Emit;
   std::string dumpFolder; ///< empty: no snapshots
   bool locations = false; ///< IR is written with the place in the spec of every op
+  bool json = false;      ///< what stops a run before there are diagnostics is written as they are
   bool verbose = false;   ///< time and size of every stage on standard error
   unsigned threads = 0;   ///< for compiling kernels; 0: one per core
   /// Bytes that the logits of a chunk of rows may take.
   int64_t lossChunkBytes = int64_t(128) << 20;
 };
 
-/// Runs the stages. Returns the exit code: 0, 1 (the spec has errors, which are in `diagnostics`), 106 (a file cannot
-/// be read or written, said on standard error) or 108 (a stage broke its contract).
+/// Runs the stages. Returns the exit code: 0, 1 (the spec has errors, which are in `diagnostics`), 2 (the output would
+/// replace an input), 106 (a file cannot be read or written, or something is not installed, said on standard error) or
+/// 108 (a stage broke its contract).
 int runPipeline(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics);
 
 /// Parses and checks a spec for training, nothing more. None if there are errors.

@@ -2,14 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace kinu::rt {
 
 /// Zeroed memory, aligned to 2 MiB with huge pages advised. Allocated once, freed at the end.
 class Arena {
 public:
-  /// Throws Failure (Exit::Io) naming the size if the memory cannot be had.
-  explicit Arena(int64_t bytes);
+  /// Throws Failure (Exit::Io) naming the size, and `help`, if the memory cannot be had.
+  explicit Arena(int64_t bytes, const std::string &help = "");
   ~Arena();
   Arena(const Arena &) = delete;
   Arena &operator=(const Arena &) = delete;

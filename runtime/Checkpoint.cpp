@@ -97,7 +97,8 @@ void saveCheckpoint(const std::string &folder, const Manifest &manifest, const c
                  {"machine", manifest.machine},
                  {"step", state.step},
                  {"seed", state.seed},
-                 {"samples", state.step * manifest.train.batch},
+                 {"batch", manifest.train.batch},
+                 {"seq", manifest.train.seq},
                  {"data", state.dataKey},
                  {"loss_scale",
                   {{"scale", state.lossScale.scale},
@@ -181,7 +182,9 @@ static std::string findDifference(const VerifiedCheckpoint &checkpoint, const Ma
   if (stored != expected)
     return text("it has ", stored, " tensors, this model has ", expected);
   std::string hash = checkpoint.manifest.value("spec_hash", std::string());
-  return hash == manifest.specHash ? "" : text("its spec has the hash ", hash, ", this one ", manifest.specHash);
+  return hash == manifest.specHash ? ""
+                                   : text("its variables are the same, but what is computed with them is not (spec ",
+                                          hash, ", this one ", manifest.specHash, ")");
 }
 
 static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifest &manifest, char *arena,
@@ -198,7 +201,8 @@ static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifes
   }
   try {
     const Json &json = checkpoint.manifest;
-    TrainingState state{json.at("step"), json.at("seed"), json.value("data", std::string()), {}};
+    TrainingState state{json.at("step"), json.at("seed"), json.value("data", std::string()),
+                        json.value("batch", int64_t(0)), json.value("seq", int64_t(0)), {}};
     if (auto scale = json.find("loss_scale"); scale != json.end())
       state.lossScale = {scale->at("scale"), scale->at("clean_steps"), scale->at("skipped")};
     return state;

@@ -17,7 +17,8 @@ namespace kinu::rt {
 struct TrainingState {
   int64_t step = 0; ///< steps done
   uint64_t seed = 0;
-  std::string dataKey; ///< Shards::key of the text trained on
+  std::string dataKey;        ///< Shards::key of the text trained on
+  int64_t batch = 0, seq = 0; ///< of the run that wrote it; 0 if it did not say
   LossScale lossScale;
 };
 

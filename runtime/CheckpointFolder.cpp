@@ -2,12 +2,14 @@
 #include "runtime/CheckpointFolder.h"
 
 #include "runtime/File.h"
+#include "runtime/Messages.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <optional>
 #include <sys/file.h>
 #include <unistd.h>
@@ -44,15 +46,34 @@ static bool isCommitted(const CommittedCheckpoint &checkpoint) {
   return fs::exists(checkpoint.path / "COMMIT", ignored);
 }
 
+/// The serial number up to which checkpoints are retired; 0 if none is.
+static int64_t lastRetired(const std::string &folder) {
+  std::ifstream file(folder + "/retired");
+  int64_t serial = 0;
+  return file >> serial ? serial : 0;
+}
+
 std::vector<CommittedCheckpoint> listCommitted(const std::string &folder) {
   std::vector<CommittedCheckpoint> found = listFolders(folder);
-  std::erase_if(found, [](const CommittedCheckpoint &checkpoint) { return !isCommitted(checkpoint); });
+  int64_t retired = lastRetired(folder);
+  std::erase_if(found, [&](const CommittedCheckpoint &checkpoint) {
+    return checkpoint.serial <= retired || !isCommitted(checkpoint);
+  });
   return found;
 }
 
-fs::path newCheckpointPath(const std::string &folder, int64_t step) {
+static int64_t lastSerial(const std::string &folder) {
   std::vector<CommittedCheckpoint> found = listFolders(folder);
-  int64_t serial = found.empty() ? 1 : found.front().serial + 1;
+  return std::max(lastRetired(folder), found.empty() ? 0 : found.front().serial);
+}
+
+void retireCheckpoints(const std::string &folder) {
+  if (int64_t serial = lastSerial(folder))
+    replaceFile(folder + "/retired", std::to_string(serial) + "\n");
+}
+
+fs::path newCheckpointPath(const std::string &folder, int64_t step) {
+  int64_t serial = lastSerial(folder) + 1;
   char name[80];
   std::snprintf(name, sizeof name, "step-%08ld.%06ld.%s", long(step), long(serial), uniqueSuffix().c_str());
   return fs::path(folder) / name;
@@ -66,19 +87,26 @@ void commitCheckpoint(const fs::path &path, const std::string &manifestHash) {
 }
 
 void pruneCheckpoints(const std::string &folder, size_t keep) {
-  std::vector<CommittedCheckpoint> found = listCommitted(folder);
-  for (size_t i = keep; i < found.size(); ++i) {
+  int64_t retired = lastRetired(folder);
+  for (const CommittedCheckpoint &checkpoint : listFolders(folder)) {
+    bool keeps = checkpoint.serial > retired && (!isCommitted(checkpoint) || keep > 0);
+    if (keeps) {
+      keep -= isCommitted(checkpoint);
+      continue;
+    }
     std::error_code ignored;
-    fs::remove(found[i].path / "COMMIT", ignored);
-    fs::remove_all(found[i].path, ignored);
+    fs::remove(checkpoint.path / "COMMIT", ignored);
+    fs::remove_all(checkpoint.path, ignored);
   }
 }
 
 void removeUncommitted(const std::string &folder) {
   for (const CommittedCheckpoint &checkpoint : listFolders(folder)) {
     std::error_code ignored;
-    if (!isCommitted(checkpoint))
-      fs::remove_all(checkpoint.path, ignored);
+    if (isCommitted(checkpoint))
+      continue;
+    note("removing `" + checkpoint.path.string() + "`: it has no COMMIT, so it was never finished");
+    fs::remove_all(checkpoint.path, ignored);
   }
 }
 

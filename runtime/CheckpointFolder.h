@@ -18,7 +18,7 @@ struct CommittedCheckpoint {
   int64_t serial;
 };
 
-/// All committed checkpoints of `folder`, the one made last first. A missing folder has none.
+/// All committed checkpoints of `folder`, the one made last first, without retired ones. A missing folder has none.
 std::vector<CommittedCheckpoint> listCommitted(const std::string &folder);
 
 /// A path for a new checkpoint, made by no one before.
@@ -27,12 +27,17 @@ std::filesystem::path newCheckpointPath(const std::string &folder, int64_t step)
 /// Makes `path`, whose files are all written, a checkpoint. Throws Failure (Exit::Io).
 void commitCheckpoint(const std::filesystem::path &path, const std::string &manifestHash);
 
-/// Removes all but the `keep` newest checkpoints. Each stops being a checkpoint before its files go. What cannot be
-/// removed stays: it only takes room.
+/// Removes retired checkpoints and all but the `keep` newest others. Each stops being a checkpoint before its files go.
+/// What cannot be removed stays: it only takes room.
 void pruneCheckpoints(const std::string &folder, size_t keep);
 
-/// Removes what killed runs left unfinished. To be called by the run that holds the lock.
+/// Removes what killed runs left unfinished, with a note. To be called by the run that holds the lock.
 void removeUncommitted(const std::string &folder);
+
+/// Retires the checkpoints that are there: a training that starts over must not be taken for one that goes on from
+/// them, even if it is killed before it writes one. They stay until then, by the file `retired`, which holds the serial
+/// number of the last of them.
+void retireCheckpoints(const std::string &folder);
 
 /// Holds `folder`/lock for as long as it lives; the system releases it however the process ends.
 class FolderLock {

@@ -4,7 +4,9 @@
 #include "runtime/Failure.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <filesystem>
+#include <limits>
 
 namespace kinu::rt {
 
@@ -36,12 +38,30 @@ static std::string examples(const std::string &name) {
               "106 a file cannot be read or written, 108 internal error\n");
 }
 
+/// A whole number, or any number, in a range: what is not one is said in one way, and "nan" is not one.
+template <class Number> static CLI::Validator number(const char *what, Number least, Number most) {
+  auto check = [=](const std::string &word) -> std::string {
+    Number value = 0;
+    auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    if (error == std::errc() && end == word.data() + word.size() && value >= least && value <= most)
+      return "";
+    return text("`", word, "` is not a ", what, " from ", least, " to ", most);
+  };
+  return CLI::Validator([check](std::string &word) { return check(word); }, "");
+}
+
+static CLI::Validator count(int64_t least = 0, int64_t most = int64_t(1) << 53) {
+  return number<int64_t>("whole number", least, most);
+}
+
+static CLI::Validator real(double least, double most) { return number<double>("number", least, most); }
+
 static void addTrainOptions(CLI::App &app, Options &options) {
-  app.add_option("--steps", options.steps, "steps in all; schedules span them")->check(CLI::NonNegativeNumber);
+  app.add_option("--steps", options.steps, "steps in all; schedules span them")->check(count());
   app.add_option("--checkpoint-every", options.checkpointEvery, "steps between checkpoints; 0: only at the end")
-      ->check(CLI::NonNegativeNumber);
+      ->check(count());
   app.add_option("--evaluate-every", options.evaluateEvery, "steps between evaluations; 0: only at the end")
-      ->check(CLI::NonNegativeNumber);
+      ->check(count());
   app.add_option("--metrics", options.metrics, "metrics as JSON lines [CHECKPOINT-DIR/metrics.jsonl]");
   app.add_flag("--fresh", options.fresh, "start over, whatever checkpoints there are");
   app.add_flag("--profile", options.profile, "measure kernels and print them at the end");
@@ -51,18 +71,17 @@ static void addSharedOptions(CLI::App &app, Options &options) {
   app.add_option("--data", options.data, "text files or patterns, instead of the spec's");
   app.add_option("--tokenizer", options.tokenizer, "sentencepiece model, instead of the spec's");
   app.add_option("--checkpoint-dir", options.checkpointFolder, "checkpoints and encoded text [NAME.checkpoints]");
-  app.add_option("--seed", options.seed, "of initial weights, order of samples and sampling");
-  app.add_option("--threads", options.threads, "threads [all cores]")->check(CLI::Range(0, 4096));
+  app.add_option("--seed", options.seed, "of initial weights, order of samples and sampling")
+      ->check(count(0, std::numeric_limits<int64_t>::max()));
+  app.add_option("--threads", options.threads, "threads [all cores]")->check(count(0, 1 << 20));
 }
 
 static void addGenerateOptions(CLI::App &app, Options &options) {
   app.add_option("--prompt", options.prompt, "text to go on from");
-  app.add_option("--temperature", options.temperature, "0: always the likeliest piece [1]")
-      ->check(CLI::Range(0.0, 100.0));
-  app.add_option("--top-k", options.topK, "only the K likeliest pieces; 0: all")->check(CLI::NonNegativeNumber);
-  app.add_option("--top-p", options.topP, "only the likeliest pieces of probability P together [1]")
-      ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--tokens", options.tokens, "pieces to write [200]")->check(CLI::NonNegativeNumber);
+  app.add_option("--temperature", options.temperature, "0: always the likeliest piece [1]")->check(real(0, 100));
+  app.add_option("--top-k", options.topK, "only the K likeliest pieces; 0: all")->check(count());
+  app.add_option("--top-p", options.topP, "only the likeliest pieces of probability P together [1]")->check(real(0, 1));
+  app.add_option("--tokens", options.tokens, "pieces to write [200]")->check(count());
 }
 
 ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &model) {
@@ -71,6 +90,14 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   options.checkpointFolder = name + ".checkpoints";
   CLI::App app("Trains and runs the model `" + model + "`, compiled by kinu.", name);
   app.footer(examples(name));
+  app.failure_message([name](const CLI::App *parsed, const CLI::Error &error) {
+    std::vector<std::string> unknown = parsed->remaining(true);
+    std::string message = error.what();
+    if (!unknown.empty())
+      message =
+          text("there is no ", unknown.front().starts_with("-") ? "option" : "command", " `", unknown.front(), "`");
+    return text("error: ", message, "\n help: ./", name, " --help shows what there is\n");
+  });
   app.fallthrough();
   app.require_subcommand(0, 1);
   addSharedOptions(app, options);

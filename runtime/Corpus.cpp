@@ -10,7 +10,7 @@
 
 namespace kinu::rt {
 
-static std::vector<std::string> expand(const std::vector<std::string> &patterns) {
+static std::vector<std::string> expand(const std::vector<std::string> &patterns, const std::string &hint) {
   std::vector<std::string> paths;
   for (const std::string &pattern : patterns) {
     glob_t found = {};
@@ -22,15 +22,15 @@ static std::vector<std::string> expand(const std::vector<std::string> &patterns)
     if (status != 0) {
       std::error_code ignored;
       fail(Exit::BadData, "no file matches `", pattern, "` (seen from `",
-           std::filesystem::current_path(ignored).string(), "`); name the text with --data FILES");
+           std::filesystem::current_path(ignored).string(), "`)", hint);
     }
   }
   return paths;
 }
 
-Corpus::Corpus(const std::vector<std::string> &patterns) : paths(expand(patterns)) {
+Corpus::Corpus(const std::vector<std::string> &patterns, const std::string &hint) : paths(expand(patterns, hint)) {
   if (paths.empty())
-    fail(Exit::BadData, "no text to read: the spec names no files; name them with --data FILES");
+    fail(Exit::BadData, "no text to read: no files are named", hint);
   for (const std::string &path : paths) {
     std::string_view text = files.emplace_back(path, Exit::BadData).bytes();
     if (auto offset = findInvalidUtf8(text))

@@ -25,7 +25,8 @@ class Corpus {
 public:
   /// Throws Failure (Exit::BadData): a pattern matches nothing, a file cannot be read, is not UTF-8 (with the byte
   /// offset), or all are empty.
-  explicit Corpus(const std::vector<std::string> &patterns);
+  /// Its message ends in `hint`, which says what to do.
+  explicit Corpus(const std::vector<std::string> &patterns, const std::string &hint = "");
 
   /// Cuts the text of all files, one after another, at character floor(characters * (1 - validation)); with
   /// `wholeLines` at the first line that begins there or later.

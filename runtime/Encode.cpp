@@ -1,6 +1,7 @@
 // See Encode.h.
 #include "runtime/Encode.h"
 
+#include "runtime/Signals.h"
 #include "runtime/Utf8.h"
 
 #include <algorithm>
@@ -116,6 +117,8 @@ EncodedFiles encodeSpans(const std::vector<TextSpan> &spans, const Tokenizer &to
     if (fieldCount == 0)
       writeStart(encoded.tokens, starts);
     for (std::string_view rest = span.text; !rest.empty();) {
+      if (stopRequested())
+        fail(Exit::Stopped, "stopped while the text was being encoded; run the same command again to start over");
       std::vector<Chunk> chunks;
       while (!rest.empty() && chunks.size() < chunksAtOnce)
         chunks.push_back({takeChunk(rest), {}, {}});

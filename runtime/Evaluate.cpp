@@ -72,15 +72,27 @@ public:
 };
 } // namespace
 
+static void checkSamples(const Evaluator &evaluator) {
+  if (evaluator.samples > 0)
+    return;
+  if (evaluator.shard.tokens() == 0)
+    fail(Exit::BadData, "there is no text for validation; add `validation 0.1` to the train block, or `validation` and "
+                        "the names of files, and build again");
+  fail(Exit::BadData, "the validation part has ", evaluator.shard.tokens(), " tokens, one window needs ",
+       evaluator.extent.span, "; let `validation` in the train block be a larger part, or 0 for none");
+}
+
+void checkValidation(Executor &executor, const Manifest &manifest, const InputLoader &loader, const TokenShard &shard) {
+  checkSamples(Evaluator(executor, manifest, loader, shard));
+}
+
 std::optional<Evaluation> evaluate(Executor &executor, const Manifest &manifest, const InputLoader &loader,
                                    const TokenShard &shard) {
   if (!manifest.program("eval"))
     fail(Exit::Internal, "the executable has no program `eval`");
   Evaluator evaluator(executor, manifest, loader, shard);
   loader.check(evaluator.program);
-  if (evaluator.samples == 0)
-    fail(Exit::BadData, "the validation part has ", shard.tokens(), " tokens, one window needs ",
-         evaluator.extent.span);
+  checkSamples(evaluator);
   for (int64_t first = 0; first < evaluator.samples; first += evaluator.batch) {
     if (executor.mesh().agree(stopRequested()))
       return std::nullopt;
@@ -93,16 +105,19 @@ std::optional<Evaluation> evaluate(Executor &executor, const Manifest &manifest,
   evaluation.samples = evaluator.samples;
   evaluation.loss = evaluator.sums.count > 0 ? evaluator.sums.loss / evaluator.sums.count : 0;
   evaluation.metrics = evaluator.sums.metrics.averages();
-  if (manifest.lossCount && evaluator.fieldCount == 0 && shard.characters > 0)
+  evaluation.perSequence = manifest.lossCount == double(manifest.train.batch) && manifest.train.seq > 1;
+  if (manifest.lossCount && !evaluation.perSequence && evaluator.fieldCount == 0 && shard.characters > 0)
     evaluation.perCharacter = evaluation.loss * double(shard.tokens()) / double(shard.characters);
   return evaluation;
 }
 
 std::string describe(const Evaluation &evaluation) {
-  std::string out = "loss " + formatFixed(evaluation.loss, 4) + " nats per token";
+  std::string out =
+      "loss " + formatFixed(evaluation.loss, 4) + " nats per " + (evaluation.perSequence ? "sequence" : "token");
   if (evaluation.perCharacter)
     out += ", " + formatFixed(*evaluation.perCharacter, 4) + " per character";
-  out += ", perplexity " + formatFixed(std::exp(evaluation.loss), 2);
+  if (!evaluation.perSequence)
+    out += ", perplexity " + formatFixed(std::exp(evaluation.loss), 2);
   for (const auto &[name, value] : evaluation.metrics)
     out += ", " + name + " " + formatFixed(value, 4);
   return out;

@@ -3,6 +3,7 @@
 
 #include "runtime/Collectives.h"
 #include "runtime/Failure.h"
+#include "runtime/Messages.h"
 
 #include <algorithm>
 #include <chrono>
@@ -28,10 +29,26 @@ static void checkAbi(const KinuExecutable &executable, const Manifest &manifest)
          manifest.arenaBytes);
 }
 
+/// What to do when there is not so much memory: a smaller batch helps only where activations take most of it.
+static std::string memoryHelp(const KinuExecutable &executable, const Manifest &manifest) {
+  int64_t bytes = 0;
+  const Variable *largest = nullptr;
+  for (const Variable &variable : manifest.variables) {
+    bytes += variable.bytes;
+    if (isParameter(variable.role) && (!largest || variable.bytes > largest->bytes))
+      largest = &variable;
+  }
+  if (bytes * 2 < executable.arenaBytes || !largest)
+    return "; build with a smaller batch or more micro-batches";
+  return text("; weights, gradients and the optimizer's state take ", formatBytes(bytes),
+              " of it: build a smaller model (", formatBytes(largest->bytes), " are `", largest->name, "` alone)");
+}
+
 Executor::Executor(const KinuExecutable &executable, const Manifest &manifest, int threads, const Mesh &mesh)
     : executable((checkAbi(executable, manifest), executable)), ranks(mesh),
       scratchPerThread(rt::scratchPerThread(executable)),
-      memory(roundUp(executable.arenaBytes) + threads * scratchPerThread), team(threads) {
+      memory(roundUp(executable.arenaBytes) + threads * scratchPerThread, memoryHelp(executable, manifest)),
+      team(threads) {
   for (int64_t p = 0; p < executable.numPrograms; ++p) {
     const KinuProgram &code = executable.programs[p];
     Program &program = programs.emplace_back(Program{&code, {}});

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <glob.h>
 #include <random>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,11 +19,15 @@ namespace kinu::rt {
 }
 
 MappedFile::MappedFile(const std::string &path, Exit code) {
-  int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int descriptor = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); // a fifo would wait for a writer
   if (descriptor < 0)
     failOn(path, "read", errno, code);
   struct stat status;
-  int error = fstat(descriptor, &status) ? errno : S_ISREG(status.st_mode) ? 0 : EISDIR;
+  int error = fstat(descriptor, &status) ? errno : S_ISDIR(status.st_mode) ? EISDIR : 0;
+  if (!error && !S_ISREG(status.st_mode)) {
+    close(descriptor);
+    fail(code, "cannot read `", path, "`: it is not a regular file");
+  }
   if (!error && status.st_size > 0) { // an empty file cannot be mapped: it stays an empty view
     void *mapping = mmap(nullptr, size_t(status.st_size), PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (mapping == MAP_FAILED)
@@ -91,17 +96,57 @@ std::string writeNewFile(const std::string &path, std::string_view bytes) {
   return writer.finish();
 }
 
-void replaceFile(const std::string &path, std::string_view bytes) {
-  std::string aside = path + "." + uniqueSuffix() + ".partial";
+/// Where writing to `path` ends up.
+static std::string followLinks(const std::string &path) {
+  namespace fs = std::filesystem;
+  constexpr int mostLinks = 40; // as the system has it
+  fs::path target = path;
+  std::error_code error;
+  for (int links = 0; links < mostLinks && fs::is_symlink(fs::symlink_status(target, error)); ++links)
+    target = target.parent_path() / fs::read_symlink(target, error); // an absolute one replaces the folder
+  return target.string();
+}
+
+void replaceFile(const std::string &path, const std::function<void(const std::string &)> &write) {
+  std::string target = followLinks(path), aside = target + "." + uniqueSuffix() + ".partial";
   try {
-    writeNewFile(aside, bytes);
-    if (rename(aside.c_str(), path.c_str()))
+    write(aside);
+    if (rename(aside.c_str(), target.c_str()))
       failOn(path, "write", errno);
   } catch (const Failure &) {
     unlink(aside.c_str());
     throw;
   }
-  syncFolder(std::filesystem::absolute(path).parent_path());
+  syncFolder(std::filesystem::absolute(target).parent_path());
+}
+
+void replaceFile(const std::string &path, std::string_view bytes) {
+  replaceFile(path, [&](const std::string &aside) { writeNewFile(aside, bytes); });
+}
+
+std::vector<std::string> matchingFiles(const std::vector<std::string> &patterns) {
+  std::vector<std::string> paths;
+  for (const std::string &pattern : patterns) {
+    glob_t found = {};
+    if (glob(pattern.c_str(), 0, nullptr, &found) == 0)
+      paths.insert(paths.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    globfree(&found);
+  }
+  return paths;
+}
+
+void checkNotInput(const std::string &output, const std::vector<std::string> &inputs) {
+  std::error_code ignored; // a file that is not there is no other file
+  for (const std::string &input : inputs)
+    if (std::filesystem::equivalent(output, input, ignored))
+      fail(Exit::Usage, "the output `", output, "` would replace `", input, "`, which is read; name another place");
+}
+
+void checkOutput(const std::string &output, const std::vector<std::string> &inputs) {
+  checkNotInput(output, inputs);
+  struct stat status;
+  if (stat(output.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    fail(Exit::Io, "cannot write `", output, "`: it is ", S_ISDIR(status.st_mode) ? "a folder" : "not a regular file");
 }
 
 void syncFolder(const std::string &folder) {

@@ -6,8 +6,10 @@
 #include "runtime/Failure.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 #include <xxhash.h>
 
 namespace kinu::rt {
@@ -49,8 +51,17 @@ private:
 
 /// Writes a new file whole and syncs it; returns its hash.
 std::string writeNewFile(const std::string &path, std::string_view bytes);
-/// Replaces `path` by a file with these bytes: a reader sees the old or the new one, never a part.
+/// Replaces `path` (or what it links to) by the file that `write` makes at the path it is given: a reader sees the old
+/// or the new one, never a part, and what cannot be written leaves the old one.
+void replaceFile(const std::string &path, const std::function<void(const std::string &)> &write);
 void replaceFile(const std::string &path, std::string_view bytes);
+/// The files that match any of the glob patterns; none is no error.
+std::vector<std::string> matchingFiles(const std::vector<std::string> &patterns);
+/// Refuses `output` (Exit::Usage) if it is the same file as one of `inputs`, or (Exit::Io) something that a file must
+/// not take the place of: a folder, a device, a fifo. To be asked before any work is done.
+void checkOutput(const std::string &output, const std::vector<std::string> &inputs);
+/// The first half of that.
+void checkNotInput(const std::string &output, const std::vector<std::string> &inputs);
 /// Makes the names in `folder` durable.
 void syncFolder(const std::string &folder);
 void makeFolders(const std::string &folder);

@@ -10,8 +10,10 @@
 #include "runtime/Utf8.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 
 namespace kinu::rt {
 
@@ -50,7 +52,8 @@ static Interface findInterface(const Manifest &manifest) {
       found.tokens = &input;
     else if (!input.name.starts_with("$") &&
              (!source || (source->kind != Source::Kind::Position && source->kind != Source::Kind::Document)))
-      fail(Exit::Mismatch, "this model cannot generate: its output depends on the input `", input.name, "`");
+      fail(Exit::Mismatch, "this model cannot generate: it needs running text, an input bound to `text`; the input `",
+           input.name, "` of its output is bound to something else");
   }
   for (const Buffer &output : found.program->outputs)
     if (!found.logits && output.axes.size() == 3 && output.dtype == DType::F32)
@@ -100,11 +103,11 @@ static std::vector<int32_t> encodePrompt(const Tokenizer &tokenizer, const std::
 }
 
 static void put(const std::string &text) {
-  std::fputs(text.c_str(), stdout);
-  std::fflush(stdout);
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout))
+    fail(Exit::Io, "cannot write to standard output: ", std::strerror(errno));
 }
 
-void generate(const Run &run) {
+Exit generate(const Run &run) {
   Interface interface = findInterface(run.manifest);
   Tokenizer tokenizer = openTokenizer(run);
   if (tokenizer.size() > interface.pieces)
@@ -137,6 +140,7 @@ void generate(const Run &run) {
     put(stream.push(tokenizer.pieceBytes(next)));
   }
   put(stream.finish() + "\n");
+  return stopRequested() ? Exit::Stopped : Exit::Done;
 }
 
 } // namespace kinu::rt

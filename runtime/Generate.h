@@ -6,7 +6,7 @@
 namespace kinu::rt {
 
 /// `generate`: prints the prompt and what the newest checkpoint writes after it. The output is always valid UTF-8.
-/// Throws Failure: Exit::NoCheckpoint if there is nothing to generate from.
-void generate(const Run &run);
+/// Returns Exit::Stopped if a signal came. Throws Failure: Exit::NoCheckpoint if there is nothing to generate from.
+Exit generate(const Run &run);
 
 } // namespace kinu::rt

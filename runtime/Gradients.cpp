@@ -7,7 +7,6 @@
 
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 namespace kinu::rt {
@@ -32,6 +31,7 @@ void writeGradients(const Run &run) {
   if (run.mesh.ranks() > 1)
     fail(Exit::Usage, "`gradients` is for one rank; build without --layout");
   const Manifest &manifest = run.manifest;
+  checkOutput(run.options.out, inputFiles(run));
   std::unique_ptr<Data> data = openData(run);
   std::unique_ptr<Executor> executor = startExecutor(run);
   char *arena = executor->arena();
@@ -61,9 +61,9 @@ void writeGradients(const Run &run) {
   }
   float loss = float(result.loss);
   snapshot.views.push_back({"loss", DType::F32, {}, &loss});
-  std::error_code ignored;
-  std::filesystem::remove(run.options.out, ignored);
-  writeSafetensors(run.options.out, snapshot.views, {{"spec_hash", manifest.specHash}});
+  replaceFile(run.options.out, [&](const std::string &aside) {
+    writeSafetensors(aside, snapshot.views, {{"spec_hash", manifest.specHash}});
+  });
   std::printf("loss %.9g\n", result.loss);
 }
 

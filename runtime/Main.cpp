@@ -4,8 +4,10 @@
 #include "runtime/Failure.h"
 #include "runtime/Generate.h"
 #include "runtime/Signals.h"
+#include "runtime/Threads.h"
 #include "runtime/Train.h"
 
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <unistd.h>
@@ -28,7 +30,7 @@ static Exit runCommand(const Run &run) {
   switch (run.options.command) {
   case Command::Train: return train(run);
   case Command::Eval: return evaluateCheckpoint(run);
-  case Command::Generate: generate(run); break;
+  case Command::Generate: return generate(run);
   default: writeGradients(run);
   }
   return Exit::Done;
@@ -75,6 +77,8 @@ static Exit mainWithFailures(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   using namespace kinu::rt;
+  std::signal(SIGXFSZ, SIG_IGN); // a file larger than the user's limit is an error of writing
+  checkThreadEnvironment();
   Exit code = Exit::Internal;
   std::string message;
   try {
@@ -88,7 +92,12 @@ int main(int argc, char **argv) {
   } catch (const std::exception &error) {
     message = std::string("internal error: ") + error.what();
   }
+  // What was printed has to be out, too.
+  if (code == Exit::Done && (std::fflush(stdout) || std::ferror(stdout))) {
+    code = Exit::Io;
+    message = "cannot write to standard output";
+  }
   if (!message.empty())
-    std::fprintf(stderr, "error: %s\n", message.c_str());
+    std::fprintf(stderr, "%s%s\n", code == Exit::Stopped ? "" : "error: ", message.c_str());
   return int(code);
 }

@@ -11,8 +11,9 @@ namespace kinu::rt {
 class MetricsFile {
 public:
   /// Opens or creates `path`, keeping the lines of steps up to `step` and dropping the rest: an interrupted run wrote
-  /// them after its last checkpoint and they will come again. Throws Failure (Exit::Io).
-  MetricsFile(const std::string &path, int64_t step);
+  /// them after its last checkpoint and they will come again. A file that holds anything else than metrics is refused
+  /// if the user named it, and else cut off there. Throws Failure: Exit::Io, or Exit::Usage for such a file.
+  MetricsFile(const std::string &path, int64_t step, bool namedByUser);
   ~MetricsFile();
   MetricsFile(const MetricsFile &) = delete;
   MetricsFile &operator=(const MetricsFile &) = delete;

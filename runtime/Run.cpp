@@ -16,6 +16,16 @@ Tokenizer openTokenizer(const Run &run) {
   return Tokenizer(path);
 }
 
+std::vector<std::string> inputFiles(const Run &run) {
+  const DataPlan &data = run.manifest.train.data;
+  std::vector<std::string> files = matchingFiles(data.files);
+  for (const std::string &file : matchingFiles(data.validationFiles))
+    files.push_back(file);
+  files.push_back(data.tokenizer);
+  files.push_back("/proc/self/exe");
+  return files;
+}
+
 Data::Data(const Run &run)
     : tokenizer(openTokenizer(run)),
       shards(encodeCorpus(run.manifest.train.data, tokenizer, run.options.checkpointFolder + "/data")),

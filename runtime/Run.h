@@ -32,6 +32,9 @@ struct Run {
 /// Encodes the corpus (or opens the shards it became) with a line saying what there is. Throws Failure.
 std::unique_ptr<Data> openData(const Run &run);
 
+/// The files that a run reads: text, tokenizer, and the executable itself. No output may be one of them.
+std::vector<std::string> inputFiles(const Run &run);
+
 /// The tokenizer of the spec or the command line. Throws Failure (Exit::BadData).
 Tokenizer openTokenizer(const Run &run);
 

@@ -95,10 +95,10 @@ Shards encodeCorpus(const DataPlan &plan, const Tokenizer &tokenizer, const std:
   static constexpr int formatVersion = 1;
   int64_t fieldCount = countFields(plan.bindings);
   bool ownValidation = !plan.validationFiles.empty();
-  Corpus corpus(plan.files);
+  Corpus corpus(plan.files, "; name the text with --data FILES");
   std::optional<Corpus> validation;
   if (ownValidation)
-    validation.emplace(plan.validationFiles);
+    validation.emplace(plan.validationFiles, "; `validation` in the train block of the spec names the files");
   TextSplit split = corpus.split(ownValidation ? 0 : plan.validation, fieldCount > 0);
   if (ownValidation)
     split.validation = validation->split(0).training;
@@ -120,7 +120,7 @@ Shards encodeCorpus(const DataPlan &plan, const Tokenizer &tokenizer, const std:
     fs::path folder = fs::path(cacheFolder) / (key + "." + uniqueSuffix());
     try {
       writeShards(split, tokenizer, fieldCount, folder);
-    } catch (const Failure &) {
+    } catch (const Failure &) { // a signal is one, too
       std::error_code ignored;
       fs::remove_all(folder, ignored);
       throw;

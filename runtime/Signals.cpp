@@ -21,6 +21,9 @@ void installSignalHandlers() {
   action.sa_flags = SA_RESTART; // a checkpoint being written must not fail because of the signal
   for (int signal : {SIGTERM, SIGINT, SIGUSR1, SIGXCPU})
     sigaction(signal, &action, nullptr);
+  struct sigaction before = {};
+  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) // as nohup leaves it
+    sigaction(SIGHUP, &action, nullptr);
   action.sa_handler = SIG_IGN;
   sigaction(SIGXFSZ, &action, nullptr);
   sigaction(SIGPIPE, &action, nullptr); // a closed pipe must not kill a training that only prints to it

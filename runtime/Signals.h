@@ -1,4 +1,4 @@
-// Asking a run to stop: SIGTERM, SIGINT, SIGUSR1 and SIGXCPU end it at the next step, with a checkpoint.
+// Asking a run to stop: SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGXCPU end it at the next step, with a checkpoint.
 #pragma once
 
 namespace kinu::rt {

@@ -1,11 +1,16 @@
 // See Threads.h: counts cores with hwloc, pins libomp's threads to them, sets each thread's floating-point mode.
 #include "runtime/Threads.h"
 
+#include "runtime/Failure.h"
+#include "runtime/Messages.h"
+
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <hwloc.h>
 #include <omp.h>
 #include <sched.h>
+#include <string_view>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -54,6 +59,34 @@ int availableCores() {
   return std::max(1, cores > 0 ? std::min(cores, allowed) : allowed);
 }
 
+/// More threads than this only wait for one another.
+static int mostThreads() { return std::max(64, 4 * allowedProcessors()); }
+
+void checkThreadEnvironment() {
+  const char *variable = std::getenv("OMP_NUM_THREADS");
+  if (!variable)
+    return;
+  // A number, or a list of them for nested regions, of which the first counts here.
+  std::string_view rest = variable;
+  for (bool more = true; more;) {
+    int threads = 0;
+    while (!rest.empty() && rest.front() == ' ')
+      rest.remove_prefix(1);
+    auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), threads);
+    rest.remove_prefix(size_t(end - rest.data()));
+    while (!rest.empty() && rest.front() == ' ')
+      rest.remove_prefix(1);
+    more = rest.starts_with(',');
+    if (error == std::errc() && threads >= 1 && threads <= mostThreads() && (more || rest.empty())) {
+      rest.remove_prefix(more);
+      continue;
+    }
+    note(text("OMP_NUM_THREADS is `", variable, "`, not a number from 1 to ", mostThreads(), ": it is not used"));
+    unsetenv("OMP_NUM_THREADS");
+    return;
+  }
+}
+
 /// Denormal numbers take a hundred cycles each and carry nothing that training needs.
 static void flushDenormals() {
 #if defined(__x86_64__)
@@ -66,6 +99,9 @@ static void flushDenormals() {
 }
 
 int setUpThreads(int requested) {
+  if (requested > mostThreads())
+    fail(Exit::Usage, "--threads ", requested, " is too many: this machine has ", allowedProcessors(),
+         " processors for it; at most ", mostThreads(), " are allowed");
   bool chosenByEnvironment = requested <= 0 && std::getenv("OMP_NUM_THREADS");
   int threads = requested > 0 ? requested : chosenByEnvironment ? omp_get_max_threads() : availableCores();
   bool pin = threads > 1 && threads == machine().cores() && threads <= allowedProcessors();

@@ -4,6 +4,7 @@
 #include "runtime/Checkpoint.h"
 #include "runtime/CheckpointFolder.h"
 #include "runtime/Evaluate.h"
+#include "runtime/File.h"
 #include "runtime/InitialWeights.h"
 #include "runtime/Messages.h"
 #include "runtime/Metrics.h"
@@ -25,13 +26,14 @@ constexpr std::chrono::minutes checkpointInterval{10};
 /// One training under way.
 class Training {
 public:
-  Training(const Run &run, Data &data, Executor &executor, TrainingState state)
+  Training(const Run &run, Data &data, Executor &executor, TrainingState state, bool resumed)
       : run(run), manifest(run.manifest), plan(run.manifest.train), data(data), executor(executor), state(state),
         step(executor, manifest, data.loader, data.shards.training, plan.seed, plan.steps),
-        metrics(run.mesh.first() ? metricsPath(run.options) : "/dev/null", state.step),
+        metrics(run.mesh.first() ? metricsPath(run.options) : "/dev/null", state.step,
+                run.mesh.first() && !run.options.metrics.empty()),
         progress(state.step, plan.steps, step.tokensPerStep(), step.operationsPerStep(),
                  manifest.peakFlopsPerCore * executor.threadCount()),
-        savedStep(state.step) {
+        savedStep(resumed ? std::optional(state.step) : std::nullopt) {
     step.lossScale = state.lossScale;
   }
 
@@ -56,7 +58,7 @@ private:
   TrainingStep step;
   MetricsFile metrics;
   Progress progress;
-  int64_t savedStep;
+  std::optional<int64_t> savedStep; ///< of the newest checkpoint; nothing before the first of this training
   std::chrono::steady_clock::time_point savedAt = std::chrono::steady_clock::now();
 };
 } // namespace
@@ -64,9 +66,12 @@ private:
 void Training::trainOneStep() {
   StepResult result = step.accumulate(state.step);
   auto diverged = [&](const char *what, double value) {
-    fail(Exit::Diverged, "the ", what, " is ", value, " at step ", state.step + 1,
-         "; lower the learning rate, warm up longer or clip gradients (the last checkpoint is of step ", savedStep,
-         ")");
+    // Before the first update no setting of the optimizer can be the cause.
+    const char *help = state.step == 0 ? "the model gives it with its initial weights: look for a division by 0, a "
+                                         "logarithm or root of what is not positive, or a sum of infinities"
+                                       : "lower the learning rate, warm up longer or clip gradients";
+    fail(Exit::Diverged, "the ", what, " is ", value, " at step ", state.step + 1, "; ", help,
+         savedStep ? text(" (the last checkpoint is of step ", *savedStep, ")") : "");
   };
   if (!std::isfinite(result.loss))
     diverged("loss", result.loss); // before the update, so that the weights stay what they were
@@ -134,7 +139,8 @@ Exit Training::toTheEnd() {
     if (stops()) {
       if (savedStep != state.step)
         save();
-      progress.message("stopped after step " + std::to_string(state.step) + "; run the same command again to go on");
+      progress.message("stopped after step " + std::to_string(state.step) + "; run the same command " +
+                       (run.options.fresh ? "without --fresh" : "again") + " to go on");
       return Exit::Stopped;
     }
     trainOneStep();
@@ -151,27 +157,33 @@ Exit Training::toTheEnd() {
   return runEvaluation() ? Exit::Done : Exit::Stopped;
 }
 
-/// The state to go on from: the newest checkpoint's, or that of a fresh run.
-static TrainingState startingState(const Run &run, const Data &data, Executor &executor) {
+/// The state to go on from: the newest checkpoint's. Nothing for a fresh run.
+static std::optional<TrainingState> savedState(const Run &run, const Data &data, char *arena) {
   const TrainPlan &plan = run.manifest.train;
-  char *arena = executor.arena();
-  std::optional<TrainingState> found;
-  if (!run.options.fresh)
-    found = loadNewestCheckpoint(run.options.checkpointFolder, run.manifest, arena, LoadedParts::WeightsAndMoments,
-                                 run.mesh);
-  if (!found) {
-    initializeVariables(run.manifest, arena, plan.seed, run.mesh);
-    executor.runIfPresent("refresh");
-    return {0, plan.seed, data.shards.key, {}};
-  }
-  executor.runIfPresent("refresh");
+  if (run.options.fresh)
+    return std::nullopt;
+  std::optional<TrainingState> found =
+      loadNewestCheckpoint(run.options.checkpointFolder, run.manifest, arena, LoadedParts::WeightsAndMoments, run.mesh);
+  if (!found)
+    return std::nullopt;
   if (found->seed != plan.seed)
     fail(Exit::Mismatch, "the checkpoints in `", run.options.checkpointFolder, "` were trained with seed ", found->seed,
          ", this run has seed ", plan.seed, "; train with --fresh or give another --checkpoint-dir");
+  if (found->batch > 0 && (found->batch != plan.batch || found->seq != plan.seq))
+    note(text("the checkpoint was trained with batch ", found->batch, " and seq ", found->seq, ", this run has ",
+              plan.batch, " and ", plan.seq, ": it goes on with these, from another place in the text"));
   if (found->dataKey != data.shards.key)
     note("the text or its tokenizer is not what the checkpoint was trained on");
   found->dataKey = data.shards.key;
-  return *found;
+  return found;
+}
+
+/// Refuses text that is too short, the validation part before step 1 rather than at its first evaluation.
+static void checkText(const Run &run, const Data &data, Executor &executor) {
+  const TrainPlan &plan = run.manifest.train;
+  TrainingStep(executor, run.manifest, data.loader, data.shards.training, plan.seed, plan.steps);
+  if (run.manifest.program("eval") && data.shards.validation.tokens() > 0)
+    checkValidation(executor, run.manifest, data.loader, data.shards.validation);
 }
 
 Exit train(const Run &run) {
@@ -185,7 +197,10 @@ Exit train(const Run &run) {
   run.mesh.barrier();
   std::unique_ptr<Data> data = openData(run);
   std::unique_ptr<Executor> executor = startExecutor(run);
-  TrainingState state = startingState(run, *data, *executor);
+  checkText(run, *data, *executor);
+  checkNotInput(run.options.metrics, inputFiles(run));
+  std::optional<TrainingState> saved = savedState(run, *data, executor->arena());
+  TrainingState state = saved.value_or(TrainingState{0, run.manifest.train.seed, data->shards.key, 0, 0, {}});
   if (state.step >= run.manifest.train.steps && state.step > 0) {
     std::printf("already trained for %ld steps: nothing to do (--steps for more, --fresh to start over)\n",
                 long(state.step));
@@ -195,7 +210,13 @@ Exit train(const Run &run) {
     std::printf("going on after step %ld\n", long(state.step));
   if (run.options.profile)
     executor->startProfile();
-  return Training(run, *data, *executor, state).toTheEnd();
+  if (!saved)
+    initializeVariables(run.manifest, executor->arena(), run.manifest.train.seed, run.mesh);
+  executor->runIfPresent("refresh");
+  Training training(run, *data, *executor, state, saved.has_value());
+  if (run.options.fresh && run.mesh.first())
+    retireCheckpoints(folder);
+  return training.toTheEnd();
 }
 
 } // namespace kinu::rt

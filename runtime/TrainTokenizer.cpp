@@ -3,9 +3,12 @@
 
 #include "runtime/Corpus.h"
 #include "runtime/Failure.h"
+#include "runtime/Utf8.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <sentencepiece_trainer.h>
+#include <set>
 #include <unordered_map>
 
 namespace kinu::rt {
@@ -91,23 +94,69 @@ static std::unordered_map<std::string, std::string> trainerArguments(const Token
       {"user_defined_symbols", whitespacePieces(isChar, spans)},
       {"max_sentence_length", "1000000"},
       {"num_threads", std::to_string(options.threads)},
-      {"minloglevel", "1"},
+      {"minloglevel", "3"}, // what it has to say comes back as a status
   };
   if (!control.empty())
     arguments["control_symbols"] = control;
   return arguments;
 }
 
+/// sentencepiece passes over lines with a NUL, and ends the process if it has then not one character to learn.
+static void checkText(const std::vector<TextSpan> &spans) {
+  bool hasNul = false;
+  for (Lines lines(spans); !lines.done(); lines.Next()) {
+    bool nul = lines.value().find('\0') != std::string::npos;
+    if (!nul && lines.value().find_first_not_of("\t\r") != std::string::npos)
+      return;
+    hasNul |= nul;
+  }
+  fail(Exit::BadData, "there is no text to train a tokenizer from",
+       hasNul ? ": every line has a NUL byte; is it a binary file?" : "");
+}
+
+static void checkSymbols(const std::vector<std::string> &symbols) {
+  static const std::set<std::string> taken = {"<unk>", "\n", "\r", "\r\n", "\t"};
+  std::set<std::string> seen;
+  for (const std::string &symbol : symbols) {
+    bool isByte = symbol.size() == 6 && symbol.starts_with("<0x") && symbol.back() == '>';
+    if (isByte || taken.contains(symbol))
+      fail(Exit::Usage, "--symbols: every tokenizer has the piece `", symbol, "` already");
+    if (!seen.insert(symbol).second)
+      fail(Exit::Usage, "--symbols: `", symbol, "` is there twice");
+    constexpr size_t most = 512;
+    if (symbol.empty() || symbol.size() > most || findInvalidUtf8(symbol) || symbol.find('\0') != symbol.npos)
+      fail(Exit::Usage, "--symbols: a symbol is 1 to ", most, " bytes of UTF-8");
+  }
+}
+
+/// What sentencepiece's refusal means here.
+[[noreturn]] static void refuse(const std::string &status, int64_t vocabulary) {
+  // "... is smaller than required_chars. 120 vs 284. ..."
+  long wanted = 0, needed = 0;
+  constexpr std::string_view small = "required_chars. ";
+  if (size_t at = status.find(small);
+      at != status.npos && std::sscanf(status.c_str() + at + small.size(), "%ld vs %ld", &wanted, &needed) == 2)
+    fail(Exit::BadData, vocabulary,
+         " pieces are too few for this text: the characters in it, and 256 bytes for others, "
+         "take ",
+         needed, "; give --pieces ", needed, " or more, or a lower --coverage");
+  size_t words = status.rfind("] ");
+  fail(Exit::BadData, "sentencepiece cannot learn ", vocabulary, " pieces from this text",
+       words != status.npos && words + 2 < status.size() ? ": " + status.substr(words + 2) : "");
+}
+
 std::string trainTokenizer(const std::vector<std::string> &patterns, const TokenizerOptions &options) {
   Corpus corpus(patterns);
   std::vector<TextSpan> training = corpus.split(options.validation).training;
+  checkText(training);
+  checkSymbols(options.symbols);
   Lines lines(training);
   if (lines.done())
     fail(Exit::BadData, "there is no text to train a tokenizer from");
   std::string model;
   auto status = sentencepiece::SentencePieceTrainer::Train(trainerArguments(options, training), &lines, &model);
   if (!status.ok())
-    fail(Exit::BadData, "cannot train a tokenizer of ", options.vocabulary, " pieces: ", status.ToString());
+    refuse(status.ToString(), options.vocabulary);
   return model;
 }
 

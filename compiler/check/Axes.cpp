@@ -89,6 +89,8 @@ bool Elaborator::boundLength(AxisInfo &axis, const AxisStatement::Item &item) {
     return false;
   if (!length)
     length = isBatch ? 1 : axis.most;
+  else if (options.longest && !isBatch)
+    length = axis.most.value_or(kLongest);
   if (!length) {
     error("unbound-axis", item.range, "nothing gives the axis `" + name + "` a length")
         .suggest(train ? "add `" + name + " 128` to the train block"
@@ -96,7 +98,8 @@ bool Elaborator::boundLength(AxisInfo &axis, const AxisStatement::Item &item) {
     return false;
   }
   if (isBatch && !options.lengths.count("batch"))
-    length = *length / (model.train ? model.train->accumulate : 1);
+    // What does not divide is reported at the clause of the train block; a batch of 0 would be a second error.
+    length = *length < 1 ? *length : std::max<int64_t>(1, *length / (model.train ? model.train->accumulate : 1));
   axis.length = *length;
   return lengthFits(axis, item, place);
 }

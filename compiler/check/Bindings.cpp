@@ -109,6 +109,31 @@ static void checkFits(const typed::Input &input, const typed::Source &source, co
            "declare it `input " + input.name + "[batch, seq]`");
 }
 
+/// Whether a source reads fields of lines (true) or running text (false); nothing if it reads neither.
+static std::optional<bool> readsLines(const typed::Source &source) {
+  if (!source.of.empty())
+    return readsLines(source.of.front());
+  if (source.kind == SourceKind::Line)
+    return true;
+  bool window =
+      source.kind == SourceKind::Text || source.kind == SourceKind::Document || source.kind == SourceKind::Position;
+  return window ? std::optional(false) : std::nullopt;
+}
+
+/// A sample is a line or a window of running text, for all inputs alike.
+static void checkSamples(const typed::TrainConfig &config, const RunContext &context) {
+  const typed::Binding *first[2] = {};
+  for (const typed::Binding &binding : config.bindings)
+    if (auto lines = readsLines(binding.source); lines && !first[*lines])
+      first[*lines] = &binding;
+  if (first[0] && first[1])
+    context.diagnostics
+        .error("mixed-samples", first[0]->range,
+               "`" + first[0]->input + "` reads running text, and `" + first[1]->input + "` lines")
+        .note(first[1]->range, "here")
+        .suggest("bind both to `line(k)`, or neither");
+}
+
 void checkBindings(const DataClause &clause, const RunContext &context) {
   typed::TrainConfig &config = *context.model.train;
   for (const StringLiteral &file : clause.files)
@@ -145,6 +170,7 @@ void checkBindings(const DataClause &clause, const RunContext &context) {
     checkFits(*input, *source, binding, context);
     config.bindings.push_back({input->name, *source, binding.input.range});
   }
+  checkSamples(config, context);
   for (const typed::Input &input : context.model.inputs)
     if (!bound.count(input.name))
       context.diagnostics

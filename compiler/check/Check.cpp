@@ -3,10 +3,14 @@
 #include "compiler/check/Runs.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace kinu::syntax;
 
 namespace kinu::check {
+
+/// A file brings what it imports, too, so that a chain costs the square of its length.
+static constexpr unsigned maxImportDepth = 200;
 
 std::optional<TypedModel> check(const File &file, const CheckOptions &options, Diagnostics &diagnostics) {
   // What the parser could not read is missing from the tree: names in it would seem unknown.
@@ -63,20 +67,31 @@ void Elaborator::declareItems(const File &source, Scope &into) {
 }
 
 void Elaborator::importFile(const ImportDecl &import, Scope &into) {
-  const File *source = options.import ? options.import(import) : nullptr;
+  std::string reason;
+  const File *source = options.import ? options.import(import, reason) : nullptr;
   if (!source) {
     std::string name = import.path ? import.path->value : import.module.text;
-    error("unknown-import", import.path ? import.path->range : import.module.range, "there is no file `" + name + "`")
+    error("unknown-import", import.path ? import.path->range : import.module.range,
+          reason.empty() ? "there is no file `" + name + "`" : reason)
         .suggest("the library is `import std`; a file is `import \"layers.kinu\"`, relative to this one");
     return;
   }
   auto [known, isNew] = imported.try_emplace(source, nullptr);
+  if (isNew && importDepth == maxImportDepth) {
+    giveUp("model-too-large", import.range,
+           "files import one another more than " + std::to_string(maxImportDepth) + " deep");
+    return;
+  }
   if (isNew) {
+    ++importDepth;
     known->second = &scopes.emplace_back();
     Scope *outer = std::exchange(scope, known->second);
     declareItems(*source, *known->second);
     scope = outer;
+    --importDepth;
   }
+  if (!known->second)
+    return; // given up
   for (auto &[name, entity] : known->second->entities) {
     auto [taken, isFree] = into.entities.try_emplace(name, entity);
     if (!isFree && taken->second.function != entity.function)
@@ -146,14 +161,30 @@ void Elaborator::checkRuns() {
     }
 }
 
+/// What to do instead of `-D name=n`, of which nothing in the model takes note.
+std::string Elaborator::defineHint(const std::string &name) {
+  if (Entity *entity = scope->find(name); entity && entity->kind == Entity::Kind::Axis && entity->axis)
+    return "the axis `" + name +
+           "` has its length in the spec: write `size n = " + std::to_string(entity->axis->length) + "` and `axis " +
+           name + " = n`, then `-D n=...`";
+  std::vector<std::string> names = scope->names(Entity::Kind::Size);
+  for (const std::string &axis : scope->names(Entity::Kind::Axis))
+    if (Entity *entity = scope->find(axis); entity->axis && entity->axis->bound && entity->axis->root == entity->axis)
+      names.push_back(axis);
+  std::string closest = closestWord(name, names);
+  if (!closest.empty())
+    return "did you mean `" + closest + "`?";
+  for (const char *setting : {"accumulate", "steps", "seed", "evaluate", "checkpoint"})
+    names.push_back(setting);
+  return "there are `" + llvm::join(names, "`, `") + "`";
+}
+
 void Elaborator::checkDefines() {
   for (const auto &[name, value] : options.defines) {
     if (usedDefines.count(name) || gaveUp)
       continue;
     auto &diagnostic = error("unknown-define", {file.id, 0, 0}, "`-D " + name + "`: the model has no such size");
-    std::string closest = closestWord(name, scope->names(Entity::Kind::Size));
-    if (!closest.empty())
-      diagnostic.suggest("did you mean `" + closest + "`?");
+    diagnostic.suggest(defineHint(name));
   }
 }
 

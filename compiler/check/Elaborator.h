@@ -52,6 +52,7 @@ private:
   void findTrain();
   void checkRuns();
   void checkDefines();
+  std::string defineHint(const std::string &name);
 
   // Reporting.cpp
   /// Reports at `range`; when that lies in an imported file, at the call that led there, with a note.
@@ -95,6 +96,8 @@ private:
   Operand constantInt(int64_t value, SourceRange range);
   Operand constantFloat(double value, SourceRange range);
   Operand constantBool(bool value, SourceRange range);
+  /// Says that what follows is done `count` times as often. False (and an error) if that is too often.
+  bool enterRounds(int64_t count, SourceRange range);
   typed::Value *emit(typed::Kind kind, typed::Type type, llvm::ArrayRef<typed::Value *> operands, SourceRange range);
   /// An elementwise node over operands of the right elements: joins their axes, folds constants.
   Operand elementwise(typed::Kind kind, typed::Element result, llvm::ArrayRef<Operand> operands, SourceRange range);
@@ -245,7 +248,9 @@ private:
   const syntax::TrainDecl *train = nullptr;
   const AxisSet *declaredAxes = nullptr;
   unsigned order = 0;
-  unsigned nodes = 0, calls = 0;
+  unsigned nodes = 0, calls = 0, importDepth = 0;
+  int64_t rounds = 1;        ///< of all repeats around the place being elaborated, multiplied
+  int64_t unrolledNodes = 0; ///< nodes, each as often as it is done
   size_t repeatsAtEntry = 0; ///< of the function being expanded
   bool gaveUp = false, lossSeen = false;
   std::set<std::string> usedDefines;

@@ -11,17 +11,30 @@ namespace kinu::check {
 
 /// More nodes than any sensible model has: a spec that doubles at every call ends here and not in swap.
 static constexpr unsigned maxNodes = 400000;
+/// The same with every round of every repeat counted: repeats are written out, so each is a launch or a part of one.
+static constexpr int64_t maxUnrolledNodes = 2000000;
 
 typed::Value *Elaborator::emit(Kind kind, typed::Type type, llvm::ArrayRef<typed::Value *> operands,
                                SourceRange range) {
   if (++nodes > maxNodes)
     giveUp("model-too-large", range, "the model expands to more than " + std::to_string(maxNodes) + " operations");
+  if ((unrolledNodes += rounds) > maxUnrolledNodes)
+    giveUp("model-too-large", range,
+           "the model expands to more than " + std::to_string(maxUnrolledNodes) +
+               " operations in all rounds of its repeats");
   if (gaveUp)
     return nullptr;
   typed::Value *value = model.make(kind, std::move(type), range);
   value->operands.assign(operands.begin(), operands.end());
   region->values.push_back(value);
   return value;
+}
+
+bool Elaborator::enterRounds(int64_t count, SourceRange range) {
+  if (__builtin_mul_overflow(rounds, count, &rounds) || rounds > maxUnrolledNodes)
+    giveUp("model-too-large", range,
+           "the model repeats something more than " + std::to_string(maxUnrolledNodes) + " times");
+  return !gaveUp;
 }
 
 Operand Elaborator::constant(Element element, double number, int64_t integer, SourceRange range) {

@@ -1,7 +1,9 @@
 // Layouts, as far as one rank can tell: names exist, numbers are possible, lengths divide (rule 14).
 #include "compiler/check/Runs.h"
+#include "compiler/machines/Machine.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace kinu::syntax;
 
@@ -259,6 +261,9 @@ void checkLayout(const LayoutDecl &decl, const RunContext &context) {
   typed::Layout layout;
   layout.name = decl.name.text;
   layout.machine = decl.machine ? decl.machine->text : "local";
+  if (std::vector<std::string> known = machines::knownNames(); !llvm::is_contained(known, layout.machine))
+    context.diagnostics.error("unknown-machine", decl.machine->range, "there is no machine `" + layout.machine + "`")
+        .suggest("there are `" + llvm::join(known, "`, `") + "`");
   layout.range = decl.range;
   LayoutReader reader{context, layout, 1, {}, {}};
   // The other clauses speak of the mesh and the micro-batch, wherever these stand.

@@ -15,6 +15,15 @@ struct Setting {
   double below = 1e30; ///< excluded
 };
 
+/// "`clip` is inf; it must be at least 0 and less than 1".
+static std::string outOfRange(const Setting &setting, double value) {
+  std::string message = ("`" + setting.label + "` is ").str();
+  llvm::raw_string_ostream out(message);
+  out << llvm::format("%g", value) << "; it must be at least " << llvm::format("%g", setting.least) << " and less than "
+      << llvm::format("%g", setting.below);
+  return message;
+}
+
 static bool readSetting(const Setting &setting, const Expr &expr, const RunContext &context) {
   auto value = context.number(expr);
   if (!value)
@@ -23,11 +32,7 @@ static bool readSetting(const Setting &setting, const Expr &expr, const RunConte
     *setting.value = *value;
     return true;
   }
-  context.diagnostics.error(
-      "bad-setting", expr.range,
-      ("`" + setting.label + "` is at least " + llvm::formatv("{0}", setting.least).str() +
-       (setting.below < 1e30 ? " and less than " + llvm::formatv("{0}", setting.below).str() : ""))
-          .str());
+  context.diagnostics.error("bad-setting", expr.range, outOfRange(setting, *value));
   return false;
 }
 

@@ -35,6 +35,9 @@ std::vector<Entity *> Elaborator::carriedBy(const Body &body) {
 void Elaborator::repeatStatement(const RepeatStatement &statement) {
   auto count = sizeFrom(*statement.count, 1, "the number of rounds");
   std::vector<Entity *> carried = carriedBy(statement.body);
+  int64_t outerRounds = rounds;
+  if (!enterRounds(count.value_or(1), statement.count->range))
+    return;
   typed::Value *loopValue = emit(Kind::Repeat, {}, {}, statement.range);
   if (!loopValue)
     return;
@@ -67,6 +70,7 @@ void Elaborator::repeatStatement(const RepeatStatement &statement) {
   declare(statement.name, round);
   body(statement.body);
   sums.pop_back();
+  rounds = outerRounds;
   openRepeats.pop_back();
   frame.repeats.pop_back();
   frame.path = outerPath;

@@ -9,11 +9,18 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
+#include <csignal>
+#include <cstring>
+#include <dirent.h>
+#include <unistd.h>
+
 using namespace kinu::emit;
+using kinu::EnvironmentError;
 using kinu::machines::Machine;
 namespace fs = llvm::sys::fs;
 namespace path = llvm::sys::path;
@@ -39,8 +46,9 @@ static llvm::Expected<std::string> findSysroot() {
   std::string folder = set ? *set : inFolder(prefixFolder(), "sysroot-arm64");
   if (fs::exists(inFolder(folder, "complete")))
     return folder;
-  return llvm::createStringError("there is no arm64 sysroot in " + folder +
-                                 "\nhelp: make it with `runtime/sysroot/make.sh`, or name one in KINU_SYSROOT");
+  return llvm::make_error<EnvironmentError>("there is no arm64 sysroot in `" + folder +
+                                            "`\n help: make it with `runtime/sysroot/make.sh`, or name one in "
+                                            "KINU_SYSROOT");
 }
 
 static llvm::Expected<std::string> findRuntime(const LinkOptions &options, llvm::StringRef sysroot) {
@@ -52,9 +60,10 @@ static llvm::Expected<std::string> findRuntime(const LinkOptions &options, llvm:
   std::string library = inFolder(folder, "libKinuRuntime.a");
   if (fs::exists(library))
     return library;
-  return llvm::createStringError("the runtime is missing: " + library + "\nhelp: " +
-                                 (sysroot.empty() ? "build the target KinuRuntime" : "run `runtime/sysroot/make.sh`") +
-                                 ", or name its folder in KINU_RUNTIME_DIR");
+  return llvm::make_error<EnvironmentError>(
+      "there is no runtime `" + library +
+      "`\n help: " + (sysroot.empty() ? "build the target KinuRuntime" : "run `runtime/sysroot/make.sh`") +
+      ", or name its folder in KINU_RUNTIME_DIR");
 }
 
 /// What finds Debian's arm64 libraries from the host: Open MPI and GCC keep theirs outside the usual folders.
@@ -68,12 +77,54 @@ static std::vector<std::string> crossArguments(const Machine &machine, const std
           "-L" + inFolder(sysroot, "usr/lib/aarch64-linux-gnu/openmpi/lib")};
 }
 
+namespace {
+/// What a link leaves when it is interrupted: the linker, its output and a folder of files. While this lives, a signal
+/// that ends the compiler ends and removes them.
+class Interrupted {
+public:
+  Interrupted(llvm::StringRef folder, llvm::StringRef output)
+      : folder(strdup(folder.str().c_str())), output(strdup(output.str().c_str())) {
+    current = this;
+    llvm::sys::SetInterruptFunction([] { current->cleanUp(); });
+  }
+  ~Interrupted() {
+    llvm::sys::SetInterruptFunction(nullptr);
+    current = nullptr;
+    free(folder);
+    free(output);
+  }
+  Interrupted(const Interrupted &) = delete;
+
+  static void setLinker(pid_t group) { linker = group; }
+
+private:
+  /// Runs in a signal handler, on what is allocated already.
+  [[noreturn]] void cleanUp() {
+    if (linker > 0)
+      kill(-linker, SIGKILL);
+    unlink(output);
+    if (DIR *open = opendir(folder)) {
+      while (dirent *entry = readdir(open))
+        unlinkat(dirfd(open), entry->d_name, 0);
+      rmdir(folder);
+    }
+    _exit(128 + SIGTERM);
+  }
+
+  static inline Interrupted *current = nullptr;
+  static inline volatile pid_t linker = 0; ///< its process group; 0: none runs
+  char *folder, *output;
+};
+} // namespace
+
 /// Runs a program; if it fails, the error holds its command line and everything it printed.
 static llvm::Error runProgram(llvm::StringRef program, const std::vector<std::string> &arguments, bool verbose,
                               llvm::StringRef printedFile) {
   auto found = llvm::sys::findProgramByName(program);
   if (!found)
-    return llvm::createStringError("`" + program + "` is not installed: it links the executable");
+    return llvm::make_error<EnvironmentError>("`" + program.str() +
+                                              "` is not installed, and it links executables\n help: install the "
+                                              "package `clang-22`, or put the program into PATH");
   std::string commandLine = program.str() + " " + llvm::join(arguments, " ");
   if (verbose)
     llvm::errs() << commandLine << "\n";
@@ -81,12 +132,18 @@ static llvm::Error runProgram(llvm::StringRef program, const std::vector<std::st
   words.insert(words.begin(), program);
   std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), printedFile, printedFile};
   std::string message;
-  int code = llvm::sys::ExecuteAndWait(*found, words, std::nullopt, redirects, 0, 0, &message);
+  // In a group of its own, with the programs that it runs.
+  llvm::sys::ProcessInfo started = llvm::sys::ExecuteNoWait(*found, words, std::nullopt, redirects, 0, &message,
+                                                            nullptr, nullptr, /*DetachProcess=*/true);
+  Interrupted::setLinker(started.Pid);
+  int code = started.Pid ? llvm::sys::Wait(started, std::nullopt, &message).ReturnCode : -1;
+  Interrupted::setLinker(0);
   if (code == 0)
     return llvm::Error::success();
   auto printed = llvm::MemoryBuffer::getFile(printedFile);
-  return llvm::createStringError("linking failed (exit code " + std::to_string(code) + "): " + commandLine + "\n" +
-                                 message + (printed ? (*printed)->getBuffer().str() : ""));
+  return llvm::make_error<EnvironmentError>("linking failed (exit code " + std::to_string(code) + "): " + commandLine +
+                                            "\n" + message + (printed ? (*printed)->getBuffer().str() : "") +
+                                            " help: the packages it needs are in README.md");
 }
 
 static uint64_t sizeOf(const std::string &file) {
@@ -97,7 +154,7 @@ static uint64_t sizeOf(const std::string &file) {
 /// Why a file of so many bytes cannot be written beside `output`, if it cannot. The linker maps its output into memory,
 /// so a full disk is a signal that kills it, and it has no words for it.
 static llvm::Error checkRoom(const std::string &output, uint64_t bytes) {
-  std::string probe = output + ".partial";
+  std::string probe = kinu::nameBeside(output);
   llvm::Error error = kinu::writeFile(probe, [&](llvm::raw_ostream &os) { os.write_zeros(bytes); });
   fs::remove(probe);
   return llvm::handleErrors(std::move(error), [&](const llvm::FileError &reason) -> llvm::Error {
@@ -143,14 +200,25 @@ llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObj
     return tables.takeError();
 
   llvm::SmallString<128> folder;
-  if (std::error_code error = fs::createUniqueDirectory("kinu-link", folder))
-    return llvm::createFileError("kinu-link in the folder for temporary files", error);
+  if (std::error_code error = fs::createUniqueDirectory("kinu-link", folder)) {
+    llvm::SmallString<128> temporary;
+    path::system_temp_directory(/*ErasedOnReboot=*/true, temporary);
+    return llvm::make_error<EnvironmentError>("cannot make a folder for temporary files in `" + temporary.str().str() +
+                                              "`: " + error.message() + "\n help: name another in TMPDIR");
+  }
   llvm::scope_exit removeFolder([&] { fs::remove_directories(folder); });
+  // Devices and pipes are written through. A file is made aside, so that what was there stays until the new one is
+  // whole.
+  bool writeThrough = output == "-" || kinu::isSpecialFile(output);
+  std::string target = kinu::followLinks(output);
+  std::string linked = writeThrough ? inFolder(folder, "linked") : kinu::nameBeside(target);
+  llvm::scope_exit removeLinked([&] { fs::remove(linked); });
+  Interrupted interrupted(folder, linked);
   auto response = writeObjects(kernelObjects, *tables, folder);
   if (!response)
     return response.takeError();
 
-  std::vector<std::string> arguments = {"-fuse-ld=lld", "-o",       output,
+  std::vector<std::string> arguments = {"-fuse-ld=lld", "-o",       linked,
                                         "-O2",          "-fopenmp", "-Wl,--gc-sections,--as-needed"};
   if (!sysroot.empty())
     llvm::append_range(arguments, crossArguments(machine, sysroot));
@@ -158,12 +226,18 @@ llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObj
                      std::vector<std::string>{"@" + *response, *runtime, "-lsentencepiece_train", "-lsentencepiece",
                                               "-lmpi", "-lhwloc", "-lxxhash", "-lpthread"});
   llvm::Error failed = runProgram("clang++-22", arguments, options.verbose, inFolder(folder, "printed.txt"));
-  if (!failed)
-    return failed;
+  if (!failed && writeThrough) {
+    auto bytes = llvm::MemoryBuffer::getFile(linked, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+    return bytes ? kinu::writeFile(output, (*bytes)->getBuffer()) : llvm::createFileError(linked, bytes.getError());
+  }
+  if (!failed) {
+    std::error_code error = fs::rename(linked, target);
+    return error ? llvm::createFileError(output, error) : llvm::Error::success();
+  }
   uint64_t bytes = tables->size();
   for (const std::string &object : kernelObjects)
     bytes += object.size();
-  if (llvm::Error error = checkRoom(output, bytes + sizeOf(*runtime))) {
+  if (llvm::Error error = checkRoom(writeThrough ? linked : target, bytes + sizeOf(*runtime))) {
     llvm::consumeError(std::move(failed));
     return error;
   }

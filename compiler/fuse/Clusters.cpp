@@ -56,6 +56,8 @@ namespace {
 
 /// A cluster may have this many operands and results: more would not be faster, and kernels stay readable.
 constexpr unsigned kMostValues = 32;
+/// At so many points a value may be computed for one element of a root.
+constexpr unsigned kMostPoints = 8;
 
 class Search {
 public:
@@ -111,6 +113,8 @@ private:
       cluster.roots.push_back(root);
       startSpace(cluster, root);
       pull(cluster, root, false);
+      if (Operation *op = askedTooOften(cluster))
+        addRoot(op);
       clusters.push_back(std::move(cluster));
     }
     if (roots.size() != before)
@@ -182,6 +186,32 @@ private:
       if (!cluster.ops.contains(source) || (away && walkedAway.insert({cluster.roots[0], source}).second))
         pull(cluster, source, away);
     }
+  }
+
+  /// The first op on the way from the root to memory that one element of the root would need at more than kMostPoints
+  /// points. Each op that reads elsewhere adds points to what it reads, so a chain of `g + g[seq = ...]` would double
+  /// them at every link: without an end to it, code grows exponentially.
+  Operation *askedTooOften(const Cluster &cluster) {
+    SmallVector<Operation *> usersFirst(cluster.ops.begin(), cluster.ops.end());
+    llvm::sort(usersFirst, [](Operation *a, Operation *b) { return b->isBeforeInBlock(a); });
+    llvm::DenseMap<Operation *, llvm::SmallSetVector<unsigned, kMostPoints + 1>> pointsOf;
+    llvm::DenseMap<std::pair<OpOperand *, unsigned>, unsigned> away; // the point that an operand is read at
+    pointsOf[cluster.roots[0]].insert(0);
+    for (Operation *op : usersFirst) {
+      auto points = pointsOf[op].takeVector();
+      // Without operands there is nothing to gain; what a view shows is then in memory, too.
+      if (points.size() > kMostPoints && op->getNumOperands() > 0)
+        return op;
+      for (OpOperand &operand : op->getOpOperands()) {
+        Operation *source = operand.get().getDefiningOp();
+        if (!source || !cluster.ops.contains(source))
+          continue;
+        for (unsigned point : points)
+          pointsOf[source].insert(
+              readsElsewhere(operand) ? away.try_emplace({&operand, point}, away.size() + 1).first->second : point);
+      }
+    }
+    return nullptr;
   }
 
   // Merging.

@@ -15,4 +15,29 @@ llvm::Error writeFile(const std::string &path, llvm::function_ref<void(llvm::raw
 /// The same with bytes that are there already.
 llvm::Error writeFile(const std::string &path, llvm::StringRef bytes);
 
+/// The same such that a reader, or a full disk, sees the old file or the new one whole. Links are followed and the
+/// file's permissions kept.
+llvm::Error replaceFile(const std::string &path, llvm::StringRef bytes);
+
+/// Where writing to `path` ends up: what it links to, if it is a symbolic link.
+std::string followLinks(const std::string &path);
+
+/// A name beside `path` for what is to take its place once it is whole.
+std::string nameBeside(const std::string &path);
+
+/// Whether there is something at `path` that a new file must not take the place of: a device, a fifo, a socket.
+bool isSpecialFile(const std::string &path);
+
+/// What is missing on the machine, in words that say what to do: neither the user's spec nor Kinu is at fault.
+class EnvironmentError : public llvm::ErrorInfo<EnvironmentError> {
+public:
+  static char ID;
+  explicit EnvironmentError(std::string text) : text(std::move(text)) {}
+  void log(llvm::raw_ostream &os) const override { os << text; }
+  std::error_code convertToErrorCode() const override { return llvm::inconvertibleErrorCode(); }
+
+private:
+  std::string text;
+};
+
 } // namespace kinu

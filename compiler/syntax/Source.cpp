@@ -1,11 +1,16 @@
 // Source files: reading, lines and columns.
 #include "compiler/syntax/Source.h"
 
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/ConvertUTF.h"
-#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ErrorOr.h"
 #include "llvm/Support/Unicode.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace kinu {
 
@@ -22,15 +27,46 @@ FileId SourceMap::addText(std::string name, std::string text) {
   return files.size() - 1;
 }
 
+/// The bytes of a regular file. Opening is non-blocking, for a fifo would wait for a writer; the limit is on the bytes
+/// read, for the files of /proc say that they have none.
+static llvm::ErrorOr<std::string> readRegularFile(const std::string &path) {
+  int file = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0)
+    return std::error_code(errno, std::generic_category());
+  llvm::scope_exit closeFile([&] { close(file); });
+  struct stat status;
+  if (fstat(file, &status))
+    return std::error_code(errno, std::generic_category());
+  if (S_ISDIR(status.st_mode))
+    return std::make_error_code(std::errc::is_a_directory);
+  if (!S_ISREG(status.st_mode))
+    return std::make_error_code(std::errc::invalid_argument);
+  std::string text;
+  std::vector<char> part(size_t(1) << 16);
+  while (text.size() <= maxSourceBytes) {
+    ssize_t got = read(file, part.data(), part.size());
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return std::error_code(errno, std::generic_category());
+    if (got == 0)
+      break;
+    text.append(part.data(), size_t(got));
+  }
+  return text;
+}
+
 llvm::Expected<FileId> SourceMap::addFile(llvm::StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return llvm::createStringError(buffer.getError(), "cannot read `%s`: %s", path.str().c_str(),
-                                   buffer.getError().message().c_str());
-  if ((*buffer)->getBufferSize() > maxSourceBytes)
-    return llvm::createStringError(std::errc::file_too_large, "`%s` is larger than 16 MiB: not a spec",
-                                   path.str().c_str());
-  return addText(path.str(), (*buffer)->getBuffer().str());
+  std::string name = path.str();
+  llvm::ErrorOr<std::string> text = readRegularFile(name);
+  if (!text) {
+    std::error_code error = text.getError();
+    std::string reason = error == std::errc::invalid_argument ? "it is not a regular file" : error.message();
+    return llvm::createStringError(error, "cannot read `%s`: %s", name.c_str(), reason.c_str());
+  }
+  if (text->size() > maxSourceBytes)
+    return llvm::createStringError(std::errc::file_too_large, "`%s` is larger than 16 MiB: not a spec", name.c_str());
+  return addText(std::move(name), std::move(*text));
 }
 
 /// Bytes of the character that `text` starts with; 1 for an invalid byte.

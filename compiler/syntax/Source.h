@@ -43,9 +43,11 @@ public:
   /// Adds a text under the name that messages show.
   FileId addText(std::string name, std::string text);
 
-  /// Reads a file. Fails when it cannot be read or is larger than maxSourceBytes.
+  /// Reads a file. Fails when it cannot be read, is no regular file (a fifo, a device) or is larger than
+  /// maxSourceBytes.
   llvm::Expected<FileId> addFile(llvm::StringRef path);
 
+  size_t size() const { return files.size(); } ///< FileIds are below
   llvm::StringRef name(FileId file) const { return files[file].name; }
   llvm::StringRef text(FileId file) const { return files[file].text; }
   llvm::StringRef text(SourceRange range) const { return text(range.file).slice(range.begin, range.end); }

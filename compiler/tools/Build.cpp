@@ -8,6 +8,13 @@ static const std::map<std::string, Product> kProducts = {
     {"tree", Product::Tree}, {"graph", Product::Graph},  {"step", Product::Step},  {"kernels", Product::Kernels},
     {"llvm", Product::Llvm}, {"asm", Product::Assembly}, {"obj", Product::Object}, {"exe", Product::Executable}};
 
+static std::vector<std::string> productNames() {
+  std::vector<std::string> names;
+  for (const auto &[name, product] : kProducts)
+    names.push_back(name);
+  return names;
+}
+
 /// The executable's default name: the spec's without `.kinu`.
 static std::string defaultOutput(llvm::StringRef spec) {
   llvm::StringRef name = spec.rsplit('/').second.empty() ? spec : spec.rsplit('/').second;
@@ -32,9 +39,8 @@ Examples:
   command->add_option("--machine", pipeline.machine, "the machine to compile for")
       ->check(CLI::IsMember(machines::knownNames()));
   command->add_option("--layout", pipeline.layout, "the layout of the spec to build for");
-  command->add_option("--emit", pipeline.product, "what to write")
-      ->transform(CLI::CheckedTransformer(kProducts))
-      ->type_name("KIND");
+  auto product = std::make_shared<std::string>("exe");
+  command->add_option("--emit", *product, "what to write")->check(CLI::IsMember(productNames()));
   auto stop = std::make_shared<std::string>();
   command->add_option("--stop-after", *stop, "write what this stage leaves, and stop")
       ->check(CLI::IsMember({"parse", "check", "import", "recognise", "differentiate", "precision", "shard",
@@ -47,6 +53,7 @@ Examples:
     action = [=] {
       PipelineOptions &pipeline = options->pipeline;
       options->parseDefines();
+      pipeline.product = kProducts.at(*product);
       if (!stop->empty())
         pipeline.stopAfter = *parseStage(*stop);
       bool wantsFile = pipeline.stopAfter == Stage::Emit && pipeline.product >= Product::Object;

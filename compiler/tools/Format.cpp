@@ -40,7 +40,7 @@ static int formatFile(const std::string &path, const FormatOptions &options) {
   }
   if (text == sources.text(*id))
     return kOk;
-  if (llvm::Error error = writeFile(path, text)) {
+  if (llvm::Error error = replaceFile(path, text)) {
     llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
     return kIoError;
   }

@@ -1,10 +1,7 @@
 // `kinu tokenize`: trains a sentencepiece model from text.
 #include "compiler/tools/Commands.h"
-#include "runtime/Failure.h"
+#include "runtime/File.h"
 #include "runtime/TrainTokenizer.h"
-
-#include <cstdio>
-#include <fstream>
 
 using namespace kinu;
 using namespace kinu::tools;
@@ -16,18 +13,6 @@ struct Options {
   rt::TokenizerOptions training;
 };
 } // namespace
-
-/// Written aside and renamed, so that a model is there whole or not at all.
-static void writeModel(const std::string &path, const std::string &bytes) {
-  std::string aside = path + ".partial";
-  std::ofstream out(aside, std::ios::binary);
-  out << bytes;
-  out.close();
-  if (!out || std::rename(aside.c_str(), path.c_str()) != 0) {
-    std::remove(aside.c_str());
-    rt::fail(rt::Exit::Io, "cannot write ", path);
-  }
-}
 
 void tools::addTokenize(CLI::App &app, Action &action) {
   CLI::App *command = app.add_subcommand("tokenize", R"(train a tokenizer from text
@@ -44,19 +29,20 @@ Examples:
   command->add_option("files", options->files, "text files, or patterns in quotes")->required();
   command->add_option("-o,--output", options->output, "the model to write")->required();
   command->add_option("--pieces", training.vocabulary, "how many pieces at most")->check(CLI::Range(8, 1000000));
-  command->add_option("--type", training.type, "unigram, bpe, or char")
-      ->transform(CLI::CheckedTransformer(types))
-      ->type_name("TYPE");
+  auto type = std::make_shared<std::string>("unigram");
+  command->add_option("--type", *type, "what pieces are")->check(CLI::IsMember({"unigram", "bpe", "char"}));
   command->add_option("--validation", training.validation, "the last part of the text, left out")
       ->check(CLI::Range(0.0, 0.99));
   command->add_option("--coverage", training.characterCoverage, "share of characters that get a piece")
       ->check(CLI::Range(0.9, 1.0));
   command->add_option("--symbols", training.symbols, "more pieces, such as <mask>")->delimiter(',');
-  command->add_option("--threads", training.threads, "threads to train with")->check(CLI::Range(1, 1024));
+  command->add_option("--threads", training.threads, "threads to train with")->check(CLI::Range(1, 128));
   command->callback([=, &action] {
     action = [=] {
       try {
-        writeModel(options->output, rt::trainTokenizer(options->files, options->training));
+        options->training.type = types.at(*type);
+        rt::checkOutput(options->output, rt::matchingFiles(options->files));
+        rt::replaceFile(options->output, rt::trainTokenizer(options->files, options->training));
         return kOk;
       } catch (const rt::Failure &failure) {
         llvm::errs() << "error: " << failure.what() << '\n';

@@ -57,6 +57,7 @@ void SpecOptions::addTo(CLI::App &command) {
 }
 
 void SpecOptions::parseDefines() {
+  pipeline.json = diagnostics == "json";
   for (const std::string &define : defines) {
     llvm::StringRef name, number;
     std::tie(name, number) = llvm::StringRef(define).split('=');

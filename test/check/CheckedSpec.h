@@ -23,7 +23,7 @@ struct CheckedSpec {
   explicit CheckedSpec(std::string text, check::CheckOptions options = {}, std::string name = "spec.kinu") {
     FileId id = sources.addText(std::move(name), std::move(text));
     file = parse::parseFile(sources, id, diagnostics);
-    options.import = [&](const syntax::ImportDecl &import) -> const syntax::File * {
+    options.import = [&](const syntax::ImportDecl &import, std::string &) -> const syntax::File * {
       if (import.path || !(import.module == "std"))
         return nullptr;
       if (!library)

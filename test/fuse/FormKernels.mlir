@@ -111,6 +111,30 @@ kinu.program @sunk {
   kinu.output "y", %y : !x
 }
 
+// One element of %l5 would need %l1 at 16 points: past 8, a value is put in memory, and code stays linear in the chain.
+// CHECK-LABEL: kinu.program @links
+// CHECK: %[[L:.*]] = step.launch
+// CHECK: %[[Y:.*]] = step.launch @{{k[0-9]+}}_loops(%[[L]])
+// CHECK-NOT: step.launch
+// CHECK: kinu.output "y", %[[Y]]
+kinu.program @links {
+  %x = kinu.input "x" : !x
+  %i = kinu.index : !kinu.tensor<seq=3 : i64>
+  %two = kinu.constant(2) : !kinu.tensor<i64>
+  %at = kinu.sub %two, %i : (!kinu.tensor<i64>, !kinu.tensor<seq=3 : i64>) -> !kinu.tensor<seq=3 : i64>
+  %g1 = kinu.lookup %x["seq"] at %at : (!x, !kinu.tensor<seq=3 : i64>) -> !x
+  %l1 = kinu.add %x, %g1 : (!x, !x) -> !x
+  %g2 = kinu.lookup %l1["seq"] at %at : (!x, !kinu.tensor<seq=3 : i64>) -> !x
+  %l2 = kinu.add %l1, %g2 : (!x, !x) -> !x
+  %g3 = kinu.lookup %l2["seq"] at %at : (!x, !kinu.tensor<seq=3 : i64>) -> !x
+  %l3 = kinu.add %l2, %g3 : (!x, !x) -> !x
+  %g4 = kinu.lookup %l3["seq"] at %at : (!x, !kinu.tensor<seq=3 : i64>) -> !x
+  %l4 = kinu.add %l3, %g4 : (!x, !x) -> !x
+  %g5 = kinu.lookup %l4["seq"] at %at : (!x, !kinu.tensor<seq=3 : i64>) -> !x
+  %l5 = kinu.add %l4, %g5 : (!x, !x) -> !x
+  kinu.output "y", %l5 : !x
+}
+
 // The kernels. A product has no rows of its own; the chain may write over its operand.
 // CHECK: step.kernel @[[$CHAIN]] loops rows ["seq", "embed"] inplace [0, 0]
 // CHECK: kinu.tanh

@@ -118,7 +118,7 @@ TEST_F(CheckpointTest, AnotherModelIsRefusedWithTheDifference) {
   std::string message;
   manifest.specHash = "bb";
   EXPECT_EQ(loadFailure(&message), Exit::Mismatch);
-  EXPECT_NE(message.find("hash aa, this one bb"), std::string::npos) << message;
+  EXPECT_NE(message.find("spec aa, this one bb"), std::string::npos) << message;
   manifest.variables[0].axes[1].length = 3;
   EXPECT_EQ(loadFailure(&message), Exit::Mismatch);
   EXPECT_NE(message.find("`w` is F32[2, 4] there and F32[2, 3] here"), std::string::npos) << message;

@@ -40,7 +40,7 @@ static std::string withoutTimes(const std::string &metrics) {
 }
 
 TEST(Interruption, SignalsLeaveACheckpointAndExitCode100) {
-  for (int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+  for (int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
     ModelRun model;
     pid_t child = model.start(trainingIn("c"));
     for (int i = 0; i < 500 && !fs::exists(model.scratch / "c/metrics.jsonl"); ++i)
@@ -76,6 +76,53 @@ TEST(Interruption, KilledAtRandomMomentsItEndsWithTheSameBits) {
   EXPECT_TRUE(withoutTimes(model.scratch.read("killed/metrics.jsonl")) ==
               withoutTimes(model.scratch.read("undisturbed/metrics.jsonl")))
       << "the metrics hold lines twice or not at all";
+}
+
+/// A run that starts over is what the folder is about from its first step on.
+TEST(Interruption, AFreshRunIsNotTakenForTheOneItReplaces) {
+  ModelRun model;
+  EXPECT_EQ(model.run({"--steps", "20", "--checkpoint-dir", "c"}).code, 0);
+  std::string before = model.newest("c");
+  std::vector<std::string> fresh = {"--steps", "1000000", "--checkpoint-every", "1000000", "--checkpoint-dir",
+                                    "c",       "--fresh"};
+  pid_t child = model.start(fresh);
+  for (int i = 0; i < 1000 && !fs::exists(model.scratch / "c/retired"); ++i)
+    sleepMilliseconds(10);
+  kill(child, SIGKILL);
+  model.wait(child);
+  EXPECT_TRUE(model.newest("c") == before) << "the old checkpoint stays until there is a new one";
+  EXPECT_EQ(model.run({"eval", "--checkpoint-dir", "c"}).code, 103);
+  Outcome again = model.run({"--steps", "20", "--checkpoint-dir", "c"});
+  EXPECT_EQ(again.code, 0) << again.output;
+  EXPECT_NE(again.output.find("step 20/20"), std::string::npos) << again.output;
+  size_t folders = 0;
+  for (const auto &entry : fs::directory_iterator(model.scratch / "c"))
+    folders += entry.path().filename().string().starts_with("step-");
+  EXPECT_EQ(folders, 1u) << "with a checkpoint of its own, the replaced run's go";
+  EXPECT_EQ(model.run({"eval", "--checkpoint-dir", "c"}).code, 0);
+
+  // What it says when it is stopped, however early, is how to go on; and there is something to go on from.
+  child = model.start(fresh);
+  for (int i = 0; i < 1000 && model.scratch.read("output").find("memory:") == std::string::npos; ++i)
+    sleepMilliseconds(10);
+  kill(child, SIGTERM);
+  Outcome stopped = model.wait(child);
+  EXPECT_EQ(stopped.code, 100) << stopped.output;
+  EXPECT_NE(stopped.output.find("without --fresh to go on"), std::string::npos) << stopped.output;
+  EXPECT_NE(model.run({"eval", "--checkpoint-dir", "c"}).output.find("validation: loss"), std::string::npos);
+}
+
+TEST(Interruption, ACheckpointWithoutCommitIsSpokenOf) {
+  ModelRun model;
+  model.run({"--steps", "20", "--checkpoint-every", "10", "--checkpoint-dir", "c"});
+  std::string newest;
+  for (const auto &entry : fs::directory_iterator(model.scratch / "c"))
+    if (entry.path().filename().string().starts_with("step-00000020"))
+      newest = entry.path();
+  ASSERT_TRUE(fs::remove(newest + "/COMMIT"));
+  Outcome outcome = model.run({"--steps", "20", "--checkpoint-dir", "c"});
+  EXPECT_NE(outcome.output.find("it has no COMMIT"), std::string::npos) << outcome.output;
+  EXPECT_NE(outcome.output.find("going on after step 10"), std::string::npos) << outcome.output;
 }
 
 TEST(Interruption, AFinishedTrainingSaysSo) {
