@@ -175,6 +175,42 @@ TEST(Epilogue, onNarrowerVectors) {
     compare(Graph("mk", seed % 2 ? "kn" : "nk", "mn", {{'m', 61}, {'n', 67}, {'k', 801}}, seed).text(), seed, machine);
 }
 
+const char *const kGelu = R"mlir(
+  !x = !kinu.tensor<seq=96, embed=512 : f32>
+  !w = !kinu.tensor<embed=512, ffn=256 : f32>
+  !h = !kinu.tensor<seq=96, ffn=256 : f32>
+  !b = !kinu.tensor<ffn=256 : f32>
+  !s = !kinu.tensor<f32>
+  step.kernel @gelu contraction rows [] inplace [] {
+  ^bb0(%x: !x, %w: !w, %b: !b):
+    %a = kinu.dot %x, %w over ["embed"] : (!x, !w) -> !h
+    %z = kinu.add %a, %b : (!h, !b) -> !h
+    %half = kinu.constant(0.5) : !s
+    %one = kinu.constant(1.0) : !s
+    %t = kinu.tanh %z : !h
+    %u = kinu.add %t, %one : (!h, !s) -> !h
+    %v = kinu.mul %u, %z : (!h, !h) -> !h
+    %y = kinu.mul %v, %half : (!h, !s) -> !h
+    kinu.yield %z, %y : !h, !h
+  })mlir";
+
+TEST(Epilogue, keepsWhatItWasComputedFrom) { expectAsInterpreted(kGelu, 1e-4); }
+
+// The activation is vector code beside the product's: no call of a library, and no vector goes to the stack.
+TEST(Epilogue, isVectorCodeOnA64FX) {
+  std::string assembly = assemblyOf(kGelu, *machines::find("fugaku"));
+  llvm::SmallVector<llvm::StringRef> lines;
+  llvm::StringRef(assembly).split(lines, '\n');
+  int64_t vectors = 0;
+  for (llvm::StringRef line : lines) {
+    line = line.trim();
+    vectors += line.starts_with("fmla\tz") || line.starts_with("fmad\tz");
+    EXPECT_FALSE(line.starts_with("bl\t") && !line.contains("micro_")) << line.str();
+    EXPECT_FALSE((line.starts_with("str\tz") || line.starts_with("ldr\tz")) && line.contains("[sp")) << line.str();
+  }
+  EXPECT_GT(vectors, 0);
+}
+
 // A gradient that is added to: in place, and not read where `$first` says that nothing is there yet.
 TEST(Epilogue, accumulates) {
   std::string text = R"mlir(
