@@ -142,7 +142,7 @@ void Evaluator::store(Value computed, NamedTensorType type, Value pointer, const
   else if (type.isInt())
     computed = resized(e, computed, 64);
   else if (getElementTypeOrSelf(computed) != element)
-    computed = arith::TruncFOp::create(e, shape, computed);
+    computed = e.toFormat(computed, element);
   Place place = placeOf(e, type, point);
   if (place.kind == Place::Scalar)
     e.store(computed, pointer, place.index);

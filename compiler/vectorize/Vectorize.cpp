@@ -9,7 +9,8 @@ using namespace kinu::vectorize;
 
 static double bytesOf(Value value) {
   NamedTensorType type = typeOf(value);
-  return double(type.getNumElements()) * (type.isBool() ? 1 : type.isInt() ? 8 : 4);
+  int64_t bits = type.isBool() ? 8 : type.getElement().getIntOrFloatBitWidth();
+  return double(type.getNumElements()) * double(bits / 8);
 }
 
 static llvm::Expected<Lowered> lowerByKind(step::KernelOp kernel, const machines::Machine &machine) {

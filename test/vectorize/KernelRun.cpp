@@ -108,11 +108,36 @@ private:
 };
 } // namespace
 
-static size_t elementBytes(NamedTensorType type) { return type.isBool() ? 1 : type.isInt() ? 8 : 4; }
+static size_t elementBytes(NamedTensorType type) {
+  return type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8;
+}
+
+/// A number rounded to a float format, with its bits.
+static llvm::APFloat rounded(double x, FloatType format) {
+  llvm::APFloat number(x);
+  bool loses;
+  number.convert(format.getFloatSemantics(), llvm::APFloat::rmNearestTiesToEven, &loses);
+  return number;
+}
+
+double test::roundedTo(Type element, double x) { return rounded(x, cast<FloatType>(element)).convertToDouble(); }
+
+/// Bits as a float of 16 bits, and back.
+static void write16(char *memory, double x, FloatType format) {
+  auto bits = static_cast<uint16_t>(rounded(x, format).bitcastToAPInt().getZExtValue());
+  std::memcpy(memory, &bits, 2);
+}
+static double read16(const char *memory, FloatType format) {
+  uint16_t bits;
+  std::memcpy(&bits, memory, 2);
+  return llvm::APFloat(format.getFloatSemantics(), llvm::APInt(16, bits)).convertToDouble();
+}
 
 static void write(char *memory, const Tensor &tensor) {
   for (int64_t i = 0; i < tensor.size(); ++i) {
-    if (tensor.type.isFloat())
+    if (tensor.type.isFloat() && !tensor.type.getElement().isF32())
+      write16(memory + 2 * i, tensor.floats[i], cast<FloatType>(tensor.type.getElement()));
+    else if (tensor.type.isFloat())
       reinterpret_cast<float *>(memory)[i] = static_cast<float>(tensor.floats[i]);
     else if (tensor.type.isInt())
       reinterpret_cast<int64_t *>(memory)[i] = tensor.ints[i];
@@ -124,7 +149,9 @@ static void write(char *memory, const Tensor &tensor) {
 static Tensor read(const char *memory, NamedTensorType type) {
   Tensor tensor(type);
   for (int64_t i = 0; i < tensor.size(); ++i) {
-    if (type.isFloat())
+    if (type.isFloat() && !type.getElement().isF32())
+      tensor.floats[i] = read16(memory + 2 * i, cast<FloatType>(type.getElement()));
+    else if (type.isFloat())
       tensor.floats[i] = reinterpret_cast<const float *>(memory)[i];
     else
       tensor.ints[i] = type.isInt() ? reinterpret_cast<const int64_t *>(memory)[i] : memory[i];
@@ -205,7 +232,7 @@ std::vector<Tensor> CompiledKernel::randomOperands(uint64_t seed, int64_t below)
   for (Value argument : step::KernelOp(op).getBody().getArguments()) {
     Tensor tensor(typeOf(argument));
     for (double &x : tensor.floats)
-      x = real(random);
+      x = roundedTo(tensor.type.getElement(), real(random));
     for (int64_t &x : tensor.ints)
       x = static_cast<int64_t>(random() % (tensor.type.isBool() ? 2 : below));
     operands.push_back(std::move(tensor));

@@ -28,7 +28,7 @@ public:
   /// The same ops in double precision, on the same operands; composites by their definition.
   std::vector<interpret::Tensor> expected(const std::vector<interpret::Tensor> &operands) const;
 
-  /// Operands of the kernel's types: floats from -2 to 2, ints from 0 to `below` (exclusive), bools.
+  /// Operands of the kernel's types: floats of their format from -2 to 2, ints from 0 to `below` (exclusive), bools.
   std::vector<interpret::Tensor> randomOperands(uint64_t seed, int64_t below = 4) const;
 
   using Function = void (*)(void *const *, void *, int64_t, int64_t);
@@ -40,6 +40,9 @@ private:
   step::KernelOp op;
   std::optional<vectorize::Lowered> code;
 };
+
+/// A number as a float format (`element`) has it.
+double roundedTo(mlir::Type element, double x);
 
 /// The assembly of a kernel for any machine; empty, and a test fails, where it does not compile.
 std::string assemblyOf(const std::string &text, const machines::Machine &machine);
