@@ -13,6 +13,8 @@
 #include <string_view>
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace kinu::rt {
@@ -98,10 +100,20 @@ static void flushDenormals() {
 #endif
 }
 
+/// Asks the system to save AMX tiles when it switches threads, without which their first use ends the process. Where
+/// that is refused the compiler saw it too, and made no kernels with tiles.
+static void requestTiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18; // asm/prctl.h, of newer kernels
+  syscall(SYS_arch_prctl, kRequestPermission, kTileData);
+#endif
+}
+
 int setUpThreads(int requested) {
   if (requested > mostThreads())
     fail(Exit::Usage, "--threads ", requested, " is too many: this machine has ", allowedProcessors(),
          " processors for it; at most ", mostThreads(), " are allowed");
+  requestTiles();
   bool chosenByEnvironment = requested <= 0 && std::getenv("OMP_NUM_THREADS");
   int threads = requested > 0 ? requested : chosenByEnvironment ? omp_get_max_threads() : availableCores();
   bool pin = threads > 1 && threads == machine().cores() && threads <= allowedProcessors();

@@ -13,6 +13,9 @@
 #include <cmath>
 #include <hwloc.h>
 #include <unistd.h>
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #ifdef __aarch64__
 #include <sys/prctl.h>
 #endif
@@ -56,6 +59,17 @@ static int64_t fmaPipesOf(llvm::StringRef cpu, int64_t vectorBits) {
       .Default(2);
 }
 
+/// The system gives a process the memory to save AMX tiles in only if it asks; this asks, for this process and what it
+/// compiles for itself.
+static bool mayUseTiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18; // asm/prctl.h, of newer kernels
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 static void describeProcessor(Machine &machine) {
   machine.triple = llvm::sys::getProcessTriple();
   machine.cpu = llvm::sys::getHostCPUName().str();
@@ -71,7 +85,7 @@ static void describeProcessor(Machine &machine) {
   bool avx512 = has.lookup("avx512f") && has.lookup("avx512bw") && has.lookup("avx512dq") && has.lookup("avx512vl");
   machine.vectorBits = avx512 ? 512 : has.lookup("avx2") ? 256 : 128;
   machine.hasFp16 = has.lookup("avx512fp16") || has.lookup("fullfp16");
-  machine.hasAmx = has.lookup("amx-bf16") && has.lookup("amx-tile");
+  machine.hasAmx = has.lookup("amx-bf16") && has.lookup("amx-tile") && mayUseTiles();
   machine.hasBf16 = machine.hasAmx || has.lookup("avx512bf16") || has.lookup("bf16");
 #ifdef __aarch64__
   machine.scalable = has.lookup("sve");

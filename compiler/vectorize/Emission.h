@@ -76,6 +76,9 @@ public:
   mlir::Value gather(mlir::Type element, mlir::Value base, mlir::Value indices, mlir::Value mask = {});
   void scatter(mlir::Value value, mlir::Value base, mlir::Value indices, mlir::Value mask = {});
 
+  /// A float or vector of floats in another format, rounded to nearest if that has fewer bits.
+  mlir::Value toFormat(mlir::Value real, mlir::Type element);
+
   /// `for (i = lower; i < upper; i += step)` with carried values; `body` returns the next ones. Returns the last ones.
   mlir::SmallVector<mlir::Value>
   loop(mlir::Value lower, mlir::Value upper, int64_t step, mlir::ValueRange carried,

@@ -76,6 +76,34 @@ void Emission::scatter(Value value, Value base, Value indices, Value mask) {
   LLVM::masked_scatter::create(*this, value, addresses(*this, element, base, indices), all, alignmentOf(element));
 }
 
+/// f32 to bf16 by integer arithmetic: where there is no instruction LLVM would call a library.
+static Value roundedToBf16(Emission &e, Value real) {
+  Type integer = Emission::shaped(real, e.getI32Type());
+  auto number = [&](int64_t value) { return e.constantInt(integer, value); };
+  Value bits = arith::BitcastOp::create(e, integer, real);
+  Value upper = arith::ShRUIOp::create(e, bits, number(16));
+  Value half = arith::AddIOp::create(e, number(0x7fff), arith::AndIOp::create(e, upper, number(1))); // ties to even
+  Value rounded = arith::ShRUIOp::create(e, arith::AddIOp::create(e, bits, half), number(16));
+  Value isNan = arith::CmpFOp::create(e, arith::CmpFPredicate::UNO, real, real);
+  Value word = arith::SelectOp::create(e, isNan, arith::OrIOp::create(e, upper, number(0x40)), rounded);
+  word = arith::TruncIOp::create(e, Emission::shaped(real, e.getI16Type()), word);
+  return arith::BitcastOp::create(e, Emission::shaped(real, e.getBF16Type()), word);
+}
+
+Value Emission::toFormat(Value real, Type element) {
+  unsigned from = getElementTypeOrSelf(real).getIntOrFloatBitWidth(), to = element.getIntOrFloatBitWidth();
+  if (getElementTypeOrSelf(real) == element)
+    return real;
+  // Between the two 16-bit formats by way of f32.
+  if (from == to)
+    return toFormat(toFormat(real, getF32Type()), element);
+  if (from < to)
+    return arith::ExtFOp::create(*this, shaped(real, element), real);
+  if (element.isBF16() && !machine.hasBf16)
+    return roundedToBf16(*this, real);
+  return arith::TruncFOp::create(*this, shaped(real, element), real);
+}
+
 SmallVector<Value> Emission::loop(Value lower, Value upper, int64_t step, ValueRange carried,
                                   llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
   auto loop = scf::ForOp::create(*this, lower, upper, i64(step), carried);

@@ -40,7 +40,7 @@ TEST(KernelCheck, AsInterpreted) {
     std::vector<interpret::Tensor> operands = compiled.randomOperands(count, 2);
     for (interpret::Tensor &operand : operands)
       for (double &x : operand.floats)
-        x = static_cast<float>(std::fabs(x) + 0.125);
+        x = roundedTo(operand.type.getElement(), std::fabs(x) + 0.125);
     expectNear(compiled, operands, 2e-4);
     ++count;
   }

@@ -1,5 +1,7 @@
-// Recognises a product that is added to a tensor.
+// Recognises a product that is added to a tensor, and finds what it is added to.
 #include "compiler/vectorize/gemm/Accumulation.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -41,4 +43,28 @@ std::optional<Accumulation> kinu::vectorize::findAccumulation(step::KernelOp ker
   // The micro-kernels read the old value when they write the new one, so nothing else may read it.
   bool mayLieThere = kernel.getInplace() == ArrayRef<int64_t>{0, int64_t(found->old)};
   return alike && type.getElement().isF32() && mayLieThere ? found : std::nullopt;
+}
+
+Value kinu::vectorize::findOldResult(Emission &e, const Accumulation &accumulation, const ContractionShape &shape,
+                                     const PieceOfProduct &piece) {
+  Value accumulate = e.i1(true);
+  if (accumulation.skip) {
+    Value skip = e.load(e.getI8Type(), e.operands[*accumulation.skip], e.i64(0));
+    accumulate = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, skip, e.constantInt(e.getI8Type(), 0));
+  }
+  Value old = e.operands[accumulation.old];
+  Value elsewhere = LLVM::ICmpOp::create(e, LLVM::ICmpPredicate::ne, old, e.results[0]);
+  e.ifThen(arith::AndIOp::create(e, accumulate, elsewhere), [&] {
+    Value offset = e.add(shape.resultBatch.offset(e, piece.batch), shape.resultColumnRuns.offset(e, piece.columnRun));
+    auto rowsFrom = [&](Value base, Value tile) {
+      Value place = e.add(e.add(offset, piece.firstColumn), shape.tiles.resultOffset(e, tile));
+      return e.address(base, e.getF32Type(), place);
+    };
+    e.loop(piece.firstTile, piece.endTile, 1, [&](Value tile) {
+      copyOut(e, rowsFrom(old, tile), shape.tiles.resultRow, shape.tiles.rowsOf(e, tile), rowsFrom(e.results[0], tile),
+              shape.tiles.resultRow, shape.resultColumns, e.i64(0),
+              arith::SubIOp::create(e, piece.endColumn, piece.firstColumn));
+    });
+  });
+  return accumulate;
 }

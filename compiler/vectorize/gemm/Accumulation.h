@@ -4,7 +4,7 @@
 // costs no more than a product of several rounds.
 #pragma once
 
-#include "compiler/vectorize/Emission.h"
+#include "compiler/vectorize/gemm/Pieces.h"
 
 namespace kinu::vectorize {
 
@@ -16,5 +16,10 @@ struct Accumulation {
 
 /// What the kernel's only result is, if it is that.
 std::optional<Accumulation> findAccumulation(step::KernelOp kernel, DotOp dot);
+
+/// i1: whether a piece of the product is added to something, which is then in the result's memory: it is brought there
+/// if it lies elsewhere.
+mlir::Value findOldResult(Emission &e, const Accumulation &accumulation, const ContractionShape &shape,
+                          const PieceOfProduct &piece);
 
 } // namespace kinu::vectorize

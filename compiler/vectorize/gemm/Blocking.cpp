@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 using namespace kinu::vectorize;
 using kinu::machines::Machine;
@@ -18,15 +19,20 @@ static constexpr double kReadCycles = 0.3;
 /// Bytes of the second cache that one core may count on.
 static int64_t cacheOfCore(const Machine &machine) { return machine.l2Bytes / machine.l2Cores; }
 
+/// Of an element of a packed operand.
+static int64_t packedBytes(const ContractionShape &shape) { return shape.promote ? 2 : 4; }
+
 /// k of one round. Where a panel of the right operand that long fills no more than three quarters of the first cache it
 /// stays there while the left tiles pass; else the left tile stays and the panels pass, and a longer k saves rounds.
 static void chooseSums(const ContractionShape &shape, const Machine &machine, Blocking &blocking) {
-  int64_t fits = machine.l1Bytes * 3 / 4 / (columnsPerBlock(machine) * 4);
+  int64_t fits = machine.l1Bytes * 3 / 4 / (columnsPerBlock(machine) * packedBytes(shape));
   bool panelStays = fits >= 192;
   blocking.order = panelStays ? LoopOrder::TilesWithinPanels : LoopOrder::PanelsWithinTiles;
   int64_t rounds = llvm::divideCeil(shape.sums(), panelStays ? fits : 384);
-  blocking.sums =
-      rounds == 1 ? shape.sums() : llvm::alignTo(llvm::divideCeil(shape.sums(), rounds), machine.floatsPerVector());
+  // Stretches that are summed in fp16 begin at multiples of their length whatever the rounds are.
+  int64_t unit = std::lcm(machine.floatsPerVector(), std::max<int64_t>(1, shape.promote));
+  int64_t sums = llvm::alignTo(llvm::divideCeil(shape.sums(), rounds), unit);
+  blocking.sums = rounds == 1 ? shape.sums() : std::min(sums, shape.sums());
 }
 
 /// Cycles of the busiest of `threads` threads, in which the products themselves run at the machine's peak.
@@ -68,9 +74,10 @@ Blocking kinu::vectorize::chooseBlocking(const ContractionShape &shape, const Ma
   int64_t cache = cacheOfCore(machine);
   Blocking candidate;
   chooseSums(shape, machine, candidate);
-  candidate.packLeft = !shape.leftSum.uniform() || shape.leftSum.stride() != 1;
-  candidate.tilesPerPack = std::max<int64_t>(1, cache / 8 / (candidate.sums * shape.tiles.rows * 4));
-  int64_t mostPanels = std::clamp<int64_t>(cache / 4 / (candidate.sums * width * 4), 1, panels);
+  candidate.packLeft =
+      !shape.leftSum.uniform() || shape.leftSum.stride() != 1 || shape.element != shape.computedElement();
+  candidate.tilesPerPack = std::max<int64_t>(1, cache / 8 / (candidate.sums * shape.tiles.rows * packedBytes(shape)));
+  int64_t mostPanels = std::clamp<int64_t>(cache / 4 / (candidate.sums * width * packedBytes(shape)), 1, panels);
   candidate.mostColumns = mostPanels * width;
 
   Blocking best = candidate;

@@ -1,6 +1,8 @@
 // Loops of micro-kernels over the tiles and panels of a block.
 #include "compiler/vectorize/gemm/Blocks.h"
 
+#include "compiler/vectorize/gemm/PromotingKernel.h"
+
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -43,31 +45,36 @@ void RowTiles::withRows(Emission &e, Value tile, llvm::function_ref<void(int64_t
   body(rows);
 }
 
-/// Copies `count` neighbours by vectors of powers of two.
-static void copyNeighbours(Emission &e, Value from, Value to, int64_t count) {
+/// Copies `count` neighbours of `element` to `packed`, by vectors of powers of two.
+static void copyNeighbours(Emission &e, Type element, Type packed, Value from, Value to, int64_t count) {
   for (int64_t done = 0; done < count;) {
     int64_t lanes = std::min<int64_t>(e.lanes, llvm::bit_floor(uint64_t(count - done)));
-    Type type = lanes == 1 ? Type(e.getF32Type()) : VectorType::get({lanes}, e.getF32Type());
-    Value vector = LLVM::LoadOp::create(e, type, e.address(from, e.getF32Type(), e.i64(done)), 4);
-    LLVM::StoreOp::create(e, vector, e.address(to, e.getF32Type(), e.i64(done)), 4);
+    Type type = lanes == 1 ? element : VectorType::get({lanes}, element);
+    Value loaded =
+        LLVM::LoadOp::create(e, type, e.address(from, element, e.i64(done)), element.getIntOrFloatBitWidth() / 8);
+    LLVM::StoreOp::create(e, e.toFormat(loaded, packed), e.address(to, packed, e.i64(done)),
+                          packed.getIntOrFloatBitWidth() / 8);
     done += lanes;
   }
 }
 
 void kinu::vectorize::packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, Value base, Value packed,
-                               Value firstTile, Value endTile, Value firstSum, Value sums) {
+                               Value firstTile, Value endTile, Value firstSum, Value sums, Type element,
+                               Type packedElement) {
+  element = element ? element : e.getF32Type();
+  packedElement = packedElement ? packedElement : e.getF32Type();
   e.loop(e.i64(0), sums, 1, [&](Value k) {
-    Value source = e.address(base, e.getF32Type(), sum.offset(e, e.add(firstSum, k)));
+    Value source = e.address(base, element, sum.offset(e, e.add(firstSum, k)));
     e.loop(firstTile, endTile, 1, [&](Value tile) {
-      Value from = e.address(source, e.getF32Type(), tiles.leftOffset(e, tile));
+      Value from = e.address(source, element, tiles.leftOffset(e, tile));
       Value number = arith::SubIOp::create(e, tile, firstTile);
       Value panel = e.mul(e.mul(number, sums), tiles.rows);
       tiles.withRows(e, tile, [&](int64_t rows) {
-        Value to = e.address(packed, e.getF32Type(), e.add(panel, e.mul(k, rows)));
+        Value to = e.address(packed, packedElement, e.add(panel, e.mul(k, rows)));
         if (tiles.leftRow == 1)
-          return copyNeighbours(e, from, to, rows);
+          return copyNeighbours(e, element, packedElement, from, to, rows);
         for (int64_t row = 0; row < rows; ++row)
-          e.store(e.load(e.getF32Type(), from, e.i64(row * tiles.leftRow)), to, e.i64(row));
+          e.store(e.toFormat(e.load(element, from, e.i64(row * tiles.leftRow)), packedElement), to, e.i64(row));
       });
     });
   });
@@ -78,11 +85,12 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
                                     int64_t columnTail, const ResultBlock &result, LoopOrder order) {
   int64_t width = columnsPerBlock(e.machine);
   Value fullPanels = e.div(columns, width);
+  Type element = left.promote ? Type(e.getF16Type()) : e.getF32Type();
   auto product = [&](Value tile, Value panel, int64_t panelColumns) {
-    Value rhs = e.address(panels, e.getF32Type(), e.mul(e.mul(panel, sums), width));
+    Value rhs = e.address(panels, element, e.mul(e.mul(panel, sums), width));
     Value number = arith::SubIOp::create(e, tile, firstTile);
     Value leftPlace = left.packed ? e.mul(e.mul(number, sums), tiles.rows) : tiles.leftOffset(e, tile);
-    Value lhs = e.address(left.base, e.getF32Type(), leftPlace);
+    Value lhs = e.address(left.base, element, leftPlace);
     Value begin = result.place ? result.place(tile) : tiles.resultOffset(e, tile);
     Value place = e.add(begin, e.mul(panel, width));
     Value to = e.address(result.base, e.getF32Type(), place);
@@ -93,7 +101,10 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
                         left.packed ? rows : left.sumStride,
                         int64_t(llvm::alignTo(panelColumns, e.lanes)),
                         tiles.resultRow};
-      callMicroKernel(e, shape, lhs, rhs, to, sums, result.accumulate);
+      if (left.promote)
+        callPromotingKernel(e, shape, left.promote, lhs, rhs, to, sums, result.accumulate);
+      else
+        callMicroKernel(e, shape, lhs, rhs, to, sums, result.accumulate);
     });
   };
   auto overPanels = [&](llvm::function_ref<void(Value, int64_t)> body) {

@@ -33,11 +33,14 @@ struct LeftOperand {
   mlir::Value base;      ///< at the first k of the block
   bool packed = false;   ///< by `packLeft`, `base` being where it wrote; else in place
   int64_t sumStride = 1; ///< in place: the step along k
+  int64_t promote = 0;   ///< both operands are f16, and so many products are added up in f16 at a time; else f32
 };
 
 /// Copies tiles [firstTile, endTile), k in [firstSum, firstSum + sums), to `packed`: tile after tile, k after k.
+/// `element` is converted to `packedElement`; both are f32 if null.
 void packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, mlir::Value base, mlir::Value packed,
-              mlir::Value firstTile, mlir::Value endTile, mlir::Value firstSum, mlir::Value sums);
+              mlir::Value firstTile, mlir::Value endTile, mlir::Value firstSum, mlir::Value sums,
+              mlir::Type element = {}, mlir::Type packedElement = {});
 
 /// What a product writes: rows of `tiles`, columns contiguous from `base` on, added to what is there if `accumulate`.
 struct ResultBlock {

@@ -11,6 +11,7 @@
 #include "compiler/vectorize/gemm/Accumulation.h"
 #include "compiler/vectorize/gemm/Blocking.h"
 #include "compiler/vectorize/gemm/Epilogue.h"
+#include "compiler/vectorize/gemm/amx/TileContraction.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -20,9 +21,9 @@ using namespace kinu::vectorize;
 using kinu::machines::Machine;
 
 namespace {
-/// What one thread does at once: rows of tiles by columns, all of k.
-struct Piece {
-  Value batch, columnRun, firstTile, endTile, firstColumn, columns;
+/// What one thread does at once, and where it lies.
+struct Piece : PieceOfProduct {
+  Value columns;
   Value leftBase, rightBase, resultBase; ///< of the batch and column run; the result at the first column
   Value accumulate;                      ///< i1: the result's memory holds what the product is added to
 };
@@ -45,21 +46,20 @@ struct Contraction {
   int64_t blockRow = llvm::alignTo(mostColumns, e.lanes);
   int64_t blockElements = staged ? (once ? 1 : blocking.tilesPerTask) * shape.tiles.rows * blockRow : 0;
 
-  int64_t scratchBytes() const { return 4 * (panelElements + llvm::alignTo(leftElements, e.lanes) + blockElements); }
-  Value packedLeft() { return e.address(e.scratch, e.getF32Type(), e.i64(panelElements)); }
-  Value block() {
-    return e.address(e.scratch, e.getF32Type(), e.i64(panelElements + llvm::alignTo(leftElements, e.lanes)));
-  }
-  void tasks();
-  void line(Value number, Value from, Value to);
-  void piece(Value outer, Value firstTile, Value endTile, Value firstColumn, Value endColumn);
-  void findOldResult(Piece &piece, Value offset);
+  int64_t packedBytes = shape.computedElement().getIntOrFloatBitWidth() / 8;
+  int64_t packedEnd = packedBytes * (panelElements + int64_t(llvm::alignTo(leftElements, e.lanes)));
+
+  int64_t scratchBytes() const { return packedEnd + 4 * blockElements; }
+  Value packedLeft() { return e.address(e.scratch, shape.computedElement(), e.i64(panelElements)); }
+  Value block() { return e.address(e.scratch, e.getI8Type(), e.i64(packedEnd)); }
+  void piece(const PieceOfProduct &of);
   void rows(const Piece &piece, Value firstSum, Value sums);
   void multiply(const Piece &piece, Value firstTile, Value endTile, const LeftOperand &operand, Value firstSum,
                 Value sums);
   Value placeInBlock(const Piece &piece, Value tile);
   void finish(const Piece &piece, Value tile, Value firstColumn, Value columns);
   Value plus(Value pointer, Value offset) { return e.address(pointer, e.getF32Type(), offset); }
+  Value inOperand(Value pointer, Value offset) { return e.address(pointer, shape.element, offset); }
 };
 } // namespace
 
@@ -107,88 +107,35 @@ void Contraction::multiply(const Piece &piece, Value firstTile, Value endTile, c
 /// All rows of a piece for one stretch of k whose panels are packed.
 void Contraction::rows(const Piece &piece, Value firstSum, Value sums) {
   if (!blocking.packLeft) {
-    LeftOperand operand{plus(piece.leftBase, shape.leftSum.offset(e, firstSum)), false, shape.leftSum.stride()};
+    LeftOperand operand{inOperand(piece.leftBase, shape.leftSum.offset(e, firstSum)), false, shape.leftSum.stride(),
+                        shape.promote};
     return multiply(piece, piece.firstTile, piece.endTile, operand, firstSum, sums);
   }
   e.loop(piece.firstTile, piece.endTile, blocking.tilesPerPack, [&](Value first) {
     Value end = e.smaller(e.add(first, blocking.tilesPerPack), piece.endTile);
-    packLeft(e, shape.tiles, shape.leftSum, piece.leftBase, packedLeft(), first, end, firstSum, sums);
-    multiply(piece, first, end, {packedLeft(), true}, firstSum, sums);
+    packLeft(e, shape.tiles, shape.leftSum, piece.leftBase, packedLeft(), first, end, firstSum, sums, shape.element,
+             shape.computedElement());
+    multiply(piece, first, end, {packedLeft(), true, 1, shape.promote}, firstSum, sums);
   });
 }
 
-/// Decides whether the piece is added to something, and brings that to the result's memory if it lies elsewhere.
-void Contraction::findOldResult(Piece &piece, Value offset) {
-  piece.accumulate = e.i1(true);
-  if (accumulation->skip) {
-    Value skip = e.load(e.getI8Type(), e.operands[*accumulation->skip], e.i64(0));
-    piece.accumulate = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, skip, e.constantInt(e.getI8Type(), 0));
-  }
-  Value old = e.operands[accumulation->old];
-  Value elsewhere = LLVM::ICmpOp::create(e, LLVM::ICmpPredicate::ne, old, result);
-  e.ifThen(arith::AndIOp::create(e, piece.accumulate, elsewhere), [&] {
-    Value from = plus(old, offset);
-    e.loop(piece.firstTile, piece.endTile, 1, [&](Value tile) {
-      Value place = shape.tiles.resultOffset(e, tile);
-      copyOut(e, plus(from, place), shape.tiles.resultRow, shape.tiles.rowsOf(e, tile), plus(piece.resultBase, place),
-              shape.tiles.resultRow, shape.resultColumns, e.i64(0), piece.columns);
-    });
-  });
-}
-
-void Contraction::piece(Value outer, Value firstTile, Value endTile, Value firstColumn, Value endColumn) {
-  int64_t columnRuns = shape.resultColumnRuns.length();
+void Contraction::piece(const PieceOfProduct &of) {
   Piece piece;
-  piece.columnRun = e.rem(outer, columnRuns);
-  piece.batch = e.div(outer, columnRuns);
-  piece.firstTile = firstTile;
-  piece.endTile = endTile;
-  piece.firstColumn = firstColumn;
-  piece.columns = arith::SubIOp::create(e, endColumn, firstColumn);
-  piece.leftBase = plus(left, shape.leftBatch.offset(e, piece.batch));
+  static_cast<PieceOfProduct &>(piece) = of;
+  piece.columns = arith::SubIOp::create(e, of.endColumn, of.firstColumn);
+  piece.leftBase = inOperand(left, shape.leftBatch.offset(e, of.batch));
   piece.rightBase =
-      plus(right, e.add(shape.rightBatch.offset(e, piece.batch), shape.rightColumnRuns.offset(e, piece.columnRun)));
+      inOperand(right, e.add(shape.rightBatch.offset(e, of.batch), shape.rightColumnRuns.offset(e, of.columnRun)));
   if (!staged) {
-    Value runs = e.add(shape.resultBatch.offset(e, piece.batch), shape.resultColumnRuns.offset(e, piece.columnRun));
-    Value offset = e.add(runs, firstColumn);
-    piece.resultBase = plus(result, offset);
+    Value runs = e.add(shape.resultBatch.offset(e, of.batch), shape.resultColumnRuns.offset(e, of.columnRun));
+    piece.resultBase = plus(result, e.add(runs, of.firstColumn));
     if (accumulation)
-      findOldResult(piece, offset);
+      piece.accumulate = findOldResult(e, *accumulation, shape, of);
   }
   e.loop(e.i64(0), e.i64(shape.sums()), blocking.sums, [&](Value firstSum) {
     Value sums = e.smaller(arith::SubIOp::create(e, e.i64(shape.sums()), firstSum), e.i64(blocking.sums));
-    packRight(e, shape.rightOperand, piece.rightBase, e.scratch, firstSum, sums, firstColumn, piece.columns);
+    packRight(e, shape.rightOperand, piece.rightBase, e.scratch, firstSum, sums, of.firstColumn, piece.columns);
     rows(piece, firstSum, sums);
-  });
-}
-
-/// Tasks [from, to) of those that differ in the fastest direction only; `number` tells the others apart.
-void Contraction::line(Value number, Value from, Value to) {
-  auto tilesUpTo = [&](Value task) {
-    return e.smaller(e.mul(task, blocking.tilesPerTask), e.i64(shape.tiles.tiles()));
-  };
-  auto columnsUpTo = [&](Value task) { return e.smaller(e.mul(task, blocking.columns), e.i64(shape.columns())); };
-  if (blocking.rowsFastest) {
-    int64_t columnTasks = blocking.columnTasks(shape);
-    Value task = e.rem(number, columnTasks);
-    return piece(e.div(number, columnTasks), tilesUpTo(from), tilesUpTo(to), columnsUpTo(task),
-                 columnsUpTo(e.add(task, 1)));
-  }
-  int64_t rowTasks = blocking.rowTasks(shape);
-  Value task = e.rem(number, rowTasks), endColumn = columnsUpTo(to);
-  e.loop(columnsUpTo(from), endColumn, mostColumns, [&](Value column) {
-    piece(e.div(number, rowTasks), tilesUpTo(task), tilesUpTo(e.add(task, 1)), column,
-          e.smaller(e.add(column, mostColumns), endColumn));
-  });
-}
-
-void Contraction::tasks() {
-  int64_t fastest = blocking.rowsFastest ? blocking.rowTasks(shape) : blocking.columnTasks(shape);
-  e.loop(e.div(e.begin, fastest), e.div(e.add(e.end, fastest - 1), fastest), 1, [&](Value number) {
-    Value first = e.mul(number, fastest);
-    Value from = arith::MaxSIOp::create(e, arith::SubIOp::create(e, e.begin, first), e.i64(0));
-    Value to = e.smaller(arith::SubIOp::create(e, e.end, first), e.i64(fastest));
-    line(number, from, to);
   });
 }
 
@@ -210,30 +157,41 @@ llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp origina
     return llvm::createStringError("contraction `" + kernel.getSymName() + "` is not on the kernel's operands");
 
   ContractionShape shape = analyseContraction(typeOf(lhs), typeOf(rhs), dot.getType(), dot.getOver());
-  shape.tiles.rows = std::min(shape.tiles.run, rowsPerBlock(machine, shape.columns()));
-  Emission e(kernel, machine);
+  bool onTiles = amx::multipliesOnTiles(shape, machine);
+  Machine ofElements = machine;
+  if (dot.getPromote() && machine.hasFp16) {
+    // All counts of lanes, and what follows from them, are of f16 then.
+    ofElements.vectorBits *= 2;
+    shape.promote = *dot.getPromote();
+  }
+  shape.rightOperand.packed = shape.computedElement();
+  shape.tiles.rows = onTiles ? amx::kBlockRows : std::min(shape.tiles.run, rowsPerBlock(ofElements, shape.columns()));
+  Emission e(kernel, ofElements);
   Epilogue epilogue(e, kernel, dot, shape);
   std::optional<Accumulation> accumulation = findAccumulation(kernel, dot);
   bool staged = shape.scattered || !(epilogue.isPlain() || accumulation);
-  Blocking blocking = chooseBlocking(shape, machine, staged);
+  if (staged)
+    accumulation = std::nullopt;
   unsigned operands[] = {lhs.getArgNumber(), rhs.getArgNumber()};
-  Contraction code{e,
-                   shape,
-                   blocking,
-                   epilogue,
-                   staged,
-                   staged ? std::nullopt : accumulation,
-                   e.operands[operands[shape.left]],
-                   e.operands[operands[shape.right]],
-                   staged ? Value() : e.results[0]};
-  code.tasks();
+  Value left = e.operands[operands[shape.left]], right = e.operands[operands[shape.right]];
+  Lowered lowered;
+  lowered.operations = shape.operations() + epilogue.operations();
+  if (onTiles) {
+    bool onlyRounds = epilogue.isRounding() && !shape.scattered;
+    auto result = onlyRounds ? amx::TileResult::Rounded : staged ? amx::TileResult::Staged : amx::TileResult::InPlace;
+    amx::TileProduct product = amx::emitTileProduct(e, shape, left, right, result, epilogue, accumulation);
+    lowered.tasks = product.tasks;
+    lowered.scratchBytes = product.scratchBytes;
+  } else {
+    Blocking blocking = chooseBlocking(shape, ofElements, staged);
+    Contraction code{e, shape, blocking, epilogue, staged, accumulation, left, right, staged ? Value() : e.results[0]};
+    forEachPiece(e, shape, blocking, [&](const PieceOfProduct &piece) { code.piece(piece); });
+    lowered.tasks = blocking.tasks(shape);
+    lowered.scratchBytes = code.scratchBytes();
+  }
   if (Operation *op = epilogue.unsupported())
     return llvm::createStringError("contraction `" + kernel.getSymName() + "` cannot hold " +
                                    op->getName().getStringRef());
-  Lowered lowered;
-  lowered.tasks = blocking.tasks(shape);
-  lowered.scratchBytes = code.scratchBytes();
-  lowered.operations = shape.operations() + epilogue.operations();
   auto module = e.finish();
   if (!module)
     return module.takeError();

@@ -57,9 +57,15 @@ static void setColumns(ContractionShape &shape, ArrayRef<Loop> columns) {
   shape.columnAxes = axesOf(run);
 }
 
+Type ContractionShape::computedElement() const {
+  return promote ? Type(Float16Type::get(element.getContext())) : Type(Float32Type::get(element.getContext()));
+}
+
 ContractionShape kinu::vectorize::analyseContraction(NamedTensorType lhs, NamedTensorType rhs, NamedTensorType result,
                                                      ArrayAttr over) {
   ContractionShape shape;
+  shape.element = shape.rightOperand.element = lhs.getElement();
+  shape.resultElement = result.getElement();
   // The last axis that one operand has alone decides which one gives the columns.
   for (const Axis &axis : result.getAxes())
     if (axis.length > 1 && lhs.has(axis.name) != rhs.has(axis.name))

@@ -10,6 +10,12 @@ namespace kinu::vectorize {
 /// axes of the tensors. `right` is the operand that has the result's last axis, so that columns are contiguous there.
 struct ContractionShape {
   unsigned left = 0, right = 1; ///< which operand of the dot
+  /// Of both operands, and of the result: floats of 16 or 32 bits. Sums are in f32.
+  mlir::Type element, resultElement;
+  /// Unless they are in f16, for so many products at a time; 0 for f32.
+  int64_t promote = 0;
+  /// In which operands are packed and multiplied.
+  mlir::Type computedElement() const;
   Walk leftBatch, rightBatch, resultBatch;
   /// Rows; `tiles.rows` is left 0, to be chosen with the blocking.
   RowTiles tiles;

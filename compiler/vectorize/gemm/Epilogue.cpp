@@ -32,6 +32,10 @@ bool Epilogue::isPlain() const {
   return results().size() == 1 && results()[0] == dot->getResult(0) && typeOf(results()[0]).getElement().isF32();
 }
 
+bool Epilogue::isRounding() const {
+  return results().size() == 1 && results()[0] == dot->getResult(0) && !typeOf(results()[0]).getElement().isF32();
+}
+
 double Epilogue::operations() const {
   double count = 0;
   for (Operation &op : step::KernelOp(kernel).getBody().front())
@@ -89,8 +93,7 @@ Value Epilogue::roundedProduct(Value product) {
   Type element = typeOf(dot->getResult(0)).getElement();
   if (element.isF32())
     return product;
-  Value rounded = arith::TruncFOp::create(e, Emission::shaped(product, element), product);
-  return arith::ExtFOp::create(e, product.getType(), rounded);
+  return e.toFormat(e.toFormat(product, element), e.getF32Type());
 }
 
 void Epilogue::emitVectors(const Point &row, ArrayRef<Value> products, ArrayRef<Value> columns, Value mask) {

@@ -41,6 +41,8 @@ public:
 
   /// Nothing is computed after the product: it is the only result and has 32 bits.
   bool isPlain() const;
+  /// Nothing but the product's rounding to 16 bits.
+  bool isRounding() const;
   /// Computes the results of a block and stores them. Everything is read before anything is written at a point, so
   /// results may lie over operands that only the epilogue reads.
   void emit(const ProductBlock &block);

@@ -25,8 +25,13 @@ struct Packing {
   int64_t tail = right.columnTail(e.machine);
   int64_t tailWidth = llvm::alignTo(tail, e.lanes);
   Value fullPanels = e.div(count, width);
+  Type element = right.element ? right.element : e.getF32Type();
+  Type packed = right.packed ? right.packed : e.getF32Type();
 
-  Value source(Value sum) { return e.address(base, e.getF32Type(), right.sum.offset(e, e.add(firstSum, sum))); }
+  Value source(Value sum) { return e.address(base, element, right.sum.offset(e, e.add(firstSum, sum))); }
+  Value loadVector(Value from, Value index, Value mask) {
+    return e.toFormat(e.loadVector(element, from, index, mask), packed);
+  }
   void copyVectors();
   void copyPanelRow(Value from, Value sum, Value panel, int64_t columns);
   void transpose();
@@ -38,12 +43,12 @@ struct Packing {
 } // namespace
 
 void Packing::copyPanelRow(Value from, Value sum, Value panel, int64_t columns) {
-  Value to = e.address(panels, e.getF32Type(),
-                       e.add(e.mul(e.mul(panel, sums), width), e.mul(sum, llvm::alignTo(columns, e.lanes))));
+  Value to =
+      e.address(panels, packed, e.add(e.mul(e.mul(panel, sums), width), e.mul(sum, llvm::alignTo(columns, e.lanes))));
   for (int64_t lane = 0; lane < columns; lane += e.lanes) {
     Value mask = lane + e.lanes > columns ? e.firstLanes(columns - lane) : Value();
     Value column = e.add(e.add(firstColumn, e.mul(panel, width)), lane);
-    Value vector = e.loadVector(e.getF32Type(), from, right.columns.offset(e, column), mask);
+    Value vector = loadVector(from, right.columns.offset(e, column), mask);
     e.storeVector(vector, to, e.i64(lane));
   }
 }
@@ -90,21 +95,21 @@ void Packing::transposeColumns(Value vectorNumber) {
   int64_t vectorsPerPanel = width / e.lanes;
   Value panel = e.div(vectorNumber, vectorsPerPanel);
   Value panelWidth = widthOf(panel);
-  Value to = e.address(panels, e.getF32Type(),
+  Value to = e.address(panels, packed,
                        e.add(e.mul(e.mul(panel, sums), width), e.mul(e.rem(vectorNumber, vectorsPerPanel), e.lanes)));
   // Past the last column the last one is read again: those lanes never reach the result.
   SmallVector<Value> columns;
   Value last = e.i64(right.columns.length() - 1);
   for (int64_t lane = 0; lane < e.lanes; ++lane) {
     Value column = e.smaller(e.add(e.add(firstColumn, e.mul(vectorNumber, e.lanes)), lane), last);
-    columns.push_back(e.address(base, e.getF32Type(), right.columns.offset(e, column)));
+    columns.push_back(e.address(base, element, right.columns.offset(e, column)));
   }
   auto tile = [&](Value sum, int64_t length) {
     Value mask = length < e.lanes ? e.firstLanes(length) : Value();
     Value from = right.sum.offset(e, e.add(firstSum, sum));
     SmallVector<Value> rows;
     for (Value column : columns)
-      rows.push_back(e.loadVector(e.getF32Type(), column, from, mask));
+      rows.push_back(loadVector(column, from, mask));
     rows = transposeTile(e, rows);
     for (int64_t i = 0; i < length; ++i)
       e.storeVector(rows[i], to, e.mul(e.add(sum, i), panelWidth));
@@ -126,7 +131,7 @@ void Packing::copyScalars() {
       Value panel = e.div(column, width);
       Value to = e.add(e.add(e.mul(e.mul(panel, sums), width), e.mul(sum, widthOf(panel))), e.rem(column, width));
       Value offset = right.columns.offset(e, e.add(firstColumn, column));
-      e.store(e.load(e.getF32Type(), from, offset), panels, to);
+      e.store(e.toFormat(e.load(element, from, offset), packed), panels, to);
     });
   });
 }

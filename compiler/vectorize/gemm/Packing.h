@@ -9,6 +9,8 @@ namespace kinu::vectorize {
 /// columns.offset(column).
 struct RightOperand {
   Walk sum, columns;
+  mlir::Type element = {}; ///< in memory; f32 if null
+  mlir::Type packed = {};  ///< in panels, to which `element` is converted while packing; f32 if null
 
   /// Columns of the last panel, 0 if it is full; panels are `columnsPerBlock` wide.
   int64_t columnTail(const machines::Machine &machine) const;
@@ -16,8 +18,8 @@ struct RightOperand {
 
 /// Packs k in [firstSum, firstSum + sums) of columns [firstColumn, firstColumn + count) into panels: panel p begins at
 /// p * columnsPerBlock * sums elements of `panels` and holds its columns of each k side by side, the last panel in full
-/// vectors. All are i64; `firstColumn` is a multiple of the panel's width, `firstSum` of a vector's, and the ends are
-/// multiples too or the ends of the walks. `panels` must be aligned to a vector.
+/// vectors. All are i64; `firstColumn` is a multiple of the panel's width, `firstSum` of a vector's, and the
+/// ends are multiples too or the ends of the walks. `panels` must be aligned to a vector.
 void packRight(Emission &e, const RightOperand &right, mlir::Value base, mlir::Value panels, mlir::Value firstSum,
                mlir::Value sums, mlir::Value firstColumn, mlir::Value count);
 

@@ -1,40 +1,17 @@
 // Contractions of many shapes and layouts against the reference interpreter.
 #include "test/vectorize/KernelRun.h"
+#include "test/vectorize/gemm/DotText.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdlib>
-#include <map>
 #include <random>
 
 using namespace kinu;
 using namespace kinu::test;
 
 namespace {
-
-/// A tensor by the letters of its axes, the last one contiguous.
-using Axes = std::string;
-using Lengths = std::map<char, int64_t>;
-
-std::string typeText(const Axes &axes, const Lengths &lengths) {
-  std::string text = "!kinu.tensor<";
-  for (size_t i = 0; i < axes.size(); ++i)
-    text += (i ? ", " : "") + std::string("ax_") + axes[i] + "=" + std::to_string(lengths.at(axes[i]));
-  return text + (axes.empty() ? "f32>" : " : f32>");
-}
-
-/// The kernel that sums over the axes which both operands have and the result has not.
-std::string dotText(const Axes &lhs, const Axes &rhs, const Axes &result, const Lengths &lengths) {
-  std::string over;
-  for (char axis : lhs)
-    if (rhs.find(axis) != Axes::npos && result.find(axis) == Axes::npos)
-      over += (over.empty() ? "\"ax_" : ", \"ax_") + std::string(1, axis) + "\"";
-  std::string a = typeText(lhs, lengths), b = typeText(rhs, lengths), c = typeText(result, lengths);
-  return "step.kernel @dot contraction rows [] inplace [] {\n^bb0(%a: " + a + ", %b: " + b +
-         "):\n  %c = kinu.dot %a, %b over [" + over + "] : (" + a + ", " + b + ") -> " + c +
-         "\n  kinu.yield %c : " + c + "\n}\n";
-}
 
 void compare(const Axes &lhs, const Axes &rhs, const Axes &result, const Lengths &lengths,
              const machines::Machine &machine = machines::detectLocal()) {
@@ -136,23 +113,30 @@ std::vector<std::string> hottestLoop(const std::string &assembly) {
 }
 
 // Indexed fmla takes two slots and dup has one pipe on A64FX (microarchitecture manual 1.8.1).
+void expectInnerLoopOfA64FX(const char *lhs, const DotFormat &format, llvm::StringRef lanes) {
+  Lengths lengths{{'m', 96}, {'n', 256}, {'k', 512}};
+  auto loop = hottestLoop(assemblyOf(dotText(lhs, "kn", "mn", lengths, format), *machines::find("fugaku")));
+  int64_t multiplyAdds = 0;
+  for (const std::string &text : loop) {
+    llvm::StringRef line = llvm::StringRef(text).trim();
+    EXPECT_FALSE(line.starts_with("dup") || line.starts_with("mov\tz")) << text;
+    EXPECT_FALSE(line.contains("[sp")) << "spills: " << text;
+    EXPECT_FALSE(line.starts_with("fcvt")) << "takes the slot of a multiply-add: " << text;
+    if (!line.starts_with("fmla") && !line.starts_with("fmad"))
+      continue;
+    ++multiplyAdds;
+    EXPECT_TRUE(line.contains(lanes)) << "not on full SVE vectors: " << text;
+    EXPECT_FALSE(line.ends_with("]")) << "indexed: " << text;
+  }
+  EXPECT_EQ(multiplyAdds, 6 * 4 * 4) << "four steps of a block of 6 rows by 4 vectors";
+  EXPECT_LE(int64_t(loop.size()), 4 * 48) << "more than the decoder takes in the time of the multiply-adds";
+}
+
 TEST(Contraction, innerLoopOnA64FX) {
-  machines::Machine machine = *machines::find("fugaku");
   for (const char *lhs : {"mk", "km"}) {
-    auto loop = hottestLoop(assemblyOf(dotText(lhs, "kn", "mn", {{'m', 96}, {'n', 256}, {'k', 512}}), machine));
-    int64_t multiplyAdds = 0;
-    for (const std::string &text : loop) {
-      llvm::StringRef line = llvm::StringRef(text).trim();
-      EXPECT_FALSE(line.starts_with("dup") || line.starts_with("mov\tz")) << text;
-      EXPECT_FALSE(line.contains("[sp")) << "spills: " << text;
-      if (!line.starts_with("fmla") && !line.starts_with("fmad"))
-        continue;
-      ++multiplyAdds;
-      EXPECT_TRUE(line.contains(".s, p")) << "not on full SVE vectors: " << text;
-      EXPECT_FALSE(line.ends_with("]")) << "indexed: " << text;
-    }
-    EXPECT_EQ(multiplyAdds, 6 * 4 * 4) << "four steps of a block of 6 rows by 4 vectors";
-    EXPECT_LE(int64_t(loop.size()), 4 * 48) << "more than the decoder takes in the time of the multiply-adds";
+    expectInnerLoopOfA64FX(lhs, {}, ".s, p");
+    expectInnerLoopOfA64FX(lhs, {"f16", "f32"}, ".s, p"); // converted before
+    expectInnerLoopOfA64FX(lhs, {"f16", "f32", 64}, ".h, p");
   }
 }
 

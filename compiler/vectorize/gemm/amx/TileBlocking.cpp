@@ -1,0 +1,137 @@
+// Blocks and tasks from the sizes of the caches and what packing, reading and summing cost.
+#include "compiler/vectorize/gemm/amx/TileBlocking.h"
+
+#include "compiler/vectorize/gemm/amx/TilePacking.h"
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+using namespace kinu::vectorize;
+using namespace kinu::vectorize::amx;
+using kinu::machines::Machine;
+
+/// Threads that a rank may have; every task list should divide evenly among any of them.
+static constexpr int64_t kThreads[] = {1, 2, 3, 4, 6, 8, 12};
+/// Pieces in which the runtime hands a thread its tasks, if there are several threads (runtime/Team.cpp): what
+/// neighbouring tasks share is packed once for each of these.
+static constexpr int64_t kCalls = 4;
+static constexpr int64_t kRowTasks[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96};
+static constexpr int64_t kMostBlockSums = 512;
+static constexpr int64_t kMostKeptBytes = 4 << 20;
+static constexpr int64_t kLineBytes = 64;
+
+// Cycles, measured on the x86 host.
+static constexpr double kProductsPerCycle = 480; ///< of 512 while tiles are in the caches they should be in
+static constexpr double kPackRight = 0.35;       ///< for an element, from memory to the second cache
+static constexpr double kReadLeft = 0.12;        ///< for an element read in place, as far as it is not hidden
+static constexpr double kCopyLeft = 0.25;
+static constexpr double kTransposeLeft = 0.45;
+static constexpr double kSumUp = 0.6;      ///< to read and write an element of a sum that left the second cache
+static constexpr double kStartBlock = 0.1; ///< for an element of the result, for each block of k
+
+/// Tile rows lie so that more of them share sets of the first cache than it has room for beside the right operand.
+static bool rowsCollide(const Machine &machine, int64_t rowBytes, int64_t blockBytes) {
+  constexpr int64_t kWays = 12;
+  int64_t sets = std::max<int64_t>(1, machine.l1Bytes / (kWays * kLineBytes));
+  std::vector<int64_t> linesOfSet(size_t(sets), 0);
+  for (int64_t row = 0; row < kBlockRows; ++row)
+    for (int64_t byte = 0; byte < blockBytes; byte += kLineBytes)
+      ++linesOfSet[size_t((row * rowBytes + byte) / kLineBytes % sets)];
+  return llvm::any_of(linesOfSet, [](int64_t lines) { return lines > kWays - 2; });
+}
+
+static bool mustPackLeft(const ContractionShape &shape, const Machine &machine, int64_t blockSums) {
+  return !shape.leftSum.uniform() || shape.leftSum.stride() != 1 ||
+         rowsCollide(machine, 2 * shape.tiles.leftRow, 2 * blockSums);
+}
+
+namespace {
+struct Cost {
+  const ContractionShape &shape;
+  const TileBlocking &blocking;
+
+  double left() const {
+    if (!blocking.pieces.packLeft)
+      return kReadLeft;
+    return shape.leftSum.contiguous() ? kCopyLeft : kTransposeLeft;
+  }
+  double ofThread(int64_t threads) const;
+  double ofLaunches() const {
+    double cycles = 0;
+    for (int64_t threads : kThreads)
+      cycles += double(threads) * ofThread(threads);
+    return cycles;
+  }
+};
+} // namespace
+
+/// Cycles of the busiest of `threads` threads.
+double Cost::ofThread(int64_t threads) const {
+  const Blocking &pieces = blocking.pieces;
+  int64_t all = pieces.tasks(shape), ofCall = threads == 1 ? all : std::max<int64_t>(1, all / (threads * kCalls));
+  double calls = double(llvm::divideCeil(llvm::divideCeil(all, threads), ofCall)), tasks = double(ofCall);
+  double rows = double(pieces.tilesPerTask * kBlockRows), columns = double(pieces.columns);
+  double rightPacked, leftRead;
+  if (pieces.rowsFastest) {
+    rightPacked = std::ceil(tasks / double(pieces.rowTasks(shape))) * columns;
+    leftRead = tasks * rows;
+  } else {
+    double stretches = std::max(std::ceil(tasks * columns / double(pieces.mostColumns)),
+                                std::ceil(tasks / double(pieces.columnTasks(shape))));
+    rightPacked = tasks * columns;
+    leftRead = stretches * rows;
+  }
+  double results = tasks * rows * double(llvm::alignTo(pieces.columns, kBlockColumns));
+  double blocks = double(llvm::divideCeil(shape.sums(), blocking.blockSums));
+  double k = double(paddedSums(shape.sums()));
+  double perCall = k * (results / kProductsPerCycle + rightPacked * kPackRight + leftRead * left()) +
+                   results * (double(blocking.rounds(shape) - 1) * kSumUp + blocks * kStartBlock);
+  return calls * perCall;
+}
+
+/// Of the piece that is kept in scratch: it has the rows of one task.
+static int64_t keptBytes(const Blocking &pieces) { return pieces.tilesPerTask * kBlockRows * pieces.mostColumns * 4; }
+
+static TileBlocking withRounds(const ContractionShape &shape, const Machine &machine, int64_t rounds) {
+  TileBlocking blocking{};
+  int64_t sums = paddedSums(llvm::divideCeil(shape.sums(), rounds));
+  int64_t blocks = llvm::divideCeil(sums, kMostBlockSums);
+  blocking.blockSums = paddedSums(llvm::divideCeil(sums, blocks));
+  blocking.pieces.sums = rounds == 1 ? shape.sums() : blocks * blocking.blockSums;
+  blocking.pieces.packLeft = mustPackLeft(shape, machine, blocking.blockSums);
+  blocking.pieces.tilesPerPack = 1;
+  blocking.pieces.order = LoopOrder::PanelsWithinTiles;
+  return blocking;
+}
+
+TileBlocking kinu::vectorize::amx::chooseTileBlocking(const ContractionShape &shape, const Machine &machine,
+                                                      bool keepsPieces) {
+  // The packed right operand takes the greater part of the second cache; the rest is for what passes by.
+  int64_t cache = machine.l2Bytes / machine.l2Cores, chunk = cache * 6 / 10;
+  TileBlocking best{};
+  double bestCycles = std::numeric_limits<double>::infinity();
+  int64_t mostRounds = llvm::divideCeil(shape.sums(), kMostBlockSums);
+  for (int64_t rounds = 1; rounds <= mostRounds; rounds = std::max(rounds + 1, rounds * 5 / 4)) {
+    TileBlocking candidate = withRounds(shape, machine, rounds);
+    Blocking &pieces = candidate.pieces;
+    int64_t fits = std::max<int64_t>(1, chunk / (2 * kBlockColumns * paddedSums(pieces.sums))) * kBlockColumns;
+    pieces.mostColumns = std::min<int64_t>(fits, llvm::alignTo(shape.columns(), kBlockColumns));
+    for (int64_t columnTasks = llvm::divideCeil(shape.columns(), pieces.mostColumns), tried = 0; tried < 16;
+         ++columnTasks, ++tried)
+      for (int64_t rowTasks : kRowTasks)
+        for (bool rowsFastest : {false, true}) {
+          pieces.columns = llvm::alignTo(llvm::divideCeil(shape.columns(), columnTasks), kBlockColumns);
+          pieces.tilesPerTask = llvm::divideCeil(shape.tiles.tiles(), rowTasks);
+          pieces.rowsFastest = rowsFastest;
+          if (keepsPieces && candidate.rounds(shape) > 1 && (rowsFastest || keptBytes(pieces) > kMostKeptBytes))
+            continue;
+          double cycles = Cost{shape, candidate}.ofLaunches();
+          if (cycles < bestCycles) {
+            bestCycles = cycles;
+            best = candidate;
+          }
+        }
+  }
+  return best;
+}

@@ -1,0 +1,22 @@
+// How a product on AMX tiles is cut into tasks, rounds and blocks.
+#pragma once
+
+#include "compiler/vectorize/gemm/Blocking.h"
+
+namespace kinu::vectorize::amx {
+
+struct TileBlocking {
+  /// `sums`: k of one round, whose right operand is packed at once and stays in the second cache while all rows of the
+  /// piece pass; a multiple of `blockSums` if there are several rounds. `packLeft`: every tile of rows, for each block;
+  /// else only those that are not whole.
+  Blocking pieces;
+  int64_t blockSums; ///< k of a block: a tile of rows that long stays in the first cache while the panels pass
+
+  int64_t rounds(const ContractionShape &shape) const { return llvm::divideCeil(shape.sums(), pieces.sums); }
+  bool isOneBlock(const ContractionShape &shape) const { return blockSums >= shape.sums(); }
+};
+
+/// With `keepsPieces`, a piece is summed up in scratch over all rounds, else only a tile of rows is, or nothing.
+TileBlocking chooseTileBlocking(const ContractionShape &shape, const machines::Machine &machine, bool keepsPieces);
+
+} // namespace kinu::vectorize::amx

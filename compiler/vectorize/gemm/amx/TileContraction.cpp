@@ -1,0 +1,317 @@
+// The nest of a product on AMX tiles: pieces, rounds of k whose right operand is packed for the second cache, tiles of
+// 32 rows, blocks of k whose left operand stays in the first cache, panels of 32 columns, and k by tiles, with the sums
+// of 32 x 32 results in four tiles. All of it is in one function without calls.
+#include "compiler/vectorize/gemm/amx/TileContraction.h"
+
+#include "compiler/vectorize/gemm/amx/TileBlocking.h"
+#include "compiler/vectorize/gemm/amx/TilePacking.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace kinu::vectorize;
+using namespace kinu::vectorize::amx;
+
+namespace {
+/// Memory that a tile is loaded from or stored to.
+struct Place {
+  Value pointer, stride; ///< stride in bytes
+};
+
+/// A tile of rows for one block of k.
+struct Stripe {
+  PieceOfProduct piece;
+  Value tile, rows;    ///< number of the tile of rows, and how many it has
+  Value resultRows;    ///< pointer to its first row in the result, at the column run's beginning; null where staged
+  Value firstSum;      ///< of the block of k
+  Value accumulate;    ///< i1: something was summed up before
+  Value last;          ///< i1: it is the last one
+  Place left;          ///< of this block of k
+  Value panels, steps; ///< the packed right operand of this block; its k in tiles
+  Value panelBytes;    ///< from one panel to the next
+};
+
+struct Nest {
+  Emission &e;
+  const ContractionShape &shape;
+  const TileBlocking &blocking;
+  Value left, right;
+  TileResult kind;
+  Epilogue &epilogue;
+  std::optional<Accumulation> accumulation;
+  Tiles tiles{e};
+  // What is not summed up in place is in scratch: a block of 32 x 32 if k is one block and nothing but rounding is to
+  // be done, a stripe of 32 rows if k is one round, else the whole piece.
+  bool direct = kind == TileResult::InPlace, staged = kind == TileResult::Staged;
+  bool oneBlock = blocking.isOneBlock(shape), oneRound = blocking.rounds(shape) == 1;
+  int64_t blockRow = direct || (oneBlock && !staged) ? kBlockColumns : blocking.pieces.mostColumns + kTileColumns;
+  int64_t stripes = direct || oneRound ? 1 : blocking.pieces.tilesPerTask;
+  int64_t rowTail = shape.tiles.tail(), columnTail = shape.columns() % kBlockColumns;
+  bool leftIsAlwaysWhole = !rowTail && shape.sums() % kTileSums == 0;
+  // The thread's scratch, in bytes.
+  int64_t panelsEnd = paddedSums(std::min(shape.sums(), blocking.pieces.sums)) * blocking.pieces.mostColumns * 2;
+  int64_t leftEnd =
+      panelsEnd + (blocking.pieces.packLeft || !leftIsAlwaysWhole ? kBlockRows * blocking.blockSums * 2 : 0);
+  int64_t blockEnd = leftEnd + stripes * kBlockRows * blockRow * 4;
+
+  Value bytes(Value pointer, Value count) { return e.address(pointer, e.getI8Type(), count); }
+  Value notZero(Value x) { return arith::CmpIOp::create(e, arith::CmpIPredicate::ne, x, e.i64(0)); }
+  Value minus(Value x, Value y) { return e.createOrFold<arith::SubIOp>(x, y); }
+
+  void piece(const PieceOfProduct &piece);
+  Place leftOf(Value base, Value tile, SumRange sums);
+  void panel(const Stripe &stripe, Value number, Value column);
+  SmallVector<Value> loadSums(const Place &from, Value accumulate);
+  SmallVector<Value> multiply(const Stripe &stripe, Value panelAt, ArrayRef<Value> sums,
+                              llvm::function_ref<void(Value)> prefetch);
+  void storeSums(ArrayRef<Value> sums, const Place &to);
+  Value scratchRows(const Stripe &stripe, Value column);
+  Value isEdge(const Stripe &stripe, Value columns);
+  void finish(const Stripe &stripe);
+  void writeOut(const Stripe &stripe, Value from, Value column, Value columns, Value accumulate);
+  void prefetchResult(Value to, Value step);
+};
+} // namespace
+
+/// The four tiles of a block at `from`, row by row.
+static SmallVector<Place> quarters(Emission &e, const Place &block) {
+  SmallVector<Place> places;
+  Value below = e.address(block.pointer, e.getI8Type(), e.mul(block.stride, kTileRows));
+  for (Value row : {block.pointer, below})
+    for (int64_t half = 0; half < 2; ++half)
+      places.push_back({e.address(row, e.getI8Type(), e.i64(half * kTileBytes)), block.stride});
+  return places;
+}
+
+SmallVector<Value> Nest::loadSums(const Place &from, Value accumulate) {
+  auto zeros = [&] {
+    SmallVector<Value> sums;
+    for (int i = 0; i < 4; ++i)
+      sums.push_back(tiles.zero());
+    return sums;
+  };
+  if (oneBlock && !accumulation)
+    return zeros();
+  SmallVector<Type> types(4, LLVM::LLVMX86AMXType::get(e.getContext()));
+  auto branch = scf::IfOp::create(e, types, accumulate, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(e);
+  e.setInsertionPointToStart(branch.thenBlock());
+  SmallVector<Value> sums;
+  for (const Place &quarter : quarters(e, from))
+    sums.push_back(tiles.load(quarter.pointer, quarter.stride));
+  scf::YieldOp::create(e, sums);
+  e.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(e, zeros());
+  return SmallVector<Value>(branch.getResults());
+}
+
+void Nest::storeSums(ArrayRef<Value> sums, const Place &to) {
+  for (auto [sum, quarter] : llvm::zip(sums, quarters(e, to)))
+    tiles.store(sum, quarter.pointer, quarter.stride);
+}
+
+SmallVector<Value> Nest::multiply(const Stripe &stripe, Value panelAt, ArrayRef<Value> sums,
+                                  llvm::function_ref<void(Value)> prefetch) {
+  constexpr int64_t kStepBytes = 2 * kTileRows * kTileBytes;
+  Value below = bytes(stripe.left.pointer, e.mul(stripe.left.stride, kTileRows));
+  Value packedStride = e.i64(kTileBytes);
+  return e.loop(e.i64(0), stripe.steps, 1, sums, [&](Value step, ValueRange carried) {
+    Value leftStep = e.mul(step, kTileBytes), rightAt = bytes(panelAt, e.mul(step, kStepBytes));
+    Value upper = tiles.load(bytes(stripe.left.pointer, leftStep), stripe.left.stride);
+    Value right0 = tiles.loadStreaming(rightAt, packedStride);
+    Value right1 = tiles.loadStreaming(bytes(rightAt, e.i64(kStepBytes / 2)), packedStride);
+    Value lower = tiles.load(bytes(below, leftStep), stripe.left.stride);
+    SmallVector<Value> next;
+    next.push_back(tiles.multiplyAdd(carried[0], upper, right0));
+    next.push_back(tiles.multiplyAdd(carried[1], upper, right1));
+    next.push_back(tiles.multiplyAdd(carried[2], lower, right0));
+    next.push_back(tiles.multiplyAdd(carried[3], lower, right1));
+    prefetch(step);
+    return next;
+  });
+}
+
+/// Starts to fetch, for writing, some of the lines of the block of the result at `to`: all of them in a block of k.
+void Nest::prefetchResult(Value to, Value step) {
+  int64_t elementBytes = shape.resultElement.getIntOrFloatBitWidth() / 8;
+  int64_t rowsPerStep = llvm::divideCeil(kBlockRows, blocking.blockSums / kTileSums);
+  for (int64_t i = 0; i < std::min(rowsPerStep, kBlockRows); ++i) {
+    Value row = e.rem(e.add(e.mul(step, rowsPerStep), i), kBlockRows);
+    Value place = bytes(to, e.mul(row, shape.tiles.resultRow * elementBytes));
+    for (int64_t byte = 0; byte < kBlockColumns * elementBytes; byte += 64)
+      LLVM::Prefetch::create(e, bytes(place, e.i64(byte)), /*rw=*/1, /*hint=*/3, /*cache=*/1);
+  }
+}
+
+/// The left operand of a tile of rows for a block of k: in place if it can be, and has whole tiles.
+Place Nest::leftOf(Value base, Value tile, SumRange sums) {
+  Value packed = bytes(e.scratch, e.i64(panelsEnd));
+  auto pack = [&] {
+    packLeft(e, shape.tiles, shape.leftSum, base, packed, blocking.blockSums, tile, sums);
+    return Place{packed, e.i64(2 * blocking.blockSums)};
+  };
+  auto inPlace = [&] {
+    Value offset = e.add(shape.tiles.leftOffset(e, tile), shape.leftSum.offset(e, sums.first));
+    return Place{e.address(base, shape.element, offset), e.i64(2 * shape.tiles.leftRow)};
+  };
+  if (blocking.pieces.packLeft)
+    return pack();
+  if (leftIsAlwaysWhole)
+    return inPlace();
+  Value isCut = arith::OrIOp::create(
+      e, arith::CmpIOp::create(e, arith::CmpIPredicate::ne, shape.tiles.rowsOf(e, tile), e.i64(kBlockRows)),
+      notZero(e.rem(sums.count, kTileSums)));
+  auto branch = scf::IfOp::create(e, TypeRange{e.pointerType(), e.getI64Type()}, isCut, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(e);
+  for (bool cut : {true, false}) {
+    e.setInsertionPointToStart(cut ? branch.thenBlock() : branch.elseBlock());
+    Place place = cut ? pack() : inPlace();
+    scf::YieldOp::create(e, ValueRange{place.pointer, place.stride});
+  }
+  return {branch.getResult(0), branch.getResult(1)};
+}
+
+/// Where the rows of a stripe lie in scratch, at a column of the piece.
+Value Nest::scratchRows(const Stripe &stripe, Value column) {
+  Value elements = e.i64(0);
+  if (stripes > 1)
+    elements = e.mul(minus(stripe.tile, stripe.piece.firstTile), kBlockRows * blockRow);
+  if (blockRow != kBlockColumns)
+    elements = e.add(elements, column);
+  return e.address(bytes(e.scratch, e.i64(leftEnd)), e.getF32Type(), elements);
+}
+
+/// Whether a block is not whole; null if all are.
+Value Nest::isEdge(const Stripe &stripe, Value columns) {
+  if (!rowTail && !columnTail)
+    return {};
+  Value all = e.smaller(stripe.rows, columns);
+  return arith::CmpIOp::create(e, arith::CmpIPredicate::slt, all, e.i64(kBlockRows));
+}
+
+/// Copies a block of at most 32 columns from scratch to the result, from `column` of the column run on.
+void Nest::writeOut(const Stripe &stripe, Value from, Value column, Value columns, Value accumulate) {
+  e.loop(e.i64(0), stripe.rows, 1, [&](Value row) {
+    Value source = e.address(from, e.getF32Type(), e.mul(row, blockRow));
+    Value place = e.add(e.mul(row, shape.tiles.resultRow), column);
+    for (int64_t lane = 0; lane < kBlockColumns; lane += e.lanes) {
+      Value mask = columnTail || accumulate ? e.firstLanes(minus(columns, e.i64(lane))) : Value();
+      Value sum = e.loadVector(e.getF32Type(), source, e.i64(lane)), to = e.add(place, lane);
+      if (accumulate) {
+        Value there = e.loadVector(e.getF32Type(), stripe.resultRows, to, mask);
+        sum = arith::SelectOp::create(e, accumulate, arith::AddFOp::create(e, sum, there), sum);
+      }
+      e.storeVector(e.toFormat(sum, shape.resultElement), stripe.resultRows, to, mask);
+    }
+  });
+}
+
+/// One panel of a stripe: `number` among the piece's, from `column` of the piece on.
+void Nest::panel(const Stripe &stripe, Value number, Value column) {
+  Value panelAt = bytes(stripe.panels, e.mul(number, stripe.panelBytes));
+  Value resultColumn = e.add(stripe.piece.firstColumn, column);
+  Value columns = e.smaller(minus(stripe.piece.endColumn, resultColumn), e.i64(kBlockColumns));
+  Value inResult = staged ? Value() : e.address(stripe.resultRows, shape.resultElement, resultColumn);
+  Value inScratch = scratchRows(stripe, column);
+  Value edge = direct ? isEdge(stripe, columns) : Value();
+  Place to{inScratch, e.i64(4 * blockRow)};
+  Value accumulate = stripe.accumulate;
+  if (direct) {
+    Place whole{inResult, e.i64(4 * shape.tiles.resultRow)};
+    if (edge) {
+      to = {arith::SelectOp::create(e, edge, to.pointer, whole.pointer),
+            arith::SelectOp::create(e, edge, to.stride, whole.stride)};
+      Value isWhole = arith::XOrIOp::create(e, edge, e.i1(true));
+      accumulate = arith::AndIOp::create(e, accumulate, isWhole);
+    } else {
+      to = whole;
+    }
+  }
+  SmallVector<Value> sums = loadSums(to, accumulate);
+  // What is summed up in the result is read at once: its lines are fetched while the panel before is multiplied.
+  Value ahead = direct ? e.address(inResult, shape.resultElement, e.i64(kBlockColumns)) : inResult;
+  sums = multiply(stripe, panelAt, sums, [&](Value step) {
+    if (!staged)
+      prefetchResult(ahead, step);
+  });
+  storeSums(sums, to);
+  if (edge)
+    return e.ifThen(edge, [&] { writeOut(stripe, inScratch, resultColumn, columns, stripe.accumulate); });
+  if (kind == TileResult::Rounded)
+    e.ifThen(stripe.last, [&] { writeOut(stripe, inScratch, resultColumn, columns, {}); });
+}
+
+/// All columns of a stripe that is summed up, through the epilogue.
+void Nest::finish(const Stripe &stripe) {
+  ProductBlock product;
+  product.base = scratchRows(stripe, e.i64(0));
+  product.rowStride = blockRow;
+  product.batch = stripe.piece.batch;
+  product.columnRun = stripe.piece.columnRun;
+  product.firstRow = shape.tiles.firstRow(e, stripe.tile);
+  product.rows = stripe.rows;
+  product.firstColumn = stripe.piece.firstColumn;
+  product.columns = minus(stripe.piece.endColumn, stripe.piece.firstColumn);
+  epilogue.emit(product);
+}
+
+void Nest::piece(const PieceOfProduct &piece) {
+  Value columns = minus(piece.endColumn, piece.firstColumn);
+  Value panels = e.div(e.add(columns, kBlockColumns - 1), kBlockColumns);
+  Value leftBase = e.address(left, shape.element, shape.leftBatch.offset(e, piece.batch));
+  Value rightBase =
+      e.address(right, shape.element,
+                e.add(shape.rightBatch.offset(e, piece.batch), shape.rightColumnRuns.offset(e, piece.columnRun)));
+  Value resultBase, addsToOld;
+  if (!staged)
+    resultBase =
+        e.address(e.results[0], shape.resultElement,
+                  e.add(shape.resultBatch.offset(e, piece.batch), shape.resultColumnRuns.offset(e, piece.columnRun)));
+  if (accumulation)
+    addsToOld = findOldResult(e, *accumulation, shape, piece);
+  e.loop(e.i64(0), e.i64(shape.sums()), blocking.pieces.sums, [&](Value firstOfRound) {
+    Value ofRound = e.smaller(minus(e.i64(shape.sums()), firstOfRound), e.i64(blocking.pieces.sums));
+    packRight(e, shape.rightOperand, rightBase, e.scratch, {firstOfRound, ofRound}, piece.firstColumn, columns);
+    e.loop(piece.firstTile, piece.endTile, 1, [&](Value tile) {
+      Stripe stripe;
+      stripe.piece = piece;
+      stripe.tile = tile;
+      stripe.rows = shape.tiles.rowsOf(e, tile);
+      if (!staged)
+        stripe.resultRows = e.address(resultBase, shape.resultElement, shape.tiles.resultOffset(e, tile));
+      stripe.panelBytes = e.mul(paddedSums(e, ofRound), 2 * kBlockColumns);
+      e.loop(e.i64(0), ofRound, blocking.blockSums, [&](Value inRound) {
+        stripe.firstSum = e.add(firstOfRound, inRound);
+        Value count = e.smaller(minus(ofRound, inRound), e.i64(blocking.blockSums));
+        stripe.accumulate = notZero(stripe.firstSum);
+        if (addsToOld)
+          stripe.accumulate = arith::OrIOp::create(e, stripe.accumulate, addsToOld);
+        stripe.last =
+            arith::CmpIOp::create(e, arith::CmpIPredicate::eq, e.add(stripe.firstSum, count), e.i64(shape.sums()));
+        stripe.left = leftOf(leftBase, tile, {stripe.firstSum, count});
+        stripe.steps = e.div(e.add(count, kTileSums - 1), kTileSums);
+        stripe.panels = bytes(e.scratch, e.mul(inRound, 2 * kBlockColumns));
+        e.loop(e.i64(0), panels, 1, [&](Value number) { panel(stripe, number, e.mul(number, kBlockColumns)); });
+        if (staged)
+          e.ifThen(stripe.last, [&] { finish(stripe); });
+      });
+    });
+  });
+}
+
+bool kinu::vectorize::amx::multipliesOnTiles(const ContractionShape &shape, const machines::Machine &machine) {
+  return machine.hasAmx && machine.vectorBits == 512 && shape.element.isBF16();
+}
+
+TileProduct kinu::vectorize::amx::emitTileProduct(Emission &e, const ContractionShape &shape, Value left, Value right,
+                                                  TileResult kind, Epilogue &epilogue,
+                                                  std::optional<Accumulation> accumulation) {
+  TileBlocking blocking = chooseTileBlocking(shape, e.machine, /*keepsPieces=*/kind != TileResult::InPlace);
+  // Else LLVM makes calls of memcpy from some loops, and tiles have to be configured again after a call.
+  auto module = e.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+    function.setPassthroughAttr(e.getStrArrayAttr({"no-builtins"}));
+  Nest nest{e, shape, blocking, left, right, kind, epilogue, accumulation};
+  forEachPiece(e, shape, blocking.pieces, [&](const PieceOfProduct &piece) { nest.piece(piece); });
+  return {blocking.pieces.tasks(shape), nest.blockEnd};
+}
