@@ -1,5 +1,5 @@
-// Conversions are single instructions where the machine has them; f16 has them everywhere. Those of bf16 are done on the
-// bits elsewhere: it is the upper half of an f32.
+// Conversions are single instructions where the machine has them; f16 has them everywhere. Those of bf16 are done on
+// the bits elsewhere: it is the upper half of an f32.
 #include "compiler/vectorize/Float16.h"
 #include "compiler/vectorize/FloatBuilder.h"
 

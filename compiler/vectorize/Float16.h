@@ -12,7 +12,8 @@ mlir::Type loadedType(Emission &e, mlir::Type element);
 /// Numbers as they were loaded, a scalar or a vector, as f32. Exact.
 mlir::Value emitWiden(Emission &e, mlir::Value number);
 
-/// An f32, or a vector of them, to be stored as `element` (bf16 or f16): the nearest number, ties to even. NaN stays NaN.
+/// An f32, or a vector of them, to be stored as `element` (bf16 or f16): the nearest number, ties to even. NaN stays
+/// NaN.
 mlir::Value emitNarrow(Emission &e, mlir::Value number, mlir::Type element);
 
 } // namespace kinu::vectorize
