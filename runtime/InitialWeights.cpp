@@ -1,11 +1,9 @@
 // See InitialWeights.h: draws initial weights, element by element, from Philox.
 #include "runtime/InitialWeights.h"
 
-#include "runtime/Mesh.h"
 #include "runtime/Philox.h"
 
 #include <cmath>
-#include <cstring>
 #include <numbers>
 
 namespace kinu::rt {
@@ -52,22 +50,6 @@ void fillInitial(const Initializer &init, uint64_t seed, const std::string &path
 #pragma omp parallel for schedule(static) if (count > 1024)
   for (int64_t i = 0; i < count; ++i)
     values[i] = initialValue(init, seed, site, uint64_t(first + i));
-}
-
-/// A rank's part of a variable: numbers are drawn by place in the whole.
-static void fillPart(const Variable &variable, uint64_t seed, float *values, const Mesh &mesh) {
-  forEachRun(variable, originOf(variable, mesh), [&](int64_t whole, int64_t local, int64_t count) {
-    fillInitial(variable.init, seed, variable.name, values + local, count, whole);
-  });
-}
-
-void initializeVariables(const Manifest &manifest, char *arena, uint64_t seed, const Mesh &mesh) {
-  for (const Variable &variable : manifest.variables) {
-    if (isParameter(variable.role))
-      fillPart(variable, seed, reinterpret_cast<float *>(arena + variable.offset), mesh);
-    else
-      std::memset(arena + variable.offset, 0, size_t(variable.bytes));
-  }
 }
 
 } // namespace kinu::rt
