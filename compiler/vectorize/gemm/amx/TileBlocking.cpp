@@ -21,7 +21,7 @@ static constexpr int64_t kMostBlockSums = 512;
 static constexpr int64_t kMostKeptBytes = 4 << 20;
 static constexpr int64_t kLineBytes = 64;
 
-// Cycles, measured on the x86 host.
+// Cycles, estimated for the x86 host; not measured yet.
 static constexpr double kProductsPerCycle = 480; ///< of 512 while tiles are in the caches they should be in
 static constexpr double kPackRight = 0.35;       ///< for an element, from memory to the second cache
 static constexpr double kReadLeft = 0.12;        ///< for an element read in place, as far as it is not hidden
