@@ -102,6 +102,7 @@ TEST(Interruption, AFreshRunIsNotTakenForTheOneItReplaces) {
   EXPECT_EQ(model.run({"eval", "--checkpoint-dir", "c"}).code, 0);
 
   // What it says when it is stopped, however early, is how to go on; and there is something to go on from.
+  fs::remove(model.scratch / "output"); // what an earlier run said is not this one's
   child = model.start(fresh);
   for (int i = 0; i < 1000 && model.scratch.read("output").find("memory:") == std::string::npos; ++i)
     sleepMilliseconds(10);
