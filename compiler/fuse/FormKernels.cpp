@@ -148,7 +148,6 @@ private:
 void fuse::buildPipeline(OpPassManager &passes, const Options &options) {
   passes.addPass(createChunkLinearCrossEntropy({options.lossChunkBytes}));
   passes.addPass(createExpandComposites());
-  passes.addPass(createWidenOperands());
   passes.addPass(createLowerAccumulate());
   passes.addPass(createLowerRepeatSums());
   passes.addPass(createHoistConstants());

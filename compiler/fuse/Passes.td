@@ -38,16 +38,6 @@ def ExpandComposites : Pass<"kinu-expand-composites", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"expanded", "expanded", "composite ops expanded">];
 }
 
-def WidenOperands : Pass<"kinu-widen-operands", "::mlir::ModuleOp"> {
-  let summary = "gives kernels fp32 operands that have no code for 16-bit ones";
-  let description = [{
-    Products, attention, scatters and running sums of 16-bit operands that `vectorize` cannot lower yet get their
-    operands, which are exact in fp32, by casts, and their 16-bit results are cast from fp32. Behind `expand-composites`, which makes such ops.
-  }];
-  let dependentDialects = ["::kinu::KinuDialect"];
-  let statistics = [Statistic<"widened", "widened", "ops that were given fp32 operands">];
-}
-
 def LowerAccumulate : Pass<"kinu-lower-accumulate", "::mlir::ModuleOp"> {
   let summary = "turns the accumulation of gradients into reads and writes";
   let description = [{
