@@ -1,6 +1,8 @@
 // Runs a program: reads and writes of variables, inputs, outputs and rounds; the ops themselves are in Evaluate.h.
 #include "compiler/interpret/Interpreter.h"
 
+#include "dialects/kinu/Composites.h"
+
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::interpret;
@@ -238,29 +240,12 @@ void Interpreter::setInput(StringRef name, int64_t value) {
   setInput(name, Tensor(type, std::vector<int64_t>{value}));
 }
 
-/// Replaces composite ops, those in definitions too, by what they stand for.
-static void expandComposites(Operation *program) {
-  SmallVector<CompositeOpInterface> composites;
-  do {
-    composites.clear();
-    program->walk<WalkOrder::PreOrder>([&](CompositeOpInterface op) {
-      composites.push_back(op);
-      return WalkResult::skip();
-    });
-    for (CompositeOpInterface op : composites) {
-      OpBuilder builder(op);
-      op->replaceAllUsesWith(op.expand(builder));
-      op->erase();
-    }
-  } while (!composites.empty());
-}
-
 llvm::Error Interpreter::run(StringRef name) {
   auto program = module.lookupSymbol<ProgramOp>(name);
   if (!program)
     return llvm::createStringError("no program " + name);
   OwningOpRef<ProgramOp> copy(program.clone());
-  expandComposites(*copy);
+  expandComposites(copy->getOperation(), [](Operation *) { return true; });
   outputs.clear();
   Evaluation evaluation(*this);
   evaluation.block(copy->getBody().front());

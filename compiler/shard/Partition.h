@@ -36,7 +36,7 @@ private:
   void lookup(LookupOp op);
   void scatter(ScatterOp op);
 
-  // PartitionPrograms.cpp: what enters, leaves, and repeats.
+  // PartitionVariables.cpp: what enters, leaves, and repeats.
   void read(ReadOp op);
   mlir::LogicalResult write(WriteOp op);
   mlir::LogicalResult accumulate(AccumulateOp op);

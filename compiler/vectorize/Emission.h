@@ -78,6 +78,9 @@ public:
 
   /// A float or vector of floats in another format, rounded to nearest if that has fewer bits.
   mlir::Value toFormat(mlir::Value real, mlir::Type element);
+  /// The bits (i16) of f32 rounded to bf16, ties to even, by integer arithmetic: without instructions for bf16 LLVM
+  /// would call a library.
+  mlir::Value bf16Bits(mlir::Value real);
 
   /// `for (i = lower; i < upper; i += step)` with carried values; `body` returns the next ones. Returns the last ones.
   mlir::SmallVector<mlir::Value>
@@ -85,6 +88,11 @@ public:
        llvm::function_ref<mlir::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
   void loop(mlir::Value lower, mlir::Value upper, int64_t step, llvm::function_ref<void(mlir::Value)> body);
   void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
+
+  /// Calls a function of the kernel's own; its name says all that its code depends on. At the first call it is made:
+  /// `body` is given its parameters. It is not inlined: the loops around it would compete for its registers.
+  void callOwn(const std::string &name, mlir::ValueRange arguments,
+               llvm::function_ref<void(llvm::ArrayRef<mlir::BlockArgument>)> body);
 
   /// The symbol of an external function of libm, declared in the module: `double name(double, ...)`.
   mlir::Value callLibm(llvm::StringRef name, mlir::ValueRange arguments);

@@ -33,10 +33,20 @@ Value Emission::loadVector(Type element, Value base, Value index, Value mask) {
   return LLVM::MaskedLoadOp::create(*this, type, from, mask, constant(type, 0), alignmentOf(element));
 }
 
+/// Whether a mask is firstLanes(1).
+static bool isFirstLaneOnly(Value mask) {
+  DenseElementsAttr flags;
+  return mask && matchPattern(mask, m_Constant(&flags)) && llvm::count(flags.getValues<bool>(), true) == 1 &&
+         *flags.value_begin<bool>();
+}
+
 void Emission::storeVector(Value value, Value base, Value index, Value mask, bool streams) {
   Type element = getElementTypeOrSelf(value);
   Value to = address(base, element, index);
-  if (!mask && streams)
+  // LLVM 22 makes a scalar store of it, too, but one of 4 bytes where the value was truncated from i32.
+  if (isFirstLaneOnly(mask))
+    LLVM::StoreOp::create(*this, vector::ExtractOp::create(*this, value, 0), to, alignmentOf(element));
+  else if (!mask && streams)
     LLVM::StoreOp::create(*this, value, to, unsigned(lanes) * alignmentOf(element), /*isVolatile=*/false,
                           /*isNonTemporal=*/true);
   else if (!mask)
@@ -76,18 +86,17 @@ void Emission::scatter(Value value, Value base, Value indices, Value mask) {
   LLVM::masked_scatter::create(*this, value, addresses(*this, element, base, indices), all, alignmentOf(element));
 }
 
-/// f32 to bf16 by integer arithmetic: where there is no instruction LLVM would call a library.
-static Value roundedToBf16(Emission &e, Value real) {
-  Type integer = Emission::shaped(real, e.getI32Type());
-  auto number = [&](int64_t value) { return e.constantInt(integer, value); };
-  Value bits = arith::BitcastOp::create(e, integer, real);
-  Value upper = arith::ShRUIOp::create(e, bits, number(16));
-  Value half = arith::AddIOp::create(e, number(0x7fff), arith::AndIOp::create(e, upper, number(1))); // ties to even
-  Value rounded = arith::ShRUIOp::create(e, arith::AddIOp::create(e, bits, half), number(16));
-  Value isNan = arith::CmpFOp::create(e, arith::CmpFPredicate::UNO, real, real);
-  Value word = arith::SelectOp::create(e, isNan, arith::OrIOp::create(e, upper, number(0x40)), rounded);
-  word = arith::TruncIOp::create(e, Emission::shaped(real, e.getI16Type()), word);
-  return arith::BitcastOp::create(e, Emission::shaped(real, e.getBF16Type()), word);
+Value Emission::bf16Bits(Value real) {
+  Type integer = shaped(real, getI32Type());
+  auto number = [&](int64_t value) { return constantInt(integer, value); };
+  Value bits = arith::BitcastOp::create(*this, integer, real);
+  Value upper = arith::ShRUIOp::create(*this, bits, number(16));
+  Value half = arith::AddIOp::create(*this, number(0x7fff), arith::AndIOp::create(*this, upper, number(1)));
+  Value rounded = arith::ShRUIOp::create(*this, arith::AddIOp::create(*this, bits, half), number(16));
+  Value isNan = arith::CmpFOp::create(*this, arith::CmpFPredicate::UNO, real, real);
+  Value quiet = arith::OrIOp::create(*this, upper, number(0x40));
+  Value word = arith::SelectOp::create(*this, isNan, quiet, rounded);
+  return arith::TruncIOp::create(*this, shaped(real, getI16Type()), word);
 }
 
 Value Emission::toFormat(Value real, Type element) {
@@ -100,7 +109,7 @@ Value Emission::toFormat(Value real, Type element) {
   if (from < to)
     return arith::ExtFOp::create(*this, shaped(real, element), real);
   if (element.isBF16() && !machine.hasBf16)
-    return roundedToBf16(*this, real);
+    return arith::BitcastOp::create(*this, shaped(real, element), bf16Bits(real));
   return arith::TruncFOp::create(*this, shaped(real, element), real);
 }
 
@@ -130,6 +139,24 @@ void Emission::ifThen(Value condition, llvm::function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(branch.thenBlock());
   body();
+}
+
+void Emission::callOwn(const std::string &name, ValueRange arguments,
+                       llvm::function_ref<void(ArrayRef<BlockArgument>)> body) {
+  auto module = getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
+  if (!function) {
+    InsertionGuard guard(*this);
+    setInsertionPointToEnd(module.getBody());
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), llvm::to_vector(arguments.getTypes()));
+    function = LLVM::LLVMFuncOp::create(*this, name, type, LLVM::Linkage::Internal);
+    function.setNoInline(true);
+    Block *entry = function.addEntryBlock(*this);
+    setInsertionPointToStart(entry);
+    body(entry->getArguments());
+    LLVM::ReturnOp::create(*this, ValueRange());
+  }
+  LLVM::CallOp::create(*this, function, arguments);
 }
 
 Value Emission::callLibm(StringRef name, ValueRange arguments) {

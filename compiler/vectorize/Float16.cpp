@@ -1,7 +1,7 @@
-// Conversions are single instructions where the machine has them; f16 has them everywhere. Those of bf16 are done on
-// the bits elsewhere: it is the upper half of an f32.
+// Rounding is Emission's. Here is what memory adds: bf16 that the machine does not know is moved as bits.
 #include "compiler/vectorize/Float16.h"
-#include "compiler/vectorize/FloatBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -21,16 +21,5 @@ Value vectorize::emitWiden(Emission &e, Value number) {
 }
 
 Value vectorize::emitNarrow(Emission &e, Value number, Type element) {
-  Type loaded = loadedType(e, element);
-  if (loaded == element)
-    return arith::TruncFOp::create(e, Emission::shaped(number, element), number);
-  // Adding half a unit, less one where the last bit kept is even, carries into the bits that are kept.
-  FloatBuilder f(e, number.getType());
-  Value bits = f.toBits(number);
-  Value odd = f.andInt(arith::ShRUIOp::create(e, bits, f.whole(16)), 1);
-  Value rounded = f.addInt(f.addInt(bits, f.whole(0x7FFF)), odd);
-  Value isNan = f.compare(arith::CmpFPredicate::UNO, number, number);
-  rounded = f.choose(isNan, f.whole(0x7FC00000), rounded);
-  Value high = arith::ShRUIOp::create(e, rounded, f.whole(16));
-  return arith::TruncIOp::create(e, Emission::shaped(number, loaded), high);
+  return loadedType(e, element) == element ? e.toFormat(number, element) : e.bf16Bits(number);
 }

@@ -1,5 +1,5 @@
 // What each composite op stands for, in plain ops.
-#include "dialects/kinu/Kinu.h"
+#include "dialects/kinu/Composites.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -147,3 +147,23 @@ SmallVector<Value> LinearCrossEntropyBackwardOp::expand(OpBuilder &b) {
 SmallVector<Value> NormOp::expand(OpBuilder &b) { return inlineRegion(b, getBody(), getOperands()); }
 
 SmallVector<Value> NormBackwardOp::expand(OpBuilder &b) { return inlineRegion(b, getBody(), getOperands()); }
+
+int64_t kinu::expandComposites(Operation *root, llvm::function_ref<bool(Operation *)> which) {
+  int64_t count = 0;
+  SmallVector<CompositeOpInterface> found;
+  do {
+    found.clear();
+    root->walk<WalkOrder::PreOrder>([&](CompositeOpInterface op) {
+      if (which(op))
+        found.push_back(op);
+      return WalkResult::skip(); // what is inside comes out with the definition
+    });
+    for (CompositeOpInterface op : found) {
+      OpBuilder builder(op);
+      op->replaceAllUsesWith(op.expand(builder));
+      op->erase();
+    }
+    count += found.size();
+  } while (!found.empty());
+  return count;
+}

@@ -110,26 +110,13 @@ static void multiplyTiles(Emission &e, const TileProduct &shape, Value lhs, Valu
   });
 }
 
-/// The function of a product, made in the module at first use.
-static LLVM::LLVMFuncOp tileProduct(Emission &e, const TileProduct &shape) {
-  auto module = e.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+/// Calls the function of a product.
+static void callTileProduct(Emission &e, const TileProduct &shape, ValueRange arguments) {
   std::string name = llvm::formatv("tiles_{0}_{1}_{2}_{3}_{4}_{5}", shape.leftRow, shape.rightRow, shape.resultRow,
                                    shape.columns, shape.steps, shape.accumulate);
-  if (auto made = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
-    return made;
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPointToEnd(module.getBody());
-  Type pointer = e.pointerType();
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.getContext()),
-                                          {pointer, pointer, pointer, e.getI64Type(), e.getI64Type()});
-  auto function = LLVM::LLVMFuncOp::create(e, name, type, LLVM::Linkage::Internal);
-  function.setNoInline(true);
-  Block *entry = function.addEntryBlock(e);
-  e.setInsertionPointToStart(entry);
-  multiplyTiles(e, shape, entry->getArgument(0), entry->getArgument(1), entry->getArgument(2), entry->getArgument(3),
-                entry->getArgument(4));
-  LLVM::ReturnOp::create(e, ValueRange());
-  return function;
+  e.callOwn(name, arguments, [&](ArrayRef<BlockArgument> given) {
+    multiplyTiles(e, shape, given[0], given[1], given[2], given[3], given[4]);
+  });
 }
 
 int64_t AmxProducts::rowBytes(const Packed &packed, Form form) const {
@@ -205,7 +192,7 @@ void AmxProducts::multiply(const Side &left, const Side &right, Value sums, cons
     shape.steps = llvm::divideCeil(*constant, kUnit);
   Value steps = e.div(e.add(sums, kUnit - 1), kUnit);
   Value rows = left.form == Form::LeftRows ? result.rows : e.i64(left.packed.columns);
-  LLVM::CallOp::create(e, tileProduct(e, shape), ValueRange{lhs, rhs, result.base, rows, steps});
+  callTileProduct(e, shape, {lhs, rhs, result.base, rows, steps});
 }
 
 Packed AmxProducts::reserveScores(Value, int64_t keys, ArrayRef<Form> forms) {

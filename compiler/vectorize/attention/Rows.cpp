@@ -9,16 +9,7 @@
 using namespace mlir;
 using namespace kinu::vectorize;
 
-/// A float or vector of floats in another format.
-static Value converted(Emission &e, Value value, Type element) {
-  Type type = Emission::shaped(value, element);
-  if (value.getType() == type)
-    return value;
-  bool wider = element.getIntOrFloatBitWidth() > getElementTypeOrSelf(value).getIntOrFloatBitWidth();
-  return wider ? Value(arith::ExtFOp::create(e, type, value)) : Value(arith::TruncFOp::create(e, type, value));
-}
-
-static Value widened(Emission &e, Value value) { return converted(e, value, e.getF32Type()); }
+static Value widened(Emission &e, Value value) { return e.toFormat(value, e.getF32Type()); }
 
 /// Calls `body` for each vector of a row: its first column, and a mask if it is the last and partial.
 static void overVectors(Emission &e, int64_t columns, llvm::function_ref<void(Value, Value)> body) {
@@ -47,14 +38,14 @@ void kinu::vectorize::readRows(Emission &e, const RowSource &from, Value first, 
     if (from.columns.vectors(e.lanes)) {
       overVectors(e, columns, [&](Value column, Value mask) {
         Value value = e.loadVector(from.element, source, from.columns.offset(e, column), mask);
-        e.storeVector(converted(e, value, element), target, column);
+        e.storeVector(e.toFormat(value, element), target, column);
       });
       return clear(target, written);
     }
     clear(target, columns / e.lanes * e.lanes);
     e.loop(e.i64(0), e.i64(columns), 1, [&](Value column) {
       Value value = e.load(from.element, source, from.columns.offset(e, column));
-      e.store(converted(e, value, element), target, column);
+      e.store(e.toFormat(value, element), target, column);
     });
   });
   e.loop(count, e.i64(rows), 1, [&](Value row) { clear(line(row), 0); });
@@ -68,11 +59,11 @@ void kinu::vectorize::writeRows(Emission &e, Value block, int64_t blockRow, Valu
     Value target = e.address(to.base, to.element, e.mul(e.add(first, row), to.row));
     if (to.columns.vectors(e.lanes))
       return overVectors(e, columns, [&](Value column, Value mask) {
-        Value value = converted(e, e.loadVector(e.getF32Type(), source, column), to.element);
+        Value value = e.toFormat(e.loadVector(e.getF32Type(), source, column), to.element);
         e.storeVector(value, target, to.columns.offset(e, column), mask);
       });
     e.loop(e.i64(0), e.i64(columns), 1, [&](Value column) {
-      Value value = converted(e, e.load(e.getF32Type(), source, column), to.element);
+      Value value = e.toFormat(e.load(e.getF32Type(), source, column), to.element);
       e.store(value, target, to.columns.offset(e, column));
     });
   });

@@ -28,12 +28,11 @@ struct Body {
   Emission &e;
   const MicroKernel &shape;
   int64_t vectors;
-  Value lhs, rhs, result, k, accumulate;
+  Value lhs, rhs, k;
 
   /// One step of k at offset `step` from the pointers.
   SmallVector<Value> multiply(Value lhsAt, Value rhsAt, int64_t step, ValueRange sums);
   SmallVector<Value> sumOverK();
-  void writeBack(ArrayRef<Value> sums);
 };
 } // namespace
 
@@ -67,14 +66,15 @@ SmallVector<Value> Body::sumOverK() {
   return e.loop(unrolled, k, 1, sums, steps(1));
 }
 
-void Body::writeBack(ArrayRef<Value> sums) {
-  int64_t tail = shape.columns % e.lanes;
+void kinu::vectorize::storeBlock(Emission &e, const MicroKernel &shape, ArrayRef<Value> sums, Value result,
+                                 Value accumulate) {
+  int64_t vectors = llvm::divideCeil(shape.columns, e.lanes), tail = shape.columns % e.lanes;
   auto write = [&](bool add) {
     for (int64_t row = 0; row < shape.rows; ++row)
       for (int64_t v = 0; v < vectors; ++v) {
         Value mask = tail && v == vectors - 1 ? e.firstLanes(tail) : Value();
         Value place = e.i64(row * shape.resultRow + v * e.lanes);
-        Value sum = sums[row * vectors + v];
+        Value sum = e.toFormat(sums[row * vectors + v], e.getF32Type());
         if (add)
           sum = arith::AddFOp::create(e, sum, e.loadVector(e.getF32Type(), result, place, mask));
         e.storeVector(sum, result, place, mask);
@@ -88,36 +88,12 @@ void Body::writeBack(ArrayRef<Value> sums) {
   write(false);
 }
 
-static LLVM::LLVMFuncOp microKernel(Emission &e, const MicroKernel &shape) {
-  auto module = e.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
-  std::string name = llvm::formatv("micro_{0}x{1}_{2}_{3}_{4}_{5}", shape.rows, shape.columns, shape.lhsRow,
-                                   shape.lhsSum, shape.rhsSum, shape.resultRow);
-  if (auto made = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
-    return made;
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPointToEnd(module.getBody());
-  Type pointer = e.pointerType();
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.getContext()),
-                                          {pointer, pointer, pointer, e.getI64Type(), e.getI1Type()});
-  auto function = LLVM::LLVMFuncOp::create(e, name, type, LLVM::Linkage::Internal);
-  // Inlined, the loops around it would compete for the registers.
-  function.setNoInline(true);
-  Block *entry = function.addEntryBlock(e);
-  e.setInsertionPointToStart(entry);
-  Body body{e,
-            shape,
-            int64_t(llvm::divideCeil(shape.columns, e.lanes)),
-            entry->getArgument(0),
-            entry->getArgument(1),
-            entry->getArgument(2),
-            entry->getArgument(3),
-            entry->getArgument(4)};
-  body.writeBack(body.sumOverK());
-  LLVM::ReturnOp::create(e, ValueRange());
-  return function;
-}
-
 void kinu::vectorize::callMicroKernel(Emission &e, const MicroKernel &shape, Value lhs, Value rhs, Value result,
                                       Value k, Value accumulate) {
-  LLVM::CallOp::create(e, microKernel(e, shape), ValueRange{lhs, rhs, result, k, accumulate});
+  std::string name = llvm::formatv("micro_{0}x{1}_{2}_{3}_{4}_{5}", shape.rows, shape.columns, shape.lhsRow,
+                                   shape.lhsSum, shape.rhsSum, shape.resultRow);
+  e.callOwn(name, {lhs, rhs, result, k, accumulate}, [&](ArrayRef<BlockArgument> given) {
+    Body body{e, shape, int64_t(llvm::divideCeil(shape.columns, e.lanes)), given[0], given[1], given[3]};
+    storeBlock(e, shape, body.sumOverK(), given[2], given[4]);
+  });
 }

@@ -23,6 +23,11 @@ int64_t rowsPerBlock(const machines::Machine &machine, int64_t columns);
 /// The columns of a full block.
 int64_t columnsPerBlock(const machines::Machine &machine);
 
+/// Writes a block that is in registers, row after row of vectors of f32 or f16, to `result` in f32: added to what is
+/// there if `accumulate` (i1).
+void storeBlock(Emission &e, const MicroKernel &shape, llvm::ArrayRef<mlir::Value> sums, mlir::Value result,
+                mlir::Value accumulate);
+
 /// Calls the micro-kernel, whose function is made in the module at first use:
 /// result[rows, columns] = (accumulate ? result : 0) + lhs[rows, k] rhs[k, columns]. `k` is i64, `accumulate` i1.
 void callMicroKernel(Emission &e, const MicroKernel &shape, mlir::Value lhs, mlir::Value rhs, mlir::Value result,

@@ -1,7 +1,6 @@
 // The register block of a matrix product in fp16.
 #include "compiler/vectorize/gemm/PromotingKernel.h"
 
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -16,13 +15,12 @@ namespace {
 struct Body {
   Emission &e;
   const MicroKernel &shape;
-  Value lhs, rhs, result;
+  Value lhs, rhs;
   int64_t vectors = llvm::divideCeil(shape.columns, e.lanes);
   Type half = e.getF16Type();
 
   SmallVector<Value> multiply(Value lhsAt, Value rhsAt, int64_t step, ValueRange sums);
   SmallVector<Value> sumOver(Value first, Value end);
-  void addUp(ArrayRef<Value> sums, Value accumulate);
 };
 } // namespace
 
@@ -57,56 +55,16 @@ SmallVector<Value> Body::sumOver(Value first, Value end) {
   return e.loop(unrolled, end, 1, sums, steps(1));
 }
 
-/// Adds the sums to the result, or writes them there.
-void Body::addUp(ArrayRef<Value> sums, Value accumulate) {
-  int64_t tail = shape.columns % e.lanes;
-  auto write = [&](bool add) {
-    for (int64_t row = 0; row < shape.rows; ++row)
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value mask = tail && v == vectors - 1 ? e.firstLanes(tail) : Value();
-        Value place = e.i64(row * shape.resultRow + v * e.lanes);
-        Value sum = e.toFormat(sums[size_t(row * vectors + v)], e.getF32Type());
-        if (add)
-          sum = arith::AddFOp::create(e, sum, e.loadVector(e.getF32Type(), result, place, mask));
-        e.storeVector(sum, result, place, mask);
-      }
-  };
-  auto branch = scf::IfOp::create(e, accumulate, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPointToStart(branch.thenBlock());
-  write(true);
-  e.setInsertionPointToStart(branch.elseBlock());
-  write(false);
-}
-
-static LLVM::LLVMFuncOp promotingKernel(Emission &e, const MicroKernel &shape, int64_t promote) {
-  auto module = e.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
-  std::string name = llvm::formatv("promoting_{0}x{1}_{2}_{3}_{4}_{5}_{6}", shape.rows, shape.columns, shape.lhsRow,
-                                   shape.lhsSum, shape.rhsSum, shape.resultRow, promote);
-  if (auto made = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
-    return made;
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPointToEnd(module.getBody());
-  Type pointer = e.pointerType();
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.getContext()),
-                                          {pointer, pointer, pointer, e.getI64Type(), e.getI1Type()});
-  auto function = LLVM::LLVMFuncOp::create(e, name, type, LLVM::Linkage::Internal);
-  // Inlined, the loops around it would compete for the registers.
-  function.setNoInline(true);
-  Block *entry = function.addEntryBlock(e);
-  e.setInsertionPointToStart(entry);
-  Value k = entry->getArgument(3), accumulate = entry->getArgument(4);
-  Body body{e, shape, entry->getArgument(0), entry->getArgument(1), entry->getArgument(2)};
-  e.loop(e.i64(0), k, promote, [&](Value first) {
-    Value isLater = arith::CmpIOp::create(e, arith::CmpIPredicate::ne, first, e.i64(0));
-    SmallVector<Value> sums = body.sumOver(first, e.smaller(e.add(first, promote), k));
-    body.addUp(sums, arith::OrIOp::create(e, accumulate, isLater));
-  });
-  LLVM::ReturnOp::create(e, ValueRange());
-  return function;
-}
-
 void kinu::vectorize::callPromotingKernel(Emission &e, const MicroKernel &shape, int64_t promote, Value lhs, Value rhs,
                                           Value result, Value k, Value accumulate) {
-  LLVM::CallOp::create(e, promotingKernel(e, shape, promote), ValueRange{lhs, rhs, result, k, accumulate});
+  std::string name = llvm::formatv("promoting_{0}x{1}_{2}_{3}_{4}_{5}_{6}", shape.rows, shape.columns, shape.lhsRow,
+                                   shape.lhsSum, shape.rhsSum, shape.resultRow, promote);
+  e.callOwn(name, {lhs, rhs, result, k, accumulate}, [&](ArrayRef<BlockArgument> given) {
+    Body body{e, shape, given[0], given[1]};
+    e.loop(e.i64(0), given[3], promote, [&](Value first) {
+      Value isLater = arith::CmpIOp::create(e, arith::CmpIPredicate::ne, first, e.i64(0));
+      SmallVector<Value> sums = body.sumOver(first, e.smaller(e.add(first, promote), given[3]));
+      storeBlock(e, shape, sums, given[2], arith::OrIOp::create(e, given[4], isLater));
+    });
+  });
 }
