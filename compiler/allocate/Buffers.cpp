@@ -46,14 +46,54 @@ LogicalResult Buffers::analyse() {
       int64_t &last = lastUse[viewed(operand)];
       last = isa<OutputOp>(op) ? INT64_MAX : std::max(last, position);
     }
-    if (auto write = dyn_cast<WriteOp>(op))
-      destination[viewed(write.getValue())] = offsetOf(write.getVariable(), write.getRounds());
-    ++position;
+    if (auto write = dyn_cast<WriteOp>(op)) {
+      int64_t place = offsetOf(write.getVariable(), write.getRounds());
+      destination[viewed(write.getValue())] = place;
+      written.push_back({place, bytesOf(typeOf(write.getValue()))});
+    }
+    positions[&op] = position++;
   }
+  startInVariables();
   position = 0;
   for (Operation &op : program.getBody().front())
     visit(op, position++);
   return checkWrites();
+}
+
+/// A sum that ends in a variable starts there: what launches write over on the way to a value that is written needs no
+/// memory of its own. From the end backwards, so that whole chains do.
+void Buffers::startInVariables() {
+  for (Operation &op : llvm::reverse(program.getBody().front())) {
+    auto user = dyn_cast<step::LaunchOp>(op);
+    if (!user)
+      continue;
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<step::KernelOp>(user, user.getKernelAttr());
+    for (ArrayRef<int64_t> pairs = kernel.getInplace(); !pairs.empty(); pairs = pairs.drop_front(2)) {
+      Value operand = viewed(user.getOperands()[pairs[1]]);
+      auto place = destination.find(user->getResult(pairs[0]));
+      auto producer = operand.getDefiningOp<step::LaunchOp>();
+      if (place == destination.end() || !producer || lastUse.lookup(operand) != positions.lookup(user))
+        continue;
+      int64_t at = place->second;
+      bool isUsedOnce = llvm::count_if(user.getOperands(), [&](Value other) { return viewed(other) == operand; }) == 1;
+      // One operand at most starts there: the next one of this kernel is not the variable's only one any more.
+      bool isTaken = llvm::any_of(user.getOperands(), [&](Value other) {
+        auto known = destination.find(viewed(other));
+        return known != destination.end() && known->second == at;
+      });
+      if (isUsedOnce && !isTaken && isUnusedAfter(producer, {at, bytesOf(typeOf(operand))}))
+        destination[operand] = at;
+    }
+  }
+}
+
+/// Whether nothing reads the variable that has memory at `place` from the launch on, and one value at most is written there.
+bool Buffers::isUnusedAfter(step::LaunchOp launch, Place place) {
+  for (auto read : program.getOps<ReadOp>())
+    if (lastUse.lookup(read) >= positions.lookup(launch) &&
+        place.overlaps({offsetOf(read.getVariable(), read.getRounds()), bytesOf(read.getType())}))
+      return false;
+  return llvm::count_if(written, [&](Place other) { return place.overlaps(other); }) == 1;
 }
 
 void Buffers::visit(Operation &op, int64_t position) {

@@ -17,6 +17,12 @@ struct Buffer {
   int64_t offset = 0; ///< in the part of the arena that programs share
 };
 
+/// Bytes of the arena that hold a variable, or one round's slice of it.
+struct Place {
+  int64_t offset = 0, bytes = 0;
+  bool overlaps(Place other) const { return offset < other.offset + other.bytes && other.offset < offset + bytes; }
+};
+
 /// A pure analysis: it changes no IR.
 class Buffers {
 public:
@@ -32,7 +38,8 @@ public:
   unsigned inplaceCount() const { return inplace; }
 
 private:
-  void assignWrites();
+  void startInVariables();
+  bool isUnusedAfter(step::LaunchOp launch, Place place);
   void visit(mlir::Operation &op, int64_t position);
   void visitLaunch(step::LaunchOp launch, int64_t position);
   bool takesPlaceOf(step::LaunchOp launch, mlir::OpResult result, int64_t position);
@@ -44,8 +51,11 @@ private:
   const llvm::StringMap<int64_t> &variableOffsets;
   std::vector<Buffer> buffers;
   llvm::DenseMap<mlir::Value, unsigned> bufferOf;
-  llvm::DenseMap<mlir::Value, int64_t> destination; ///< of what is written to a variable: its place
+  /// Of what is written to a variable, or written over on the way there: the variable's place.
+  llvm::DenseMap<mlir::Value, int64_t> destination;
   llvm::DenseMap<mlir::Value, int64_t> lastUse;     ///< of a value, through its views
+  llvm::DenseMap<mlir::Operation *, int64_t> positions;
+  std::vector<Place> written;
   unsigned inplace = 0;
 };
 

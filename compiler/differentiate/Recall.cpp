@@ -7,8 +7,11 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::differentiate;
 
-/// Cheap enough to compute twice, given its operands: one pass that fuses with its use.
-static bool isCheap(Operation *op) { return op->hasTrait<Elementwise>() || isa<BroadcastOp, RenameOp, SliceOp>(op); }
+/// Cheap enough to compute twice, given its operands: one pass that fuses with its use, or a norm, whose operand its own
+/// gradient wants anyway.
+static bool isCheap(Operation *op) {
+  return op->hasTrait<Elementwise>() || isa<BroadcastOp, RenameOp, SliceOp, NormOp>(op);
+}
 
 static int64_t bytes(Value value) {
   NamedTensorType type = typeOf(value);

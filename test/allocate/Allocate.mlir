@@ -86,3 +86,39 @@ step.kernel @over loops rows ["seq"] inplace [0, 0] {
   %y = kinu.tanh %x : !x
   kinu.yield %y : !x
 }
+
+// -----
+
+!x = !kinu.tensor<seq=64 : f32>
+
+// A sum on its way to a variable is made in the variable from the start, here at byte 0; not if the old value is read
+// meanwhile, as that of @v (byte 256) is.
+// CHECK-LABEL: kinu.program @sums attributes {kinu.program_bytes = 512 : i64}
+// CHECK: step.launch @over(%{{.*}}) "a" at {{\[}}[[X:[0-9]+]], 0]
+// CHECK: step.launch @over(%{{.*}}) "b" at [0, 0]
+// CHECK: step.launch @over(%{{.*}}) "c" at [0, 0]
+// CHECK: step.launch @over(%{{.*}}) "d" at {{\[}}[[X]], [[D:[0-9]+]]]
+// CHECK: step.launch @plus(%{{.*}}) "e" at {{\[}}[[D]], 256, 256]
+kinu.variable @w weight normal(0.0, 0.02) : !x
+kinu.variable @v weight normal(0.0, 0.02) : !x
+kinu.program @sums {
+  %x = kinu.input "x" : !x
+  %v = kinu.read @v : !x
+  %a = step.launch @over(%x) "a" : (!x) -> !x
+  %b = step.launch @over(%a) "b" : (!x) -> !x
+  %c = step.launch @over(%b) "c" : (!x) -> !x
+  kinu.write @w, %c : !x
+  %d = step.launch @over(%x) "d" : (!x) -> !x
+  %e = step.launch @plus(%d, %v) "e" : (!x, !x) -> !x
+  kinu.write @v, %e : !x
+}
+step.kernel @over loops rows ["seq"] inplace [0, 0] {
+^bb0(%x: !x):
+  %y = kinu.tanh %x : !x
+  kinu.yield %y : !x
+}
+step.kernel @plus loops rows ["seq"] inplace [0, 0, 0, 1] {
+^bb0(%x: !x, %y: !x):
+  %z = kinu.add %x, %y : (!x, !x) -> !x
+  kinu.yield %z : !x
+}
