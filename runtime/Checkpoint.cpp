@@ -213,6 +213,8 @@ static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifes
 
 std::optional<TrainingState> loadNewestCheckpoint(const std::string &folder, const Manifest &manifest, char *arena,
                                                   LoadedParts parts, const Mesh &mesh) {
+  if (mesh.first())
+    noteUnfinished(folder);
   std::vector<CommittedCheckpoint> committed = listCommitted(folder);
   for (const CommittedCheckpoint &candidate : committed) {
     std::optional<VerifiedCheckpoint> checkpoint;

@@ -62,6 +62,13 @@ std::vector<CommittedCheckpoint> listCommitted(const std::string &folder) {
   return found;
 }
 
+void noteUnfinished(const std::string &folder) {
+  for (const CommittedCheckpoint &checkpoint : listFolders(folder))
+    if (checkpoint.serial > lastRetired(folder) && !isCommitted(checkpoint))
+      note("passing over `" + checkpoint.path.string() +
+           "`: it has no COMMIT, so it is being written or was never finished");
+}
+
 static int64_t lastSerial(const std::string &folder) {
   std::vector<CommittedCheckpoint> found = listFolders(folder);
   return std::max(lastRetired(folder), found.empty() ? 0 : found.front().serial);

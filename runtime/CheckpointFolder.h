@@ -34,6 +34,9 @@ void pruneCheckpoints(const std::string &folder, size_t keep);
 /// Removes what killed runs left unfinished, with a note. To be called by the run that holds the lock.
 void removeUncommitted(const std::string &folder);
 
+/// Says which checkpoints are not committed, to those who read only.
+void noteUnfinished(const std::string &folder);
+
 /// Retires the checkpoints that are there: a training that starts over must not be taken for one that goes on from
 /// them, even if it is killed before it writes one. They stay until then, by the file `retired`, which holds the serial
 /// number of the last of them.

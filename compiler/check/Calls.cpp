@@ -204,7 +204,7 @@ Operand Elaborator::expand(Function &function, Instance &fixed, const CallExpr &
   const AxisSet *outerDeclared = std::exchange(declaredAxes, nullptr);
   size_t outerRepeats = std::exchange(repeatsAtEntry, openRepeats.size());
   unsigned errorsBefore = diagnostics.errorCount();
-  function.active = true;
+  function.active = function.called = true;
 
   enterAxesAndNumbers(function, fixed);
   if (enterTensors(function, call, tensors)) {

@@ -52,8 +52,18 @@ std::optional<TypedModel> Elaborator::run() {
   checkDefines();
   if (diagnostics.errorCount() != errorsBefore)
     return std::nullopt;
+  warnOfUncalled();
   prune(model);
   return std::move(model);
+}
+
+/// A body is elaborated where it is called, with the axes of that place; one that is never called cannot be checked.
+/// An imported file may well have more than this model needs.
+void Elaborator::warnOfUncalled() {
+  for (const Function &function : functions)
+    if (const Name &name = function.syntax->name; !function.called && name.range.file == file.id)
+      diagnostics.warning("never-called", name.range, "`" + name.text + "` is never called, so its body is not checked")
+          .suggest("call it, or remove it");
 }
 
 /// Functions of the file and of its imports. An imported file is declared once and has a scope of its own.

@@ -52,6 +52,7 @@ private:
   void findTrain();
   void checkRuns();
   void checkDefines();
+  void warnOfUncalled();
   std::string defineHint(const std::string &name);
 
   // Reporting.cpp

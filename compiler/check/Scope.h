@@ -52,6 +52,7 @@ struct Function {
   unsigned order = 0;
   bool active = false; ///< being expanded: a call of it would never end
   bool broken = false; ///< an error was found in its body: further calls stay silent
+  bool called = false; ///< its body was elaborated
 };
 
 /// A repeat around the place that is being elaborated.

@@ -35,7 +35,7 @@ struct CheckedSpec {
     renderText(diagnostics, sources, out);
   }
 
-  /// The identifiers of the errors, in the order of the source, separated by blanks.
+  /// The identifiers of errors and warnings, in the order of the source, separated by blanks.
   std::string ids() const {
     std::string all;
     for (const Diagnostic *diagnostic : diagnostics.sorted())

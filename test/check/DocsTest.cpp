@@ -1,5 +1,5 @@
 // Every program in docs/errors.md and docs/language.md is checked: wrong ones give exactly the error they stand for,
-// right ones none. A fence that holds no whole model is the inside of one, with the declarations of `surround`.
+// right ones none; of `warned` ones there is a model, too. A fence that holds no whole model is the inside of one, with the declarations of `surround`.
 #include "test/check/CheckedSpec.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -75,12 +75,25 @@ TEST(Docs, WrongProgramsGiveTheErrorOfTheirHeading) {
   EXPECT_GT(count, 90u);
 }
 
+TEST(Docs, WarnedProgramsGiveTheWarningOfTheirHeadingAndAModel) {
+  unsigned count = 0;
+  for (const Fence &fence : fencesOf("errors.md")) {
+    if (fence.info != "kinu warned")
+      continue;
+    ++count;
+    CheckedSpec spec(surround(fence.text), optionsOf(fence.text), "errors.md");
+    EXPECT_EQ(spec.ids(), fence.heading) << "docs/errors.md:" << fence.line << "\n" << spec.messages;
+    EXPECT_TRUE(spec.model.has_value()) << "docs/errors.md:" << fence.line;
+  }
+  EXPECT_GT(count, 0u);
+}
+
 TEST(Docs, RightProgramsGiveNoError) {
   for (const Fence &fence : fencesOf("errors.md")) {
     if (fence.info != "kinu right")
       continue;
     CheckedSpec spec(surround(fence.text), optionsOf(fence.text), "errors.md");
-    EXPECT_EQ(spec.messages, "") << "docs/errors.md:" << fence.line;
+    EXPECT_EQ(spec.diagnostics.errorCount(), 0u) << "docs/errors.md:" << fence.line << "\n" << spec.messages;
   }
 }
 
@@ -91,7 +104,7 @@ TEST(Docs, ExamplesOfTheReferenceCheck) {
       continue;
     ++count;
     CheckedSpec spec(surround(fence.text), optionsOf(fence.text), "language.md");
-    EXPECT_EQ(spec.messages, "") << "docs/language.md:" << fence.line;
+    EXPECT_EQ(spec.diagnostics.errorCount(), 0u) << "docs/language.md:" << fence.line << "\n" << spec.messages;
   }
   EXPECT_GT(count, 20u);
 }

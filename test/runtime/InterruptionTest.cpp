@@ -121,6 +121,10 @@ TEST(Interruption, ACheckpointWithoutCommitIsSpokenOf) {
     if (entry.path().filename().string().starts_with("step-00000020"))
       newest = entry.path();
   ASSERT_TRUE(fs::remove(newest + "/COMMIT"));
+  Outcome read = model.run({"eval", "--checkpoint-dir", "c"});
+  EXPECT_EQ(read.code, 0) << read.output;
+  EXPECT_NE(read.output.find("it has no COMMIT"), std::string::npos) << read.output;
+  EXPECT_TRUE(fs::exists(newest)) << "who only reads removes nothing";
   Outcome outcome = model.run({"--steps", "20", "--checkpoint-dir", "c"});
   EXPECT_NE(outcome.output.find("it has no COMMIT"), std::string::npos) << outcome.output;
   EXPECT_NE(outcome.output.find("going on after step 10"), std::string::npos) << outcome.output;
