@@ -28,11 +28,13 @@ private:
   Value read(VariableOp variable, StringRef suffix) {
     return ReadOp::create(b, loc, variable.getType(), (variable.getSymName() + suffix).str(), ValueRange());
   }
-  /// Replaces `old`, what the variable holds, unless gradients overflowed.
-  void write(VariableOp variable, StringRef suffix, Value value, Value old) {
+  /// Replaces `old`, what the variable holds, unless gradients overflowed. Returns what it holds now: what is computed
+  /// from that need not read `old`, which the new value overwrites.
+  Value write(VariableOp variable, StringRef suffix, Value value, Value old) {
     if (finite)
       value = SelectOp::create(b, loc, finite, value, old);
     WriteOp::create(b, loc, (variable.getSymName() + suffix).str(), ValueRange(), value);
+    return value;
   }
   Value add(Value x, Value y) { return AddOp::create(b, loc, x, y); }
   Value mul(Value x, Value y) { return MulOp::create(b, loc, x, y); }
@@ -45,8 +47,7 @@ private:
   Value movingMean(VariableOp variable, StringRef suffix, double decay, Value x) {
     Value old = read(variable, suffix);
     Value mean = add(mul(old, number(decay)), mul(x, number(1.0 - decay)));
-    write(variable, suffix, mean, old);
-    return mean;
+    return write(variable, suffix, mean, old);
   }
   /// w = w - rate * (step + decay * w), the decay for weights only (Loshchilov and Hutter, 2019).
   void descend(VariableOp variable, Value step) {
@@ -114,8 +115,7 @@ void Update::sgd(VariableOp variable, Value scale) {
   Value step = gradient(variable, scale);
   if (optimizer.momentum != 0) {
     Value old = read(variable, ".moment1");
-    step = add(mul(old, number(optimizer.momentum)), step);
-    write(variable, ".moment1", step, old);
+    step = write(variable, ".moment1", add(mul(old, number(optimizer.momentum)), step), old);
   }
   descend(variable, step);
 }

@@ -8,19 +8,19 @@ using namespace kinu;
 
 void precision::check(const typed::TrainConfig &train, const machines::Machine &machine, Diagnostics &diagnostics) {
   bool isBf16 = train.precision == typed::Precision::Bf16;
-  if (train.precision == typed::Precision::Fp32 || (isBf16 && machine.hasBf16))
+  if (train.precision == typed::Precision::Fp32 || (isBf16 ? machine.hasBf16 : machine.hasFp16))
     return;
-  // Casts, loss scaling and kernels of fp16 are there, but no whole run of it was compared yet.
-  if (!isBf16 && machine.hasFp16) {
-    diagnostics.error("unsupported-precision", train.precisionRange, "training in fp16 is not released yet")
-        .suggest(machine.hasBf16 ? "write `precision bf16` or `precision fp32`" : "write `precision fp32`");
-    return;
-  }
-  std::string has = machine.hasBf16 ? "fp32 and bf16" : "fp32";
+  std::string has = "fp32";
+  if (machine.hasBf16)
+    has += " and bf16";
+  if (machine.hasFp16)
+    has += " and fp16";
   diagnostics
       .error("unsupported-precision", train.precisionRange,
              std::string("machine `") + machine.name + "` has no " + (isBf16 ? "bf16" : "fp16") + "; it has " + has)
-      .suggest(machine.hasBf16 ? "write `precision bf16` or `precision fp32`" : "write `precision fp32`");
+      .suggest(machine.hasFp16   ? "write `precision fp16` or `precision fp32`"
+               : machine.hasBf16 ? "write `precision bf16` or `precision fp32`"
+                                 : "write `precision fp32`");
 }
 
 void precision::buildPipeline(OpPassManager &passes, const typed::TrainConfig &train) {

@@ -98,9 +98,13 @@ const Defines kQuickstart = {{"vocab", 67},  {"width", 32}, {"depth", 2}, {"head
 const Defines kGpt2 = {{"vocab", 67},   {"width", 48}, {"depth", 2}, {"heads", 3},
                        {"context", 16}, {"batch", 3},  {"seq", 13}};
 
-INSTANTIATE_TEST_SUITE_P(All, PrecisionStep,
-                         testing::Values(Case{"quickstart_bf16", "quickstart", "bf16", kQuickstart, 500},
-                                         Case{"gpt2_bf16", "gpt2", "bf16", kGpt2, 500}),
-                         [](const auto &info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    All, PrecisionStep,
+    testing::Values(Case{"quickstart_bf16", "quickstart", "bf16", kQuickstart, 500},
+                    Case{"quickstart_fp16_safe", "quickstart", "fp16", kQuickstart, 100},
+                    Case{"quickstart_fp16_fast", "quickstart", "fp16(fast, promote: 16)", kQuickstart, 200},
+                    Case{"gpt2_bf16", "gpt2", "bf16", kGpt2, 500}, Case{"gpt2_fp16_safe", "gpt2", "fp16", kGpt2, 50},
+                    Case{"gpt2_fp16_fast", "gpt2", "fp16(fast)", kGpt2, 200}),
+    [](const auto &info) { return std::string(info.param.name); });
 
 } // namespace
