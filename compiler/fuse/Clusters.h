@@ -24,7 +24,8 @@ struct Cluster {
   llvm::SmallVector<mlir::Operation *> roots; ///< in block order
   llvm::SetVector<mlir::Operation *> ops;     ///< roots and what they pull in
   Space space;
-  DotOp product; ///< among `ops`, if the cluster is the epilogue of one: Products.h
+  /// Among `ops`, if the cluster is the epilogue of a dot, or the sum that a scatter adds to: Products.h.
+  mlir::Operation *product = nullptr;
 
   bool empty() const { return roots.empty(); }
 };

@@ -42,6 +42,7 @@ private:
         formBlock(repeat.getBody().front(), inDouble);
     std::vector<Cluster> clusters = findClusters(block);
     attachProducts(block, clusters);
+    attachScatters(block, clusters);
     llvm::DenseMap<Operation *, Cluster *> clusterOf;
     for (Cluster &cluster : clusters) {
       for (Operation *root : cluster.roots)

@@ -36,7 +36,7 @@ static SmallVector<int64_t> findInplace(KernelOp kernel, const Space &space) {
     llvm::DenseSet<Value> seen{argument};
     while (!work.empty() && !elsewhere) {
       for (OpOperand &use : work.pop_back_val().getUses()) {
-        elsewhere |= readsElsewhere(use) || isa<DotOp>(use.getOwner());
+        elsewhere |= readsElsewhere(use) || isa<DotOp, ScatterOp>(use.getOwner());
         for (Value result : use.getOwner()->getResults())
           if (seen.insert(result).second)
             work.push_back(result);
@@ -55,7 +55,9 @@ LaunchOp Outliner::launch(OpBuilder &builder, const Cluster &cluster, bool inDou
   llvm::SetVector<Value> operands = operandsOf(cluster);
   // A contraction's place is that of its product, where most of its time goes.
   Location loc = cluster.product ? cluster.product->getLoc() : cluster.roots[0]->getLoc();
-  KernelKind kind = cluster.product ? KernelKind::contraction : KernelKind::loops;
+  KernelKind kind = !cluster.product                 ? KernelKind::loops
+                    : isa<ScatterOp>(cluster.product) ? KernelKind::scatter
+                                                      : KernelKind::contraction;
   SmallVector<Attribute> rows;
   if (!cluster.product)
     rows.append(cluster.space.rows.begin(), cluster.space.rows.end());

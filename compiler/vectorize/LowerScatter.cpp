@@ -1,6 +1,7 @@
-// `scatter` kernels: zero the result, then add the elements one after the other, each where its indices say.
+// `scatter` kernels: zero the result, or copy to it what is to be added to, then add the elements one after the other,
+// each where its indices say. What is added to may lie where the result does: then it is there already.
 //
-// Different elements may meet in one place, so every item owns a range of places: it zeroes them and walks over all
+// Different elements may meet in one place, so every item owns a range of places: it fills them and walks over all
 // elements in order, taking those that belong to it. The sum is the same for every number of threads. Items are also
 // parallel over the axes that operand and result share, but for the last one, which is walked by vectors.
 #include "compiler/vectorize/VectorBlocks.h"
@@ -72,9 +73,10 @@ struct ScatterEmitter {
   Evaluator &evaluator;
   ScatterOp op;
   const ScatterAxes &axes;
+  Value initial;     ///< what is added to, an operand of the kernel; null for zeros
   Value first, last; ///< the item's range of the first target axis
 
-  void emitZeros(const Point &shared);
+  void emitStart(const Point &shared);
   void emitAdd(const Point &point);
 
 private:
@@ -92,16 +94,17 @@ void ScatterEmitter::emitRow(const Point &point, llvm::function_ref<void(const P
     body(point, {});
 }
 
-void ScatterEmitter::emitZeros(const Point &shared) {
+/// Fills the item's places.
+void ScatterEmitter::emitStart(const Point &shared) {
   Emission &e = evaluator.e;
-  Value zero = e.constant(op.getType().getElement(), 0);
   e.loop(first, last, 1, [&](Value i) {
     Evaluator::Scope scope(evaluator);
     Point target = shared;
     target[axes.targets.front().name] = Index::at(i);
     emitPoints(evaluator, ArrayRef(axes.targets).drop_front(), target, [&](const Point &point) {
       emitRow(point, [&](const Point &place, Value mask) {
-        evaluator.store(zero, op.getType(), e.results[0], place, mask, axes.vector && e.shouldStream(op.getType()));
+        Value start = initial ? evaluator.evaluate(initial, place, mask) : e.constant(op.getType().getElement(), 0);
+        evaluator.store(start, op.getType(), e.results[0], place, mask, axes.vector && e.shouldStream(op.getType()));
       });
     });
   });
@@ -150,12 +153,24 @@ void ScatterEmitter::emitAdd(const Point &point) {
   });
 }
 
+/// The kernel's scatter, and the operand that it is added to, null where there is none.
+static std::pair<ScatterOp, Value> scatterOf(Block &block) {
+  Value result = block.getTerminator()->getOperand(0);
+  auto add = result.getDefiningOp<AddOp>();
+  if (!add)
+    return {result.getDefiningOp<ScatterOp>(), {}};
+  unsigned from = isa_and_nonnull<ScatterOp>(add->getOperand(1).getDefiningOp()) ? 1 : 0;
+  Value initial = add->getOperand(1 - from);
+  auto scatter = add->getOperand(from).getDefiningOp<ScatterOp>();
+  return {isa<BlockArgument>(initial) ? scatter : ScatterOp(), initial};
+}
+
 llvm::Expected<Lowered> vectorize::lowerScatter(step::KernelOp kernel, const machines::Machine &machine) {
   Block &block = kernel.getBody().front();
-  auto op = block.getTerminator()->getOperand(0).getDefiningOp<ScatterOp>();
+  auto [op, initial] = scatterOf(block);
   if (!op || op.getType().isBool())
     return llvm::createStringError("kernel " + kernel.getSymName() +
-                                   ": a scatter kernel yields a kinu.scatter of numbers");
+                                   ": a scatter kernel yields a kinu.scatter of numbers, or its sum with an operand");
   Emission e(kernel, machine);
   Evaluator evaluator(e);
   for (auto [argument, pointer] : llvm::zip(block.getArguments(), e.operands))
@@ -163,15 +178,19 @@ llvm::Expected<Lowered> vectorize::lowerScatter(step::KernelOp kernel, const mac
 
   ScatterAxes axes = axesOf(op);
   PlaceRanges ranges = rangesOf(axes);
+  Value start = initial ? e.operands[cast<BlockArgument>(initial).getArgNumber()] : Value();
   double operations = double(typeOf(op.getOperand()).getNumElements());
   double moved = operations + double(op.getType().getNumElements());
   int64_t perTask = itemsPerTask(ranges.items, moved / double(ranges.items));
-  emitItems(evaluator, ranges.items, perTask, [&](Value item) {
+  emitItems(evaluator, ranges.items, perTask, [&, op = op, initial = initial](Value item) {
     Value first = e.mul(e.rem(item, ranges.ranges), ranges.length);
     Value last = e.smaller(e.add(first, ranges.length), e.i64(ranges.target.length));
     Point shared = pointOf(e, e.div(item, ranges.ranges), axes.shared);
-    ScatterEmitter emitter{evaluator, op, axes, first, last};
-    emitter.emitZeros(shared);
+    ScatterEmitter emitter{evaluator, op, axes, initial, first, last};
+    if (start)
+      e.ifThen(LLVM::ICmpOp::create(e, LLVM::ICmpPredicate::ne, start, e.results[0]), [&] { emitter.emitStart(shared); });
+    else
+      emitter.emitStart(shared);
     emitPoints(evaluator, axes.summed, shared, [&](const Point &point) { emitter.emitAdd(point); });
   });
   if (axes.vector && e.shouldStream(op.getType()))

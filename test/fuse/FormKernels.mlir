@@ -135,6 +135,26 @@ kinu.program @links {
   kinu.output "y", %l5 : !x
 }
 
+// A scatter that is added to something starts from that, and may lie over it; one whose result others want, too, stays
+// alone.
+// CHECK-LABEL: kinu.program @gathered
+// CHECK: step.launch @[[$SCATTER:k[0-9]+_scatter]](%{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}})
+// CHECK: step.launch @[[$ALONE:k[0-9]+_scatter]](%{{[^,]*}}, %{{[^,]*}})
+// CHECK: step.launch @{{k[0-9]+}}_loops
+kinu.program @gathered {
+  %x = kinu.input "x" : !x
+  %ids = kinu.input "ids" below 9 : !kinu.tensor<seq=3 : i64>
+  %g = kinu.input "g" : !kinu.tensor<"token"=9, embed=4 : f32>
+  %s = kinu.scatter %x over ["seq"] to ["token"] at %ids : (!x, !kinu.tensor<seq=3 : i64>) -> !kinu.tensor<"token"=9, embed=4 : f32>
+  %a = kinu.add %g, %s : (!kinu.tensor<"token"=9, embed=4 : f32>, !kinu.tensor<"token"=9, embed=4 : f32>) -> !kinu.tensor<"token"=9, embed=4 : f32>
+  kinu.output "a", %a : !kinu.tensor<"token"=9, embed=4 : f32>
+  %t = kinu.scatter %x over ["seq"] to ["token"] at %ids : (!x, !kinu.tensor<seq=3 : i64>) -> !kinu.tensor<"token"=9, embed=4 : f32>
+  %h = kinu.input "h" : !kinu.tensor<"token"=9, embed=4 : f32>
+  %b = kinu.add %h, %t : (!kinu.tensor<"token"=9, embed=4 : f32>, !kinu.tensor<"token"=9, embed=4 : f32>) -> !kinu.tensor<"token"=9, embed=4 : f32>
+  kinu.output "b", %b : !kinu.tensor<"token"=9, embed=4 : f32>
+  kinu.output "t", %t : !kinu.tensor<"token"=9, embed=4 : f32>
+}
+
 // The kernels. A product has no rows of its own; the chain may write over its operand.
 // CHECK: step.kernel @[[$CHAIN]] loops rows ["seq", "embed"] inplace [0, 0]
 // CHECK: kinu.tanh
@@ -151,3 +171,5 @@ kinu.program @links {
 // CHECK: kinu.index
 // CHECK: kinu.compare le
 // CHECK: kinu.select
+// CHECK: step.kernel @[[$SCATTER]] scatter rows [] inplace [0, {{[0-9]}}]
+// CHECK: step.kernel @[[$ALONE]] scatter rows [] inplace []

@@ -137,6 +137,7 @@ kinu.program @late {
   %s = kinu.scatter %d over ["batch", "seq"] to ["embed"] at %ids : (!h, !kinu.tensor<batch=2, seq=3 : i64>) -> !w
   %sum = kinu.add %g, %s : (!w, !w) -> !w
   kinu.output "sum", %sum : !w
+  kinu.output "s", %s : !w
 }
 
 // What is computed from the product by way of another product cannot be in the first one's kernel. It is in the last

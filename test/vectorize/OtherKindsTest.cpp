@@ -25,6 +25,24 @@ TEST(Scatter, AddsRows) {
                               n));
 }
 
+// The same, added to another gradient, apart from it or over it.
+TEST(Scatter, AddsRowsToAnOperand) {
+  for (const char *inplace : {"", "0, 2"})
+    for (int64_t n : kLengths)
+      expectAsInterpreted(sized(std::string(R"mlir(
+        !x = !kinu.tensor<batch=3, seq=5, embed=$ : f32>
+        !ids = !kinu.tensor<batch=3, seq=5 : i64>
+        !w = !kinu.tensor<"token"=6, embed=$ : f32>
+        step.kernel @k scatter rows [] inplace [)mlir") +
+                                    inplace + R"mlir(] {
+        ^bb0(%x: !x, %ids: !ids, %w: !w):
+          %0 = kinu.scatter %x over ["batch", "seq"] to ["token"] at %ids : (!x, !ids) -> !w
+          %1 = kinu.add %w, %0 : (!w, !w) -> !w
+          kinu.yield %1 : !w
+        })mlir",
+                                n));
+}
+
 // Experts' queues: two indices, an axis that operand and indices share, and elements that are dropped.
 TEST(Scatter, DropsWhatLiesOutside) {
   for (int64_t n : kLengths)
