@@ -26,8 +26,11 @@ void Emission::store(Value value, Value base, Value index) {
 }
 
 Value Emission::loadVector(Type element, Value base, Value index, Value mask) {
-  Value from = address(base, element, index);
   VectorType type = vectorOf(element);
+  // LLVM 22 would put a vector of bf16 together from numbers that it rounds to bf16 by calls.
+  if (element.isBF16() && !machine.hasBf16)
+    return arith::BitcastOp::create(*this, type, loadVector(getI16Type(), base, index, mask));
+  Value from = address(base, element, index);
   if (!mask)
     return LLVM::LoadOp::create(*this, type, from, alignmentOf(element));
   return LLVM::MaskedLoadOp::create(*this, type, from, mask, constant(type, 0), alignmentOf(element));
@@ -106,6 +109,13 @@ Value Emission::toFormat(Value real, Type element) {
   // Between the two 16-bit formats by way of f32.
   if (from == to)
     return toFormat(toFormat(real, getF32Type()), element);
+  if (from < to && getElementTypeOrSelf(real).isBF16() && !machine.hasBf16) {
+    // LLVM 22 would shuffle vectors of bf16 before it widens them, for which it has no instructions either.
+    Value bits = arith::BitcastOp::create(*this, shaped(real, getI16Type()), real);
+    Value wide = arith::ExtUIOp::create(*this, shaped(real, getI32Type()), bits);
+    Value shift = constantInt(wide.getType(), 16);
+    return arith::BitcastOp::create(*this, shaped(real, element), arith::ShLIOp::create(*this, wide, shift));
+  }
   if (from < to)
     return arith::ExtFOp::create(*this, shaped(real, element), real);
   if (element.isBF16() && !machine.hasBf16)
@@ -148,7 +158,8 @@ void Emission::callOwn(const std::string &name, ValueRange arguments,
   if (!function) {
     InsertionGuard guard(*this);
     setInsertionPointToEnd(module.getBody());
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), llvm::to_vector(arguments.getTypes()));
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), llvm::to_vector(arguments.getTypes()));
     function = LLVM::LLVMFuncOp::create(*this, name, type, LLVM::Linkage::Internal);
     function.setNoInline(true);
     Block *entry = function.addEntryBlock(*this);

@@ -80,7 +80,7 @@ CompiledKernel::CompiledKernel(const std::string &text, const machines::Machine 
 
 CompiledKernel::~CompiledKernel() = default;
 
-std::string test::assemblyOf(const std::string &text, const machines::Machine &machine) {
+std::string test::assemblyOf(const std::string &text, const machines::Machine &machine, vectorize::Lowered *about) {
   MLIRContext context;
   vectorize::loadDialects(context);
   OwningOpRef<ModuleOp> source = parseSourceString<ModuleOp>(text, &context);
@@ -88,6 +88,10 @@ std::string test::assemblyOf(const std::string &text, const machines::Machine &m
   if (!lowered) {
     ADD_FAILURE() << llvm::toString(lowered.takeError());
     return {};
+  }
+  if (about) {
+    about->tasks = lowered->tasks;
+    about->scratchBytes = lowered->scratchBytes;
   }
   auto assembly = emit::compileKernel(*lowered->module, machine, {emit::OutputKind::Assembly, 3});
   if (!assembly)

@@ -44,8 +44,10 @@ private:
 /// A number as a float format (`element`) has it.
 double roundedTo(mlir::Type element, double x);
 
-/// The assembly of a kernel for any machine; empty, and a test fails, where it does not compile.
-std::string assemblyOf(const std::string &text, const machines::Machine &machine);
+/// The assembly of a kernel for any machine; empty, and a test fails, where it does not compile. `lowered` gets its
+/// tasks and scratch, not its module.
+std::string assemblyOf(const std::string &text, const machines::Machine &machine,
+                       vectorize::Lowered *lowered = nullptr);
 
 /// Compiles, runs on random operands and expects |got - wanted| <= tolerance * (1 + |wanted|) everywhere; ints and
 /// bools must be equal. Prints the largest difference.

@@ -91,16 +91,21 @@ void VectorProducts::multiply(const Side &left, const Side &right, Value sums, c
   int64_t width = panelOf(rightRow);
   for (int64_t column = 0; column < rightRow; column += width) {
     int64_t columns = std::min(width, rightRow - column), tile = tileRows(columns);
-    int64_t rowTail = byRows ? 0 : left.packed.columns % tile;
+    // Where the number of rows is known, tiles that differ by one row: low ones do not hide a multiply-add's latency.
+    int64_t tiles = llvm::divideCeil(left.packed.columns, tile), lower = 0;
+    if (!byRows) {
+      tile = llvm::divideCeil(left.packed.columns, tiles);
+      lower = tiles * tile - left.packed.columns;
+    }
     auto block = [&](Value row, int64_t rows) {
       MicroKernel shape{rows, columns, byRows ? leftRow : 1, byRows ? 1 : leftRow, rightRow, result.row};
       callMicroKernel(e, shape, plus(lhs, e.mul(row, shape.lhsRow)), plus(rhs, e.i64(column)),
                       plus(result.base, e.add(e.mul(row, result.row), column)), sums, e.i1(result.accumulate));
     };
-    Value end = byRows ? result.rows : e.i64(left.packed.columns - rowTail);
+    Value end = byRows ? result.rows : e.i64((tiles - lower) * tile);
     e.loop(e.i64(0), end, tile, [&](Value row) { block(row, tile); });
-    if (rowTail)
-      block(end, rowTail);
+    if (lower)
+      e.loop(end, e.i64(left.packed.columns), tile - 1, [&](Value row) { block(row, tile - 1); });
   }
 }
 

@@ -11,6 +11,19 @@ using kinu::machines::Machine;
 /// Threads that a rank may have; every task list should divide evenly among any of them.
 static constexpr int64_t kThreads[] = {1, 2, 3, 4, 6, 8, 12};
 
+/// The runtime gives a thread its tasks in so many pieces (runtime/Team.cpp); each packs for itself.
+static constexpr int64_t kPieces = 4;
+
+/// k of a panel that is to stay in the first cache, at least: shorter ones would add to the result too often.
+static constexpr int64_t kShortestPanel = 192;
+/// k of one round where a left tile stays in the first cache: few enough for the tile, many for the traffic of results.
+static constexpr int64_t kRoundSums = 256;
+/// From so many columns on the left operand is packed even if it could be read in place: rows of it that lie a multiple
+/// of 4 KiB apart evict each other, and packed it is read in one stream.
+static constexpr int64_t kColumnsToPackLeft = 256;
+/// What packed panels and packed tiles may take of the second cache.
+static constexpr int64_t kPanelPercent = 56, kLeftPercent = 12;
+
 /// Cycles to pack one element, read from memory, and written to a cache (measured on the x86 host: 0.5 to 0.9).
 static constexpr double kPackCycles = 0.7;
 /// Cycles to read an element of the left operand in place, once for each stretch of columns.
@@ -26,19 +39,18 @@ static int64_t packedBytes(const ContractionShape &shape) { return shape.promote
 /// stays there while the left tiles pass; else the left tile stays and the panels pass, and a longer k saves rounds.
 static void chooseSums(const ContractionShape &shape, const Machine &machine, Blocking &blocking) {
   int64_t fits = machine.l1Bytes * 3 / 4 / (columnsPerBlock(machine) * packedBytes(shape));
-  bool panelStays = fits >= 192;
+  bool panelStays = fits >= kShortestPanel;
   blocking.order = panelStays ? LoopOrder::TilesWithinPanels : LoopOrder::PanelsWithinTiles;
-  int64_t rounds = llvm::divideCeil(shape.sums(), panelStays ? fits : 384);
+  int64_t rounds = llvm::divideCeil(shape.sums(), panelStays ? fits : kRoundSums);
   // Stretches that are summed in fp16 begin at multiples of their length whatever the rounds are.
   int64_t unit = std::lcm(machine.floatsPerVector(), std::max<int64_t>(1, shape.promote));
   int64_t sums = llvm::alignTo(llvm::divideCeil(shape.sums(), rounds), unit);
   blocking.sums = rounds == 1 ? shape.sums() : std::min(sums, shape.sums());
 }
 
-/// Cycles of the busiest of `threads` threads, in which the products themselves run at the machine's peak.
-static double threadCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking,
-                           int64_t threads) {
-  double tasks = double(llvm::divideCeil(blocking.tasks(shape), threads));
+/// Cycles of so many neighbouring tasks done as one piece, in which the products themselves run at the machine's peak.
+static double pieceCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking,
+                          double tasks) {
   double rows = double(blocking.tilesPerTask * shape.tiles.rows), columns = double(blocking.columns);
   double leftCycles = blocking.packLeft ? kPackCycles : kReadCycles;
   double rightPacked, leftRead;
@@ -53,6 +65,17 @@ static double threadCycles(const ContractionShape &shape, const Machine &machine
   }
   double multiply = tasks * rows * columns / double(machine.floatsPerVector() * machine.fmaPipes);
   return double(shape.sums()) * (multiply + rightPacked * kPackCycles + leftRead * leftCycles);
+}
+
+/// Cycles of the busiest of `threads` threads.
+static double threadCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking,
+                           int64_t threads) {
+  int64_t tasks = blocking.tasks(shape), most = llvm::divideCeil(tasks, threads);
+  int64_t piece = threads == 1 ? tasks : std::max<int64_t>(1, tasks / (threads * kPieces));
+  double cycles = double(most / piece) * pieceCycles(shape, machine, blocking, double(piece));
+  if (most % piece)
+    cycles += pieceCycles(shape, machine, blocking, double(most % piece));
+  return cycles;
 }
 
 /// The sum over numbers of threads of what all threads together take.
@@ -74,10 +97,12 @@ Blocking kinu::vectorize::chooseBlocking(const ContractionShape &shape, const Ma
   int64_t cache = cacheOfCore(machine);
   Blocking candidate;
   chooseSums(shape, machine, candidate);
-  candidate.packLeft =
-      !shape.leftSum.uniform() || shape.leftSum.stride() != 1 || shape.element != shape.computedElement();
-  candidate.tilesPerPack = std::max<int64_t>(1, cache / 8 / (candidate.sums * shape.tiles.rows * packedBytes(shape)));
-  int64_t mostPanels = std::clamp<int64_t>(cache / 4 / (candidate.sums * width * packedBytes(shape)), 1, panels);
+  int64_t sumBytes = candidate.sums * packedBytes(shape);
+  candidate.packLeft = !shape.leftSum.uniform() || shape.leftSum.stride() != 1 ||
+                       shape.element != shape.computedElement() ||
+                       (shape.tiles.rows > 1 && shape.columns() >= kColumnsToPackLeft);
+  candidate.tilesPerPack = std::max<int64_t>(1, cache * kLeftPercent / 100 / (sumBytes * shape.tiles.packedRows()));
+  int64_t mostPanels = std::clamp<int64_t>(cache * kPanelPercent / 100 / (sumBytes * width), 1, panels);
   candidate.mostColumns = mostPanels * width;
 
   Blocking best = candidate;

@@ -8,76 +8,49 @@
 using namespace mlir;
 using namespace kinu::vectorize;
 
-static Value tileOffset(Emission &e, const RowTiles &tiles, const Walk &runs, int64_t rowStride, Value tile) {
-  Value inRun = runs.length() == 1 ? tile : e.rem(tile, tiles.tilesPerRun());
-  return e.add(runs.offset(e, e.div(tile, tiles.tilesPerRun())), e.mul(inRun, tiles.rows * rowStride));
+Value RowTiles::rowInRun(Emission &e, Value tile) const {
+  Value inRun = leftRuns.length() == 1 ? tile : e.rem(tile, tilesPerRun());
+  Value row = e.mul(inRun, rows);
+  if (!level || !tail())
+    return row;
+  Value lowerBefore = arith::MaxSIOp::create(e, arith::SubIOp::create(e, inRun, e.i64(fullTiles())), e.i64(0));
+  return arith::SubIOp::create(e, row, lowerBefore);
 }
 
-Value RowTiles::leftOffset(Emission &e, Value tile) const { return tileOffset(e, *this, leftRuns, leftRow, tile); }
+Value RowTiles::leftOffset(Emission &e, Value tile) const {
+  return e.add(leftRuns.offset(e, e.div(tile, tilesPerRun())), e.mul(rowInRun(e, tile), leftRow));
+}
+
 Value RowTiles::resultOffset(Emission &e, Value tile) const {
-  return tileOffset(e, *this, resultRuns, resultRow, tile);
+  return e.add(resultRuns.offset(e, e.div(tile, tilesPerRun())), e.mul(rowInRun(e, tile), resultRow));
 }
 
 Value RowTiles::firstRow(Emission &e, Value tile) const {
-  if (leftRuns.length() == 1)
-    return e.mul(tile, rows);
-  return e.add(e.mul(e.div(tile, tilesPerRun()), run), e.mul(e.rem(tile, tilesPerRun()), rows));
+  Value row = rowInRun(e, tile);
+  return leftRuns.length() == 1 ? row : e.add(e.mul(e.div(tile, tilesPerRun()), run), row);
+}
+
+Value RowTiles::isLower(Emission &e, Value tile) const {
+  return arith::CmpIOp::create(e, arith::CmpIPredicate::sge, e.rem(tile, tilesPerRun()), e.i64(fullTiles()));
 }
 
 Value RowTiles::rowsOf(Emission &e, Value tile) const {
   if (!tail())
     return e.i64(rows);
-  Value last = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, e.rem(tile, tilesPerRun()), e.i64(tilesPerRun() - 1));
-  return arith::SelectOp::create(e, last, e.i64(tail()), e.i64(rows));
+  return arith::SelectOp::create(e, isLower(e, tile), e.i64(tail()), e.i64(rows));
 }
 
 void RowTiles::withRows(Emission &e, Value tile, llvm::function_ref<void(int64_t)> body) const {
   if (!tail())
     return body(rows);
-  if (tilesPerRun() == 1)
+  if (fullTiles() == 0)
     return body(tail());
-  Value last = arith::CmpIOp::create(e, arith::CmpIPredicate::eq, e.rem(tile, tilesPerRun()), e.i64(tilesPerRun() - 1));
-  auto branch = scf::IfOp::create(e, last, /*withElseRegion=*/true);
+  auto branch = scf::IfOp::create(e, isLower(e, tile), /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(e);
   e.setInsertionPointToStart(branch.thenBlock());
   body(tail());
   e.setInsertionPointToStart(branch.elseBlock());
   body(rows);
-}
-
-/// Copies `count` neighbours of `element` to `packed`, by vectors of powers of two.
-static void copyNeighbours(Emission &e, Type element, Type packed, Value from, Value to, int64_t count) {
-  for (int64_t done = 0; done < count;) {
-    int64_t lanes = std::min<int64_t>(e.lanes, llvm::bit_floor(uint64_t(count - done)));
-    Type type = lanes == 1 ? element : VectorType::get({lanes}, element);
-    Value loaded =
-        LLVM::LoadOp::create(e, type, e.address(from, element, e.i64(done)), element.getIntOrFloatBitWidth() / 8);
-    LLVM::StoreOp::create(e, e.toFormat(loaded, packed), e.address(to, packed, e.i64(done)),
-                          packed.getIntOrFloatBitWidth() / 8);
-    done += lanes;
-  }
-}
-
-void kinu::vectorize::packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, Value base, Value packed,
-                               Value firstTile, Value endTile, Value firstSum, Value sums, Type element,
-                               Type packedElement) {
-  element = element ? element : e.getF32Type();
-  packedElement = packedElement ? packedElement : e.getF32Type();
-  e.loop(e.i64(0), sums, 1, [&](Value k) {
-    Value source = e.address(base, element, sum.offset(e, e.add(firstSum, k)));
-    e.loop(firstTile, endTile, 1, [&](Value tile) {
-      Value from = e.address(source, element, tiles.leftOffset(e, tile));
-      Value number = arith::SubIOp::create(e, tile, firstTile);
-      Value panel = e.mul(e.mul(number, sums), tiles.rows);
-      tiles.withRows(e, tile, [&](int64_t rows) {
-        Value to = e.address(packed, packedElement, e.add(panel, e.mul(k, rows)));
-        if (tiles.leftRow == 1)
-          return copyNeighbours(e, element, packedElement, from, to, rows);
-        for (int64_t row = 0; row < rows; ++row)
-          e.store(e.toFormat(e.load(element, from, e.i64(row * tiles.leftRow)), packedElement), to, e.i64(row));
-      });
-    });
-  });
 }
 
 void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value firstTile, Value endTile,
@@ -89,7 +62,7 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
   auto product = [&](Value tile, Value panel, int64_t panelColumns) {
     Value rhs = e.address(panels, element, e.mul(e.mul(panel, sums), width));
     Value number = arith::SubIOp::create(e, tile, firstTile);
-    Value leftPlace = left.packed ? e.mul(e.mul(number, sums), tiles.rows) : tiles.leftOffset(e, tile);
+    Value leftPlace = left.packed ? e.mul(e.mul(number, sums), tiles.packedRows()) : tiles.leftOffset(e, tile);
     Value lhs = e.address(left.base, element, leftPlace);
     Value begin = result.place ? result.place(tile) : tiles.resultOffset(e, tile);
     Value place = e.add(begin, e.mul(panel, width));
@@ -98,7 +71,7 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
       MicroKernel shape{rows,
                         panelColumns,
                         left.packed ? 1 : tiles.leftRow,
-                        left.packed ? rows : left.sumStride,
+                        left.packed ? tiles.packedRows() : left.sumStride,
                         int64_t(llvm::alignTo(panelColumns, e.lanes)),
                         tiles.resultRow};
       if (left.promote)

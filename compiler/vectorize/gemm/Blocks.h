@@ -8,24 +8,41 @@
 
 namespace kinu::vectorize {
 
-/// The rows of a product in tiles of `rows`. Rows are in runs along which left operand and result move evenly; the last
-/// tile of each run may be lower. Tiles are numbered through all runs.
+/// The rows of a product in tiles of `rows`. Rows are in runs along which left operand and result move evenly; a run
+/// that is no multiple ends with a lower tile, or, if `level`, with several tiles that are one row lower: a register
+/// block of few rows does not hide the latency of its multiply-adds. Tiles are numbered through all runs.
 struct RowTiles {
   int64_t rows;                        ///< of a full tile
   int64_t run;                         ///< rows from one jump to the next
   int64_t leftRow, resultRow;          ///< strides within a run
   Walk leftRuns = {}, resultRuns = {}; ///< where runs begin
+  bool level = false;
 
   int64_t tilesPerRun() const { return llvm::divideCeil(run, rows); }
-  int64_t tail() const { return run % rows; } ///< rows of a run's last tile, 0 if it is full
+  /// Rows of the lower tiles of a run, 0 if all are full.
+  int64_t tail() const { return !level ? run % rows : run % tilesPerRun() ? rows - 1 : 0; }
+  /// Full tiles of a run; the lower ones follow.
+  int64_t fullTiles() const { return level && tail() ? run - tilesPerRun() * tail() : run / rows; }
   int64_t tiles() const { return tilesPerRun() * leftRuns.length(); }
+  /// Rows from one k to the next in a packed tile: so many can be transposed at once.
+  int64_t packedRows() const { return int64_t(llvm::PowerOf2Ceil(uint64_t(rows))); }
+  /// Makes tiles of at most `rows` level.
+  void makeLevel() {
+    rows = llvm::divideCeil(run, tilesPerRun());
+    level = true;
+  }
   mlir::Value leftOffset(Emission &e, mlir::Value tile) const;
   mlir::Value resultOffset(Emission &e, mlir::Value tile) const;
   /// The number of a tile's first row, through all runs, and how many rows it has.
   mlir::Value firstRow(Emission &e, mlir::Value tile) const;
   mlir::Value rowsOf(Emission &e, mlir::Value tile) const;
-  /// Emits `body` for the rows that `tile` has: twice, under a branch, if the last tile of a run is lower.
+  /// Emits `body` for the rows that `tile` has: twice, under a branch, if some tiles of a run are lower.
   void withRows(Emission &e, mlir::Value tile, llvm::function_ref<void(int64_t)> body) const;
+
+private:
+  /// The first row of a tile within its run.
+  mlir::Value rowInRun(Emission &e, mlir::Value tile) const;
+  mlir::Value isLower(Emission &e, mlir::Value tile) const;
 };
 
 /// The left operand as the micro-kernel reads it.
@@ -37,7 +54,8 @@ struct LeftOperand {
 };
 
 /// Copies tiles [firstTile, endTile), k in [firstSum, firstSum + sums), to `packed`: tile after tile, k after k.
-/// `element` is converted to `packedElement`; both are f32 if null.
+/// `element` is converted to `packedElement`; both are f32 if null. `firstSum` is a multiple of a vector, the end is
+/// one, too, or the end of the walk.
 void packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, mlir::Value base, mlir::Value packed,
               mlir::Value firstTile, mlir::Value endTile, mlir::Value firstSum, mlir::Value sums,
               mlir::Type element = {}, mlir::Type packedElement = {});

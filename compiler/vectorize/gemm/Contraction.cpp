@@ -42,7 +42,7 @@ struct Contraction {
   // The thread's scratch, in elements: panels, packed rows, and where staged a block of the product.
   int64_t mostColumns = std::min(blocking.mostColumns, shape.columns()); ///< of a piece
   int64_t panelElements = packedElements(e.machine, blocking.sums, mostColumns);
-  int64_t leftElements = blocking.packLeft ? blocking.tilesPerPack * shape.tiles.rows * blocking.sums : 0;
+  int64_t leftElements = blocking.packLeft ? blocking.tilesPerPack * shape.tiles.packedRows() * blocking.sums : 0;
   int64_t blockRow = llvm::alignTo(mostColumns, e.lanes);
   int64_t blockElements = staged ? (once ? 1 : blocking.tilesPerTask) * shape.tiles.rows * blockRow : 0;
 
@@ -165,7 +165,12 @@ llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp origina
     shape.promote = *dot.getPromote();
   }
   shape.rightOperand.packed = shape.computedElement();
-  shape.tiles.rows = onTiles ? amx::kBlockRows : std::min(shape.tiles.run, rowsPerBlock(ofElements, shape.columns()));
+  if (onTiles) {
+    shape.tiles.rows = amx::kBlockRows;
+  } else {
+    shape.tiles.rows = std::min(shape.tiles.run, rowsPerBlock(ofElements, shape.columns()));
+    shape.tiles.makeLevel();
+  }
   Emission e(kernel, ofElements);
   Epilogue epilogue(e, kernel, dot, shape);
   std::optional<Accumulation> accumulation = findAccumulation(kernel, dot);

@@ -8,8 +8,14 @@ using namespace mlir;
 using namespace kinu::vectorize;
 using kinu::machines::Machine;
 
-/// Rounds of k in one round of the loop: addresses become constants of the instructions.
+/// Steps of k in one round of the loop, at least: addresses become constants of the instructions.
 static constexpr int64_t kUnroll = 4;
+/// Multiply-adds in one round, at least: beside fewer the loop's own instructions would count.
+static constexpr int64_t kProductsOfRound = 80;
+/// Sets of accumulators for a small block, at most.
+static constexpr int64_t kMostSets = 6;
+/// Of the first cache: what one prefetch brings. A64FX has lines of 256; there three of four do nothing.
+static constexpr int64_t kLineBytes = 64;
 
 int64_t kinu::vectorize::columnsPerBlock(const Machine &machine) {
   return machine.gemmVectors * machine.floatsPerVector();
@@ -23,47 +29,71 @@ int64_t kinu::vectorize::rowsPerBlock(const Machine &machine, int64_t columns) {
 }
 
 namespace {
-/// The body of a micro-kernel's function while it is written.
-struct Body {
+/// The loop of a micro-kernel while it is written.
+struct BlockLoop {
   Emission &e;
   const MicroKernel &shape;
-  int64_t vectors;
-  Value lhs, rhs, k;
+  Type element;
+  Value lhs, rhs;
+  int64_t vectors = llvm::divideCeil(shape.columns, e.lanes), block = shape.rows * vectors;
+  // A block of few accumulators would wait for each multiply-add's latency: several sets of them take turns.
+  int64_t sets = std::clamp<int64_t>(e.machine.gemmRows * e.machine.gemmVectors / block, 1, kMostSets);
 
-  /// One step of k at offset `step` from the pointers.
-  SmallVector<Value> multiply(Value lhsAt, Value rhsAt, int64_t step, ValueRange sums);
-  SmallVector<Value> sumOverK();
+  SmallVector<Value> multiply(Value lhsAt, Value rhsAt, int64_t step, ArrayRef<Value> sums);
+  SmallVector<Value> steps(Value i, int64_t count, ValueRange sums);
+  SmallVector<Value> sum(Value first, Value end);
 };
 } // namespace
 
-SmallVector<Value> Body::multiply(Value lhsAt, Value rhsAt, int64_t step, ValueRange sums) {
+/// One step of k at offset `step` from the pointers.
+SmallVector<Value> BlockLoop::multiply(Value lhsAt, Value rhsAt, int64_t step, ArrayRef<Value> sums) {
   SmallVector<Value> right, next;
   for (int64_t v = 0; v < vectors; ++v)
-    right.push_back(e.loadVector(e.getF32Type(), rhsAt, e.i64(step * shape.rhsSum + v * e.lanes)));
+    right.push_back(e.loadVector(element, rhsAt, e.i64(step * shape.rhsSum + v * e.lanes)));
   for (int64_t row = 0; row < shape.rows; ++row) {
-    Value left = e.splat(e.load(e.getF32Type(), lhsAt, e.i64(step * shape.lhsSum + row * shape.lhsRow)));
+    Value left = e.splat(e.load(element, lhsAt, e.i64(step * shape.lhsSum + row * shape.lhsRow)));
     for (int64_t v = 0; v < vectors; ++v)
-      next.push_back(vector::FMAOp::create(e, left, right[v], sums[row * vectors + v]));
+      next.push_back(vector::FMAOp::create(e, left, right[size_t(v)], sums[size_t(row * vectors + v)]));
   }
   return next;
 }
 
-SmallVector<Value> Body::sumOverK() {
-  Value zero = e.splat(e.f32(0));
-  SmallVector<Value> sums(shape.rows * vectors, zero);
-  Value unrolled = e.mul(e.div(k, kUnroll), kUnroll);
-  auto steps = [&](int64_t count) {
-    return [&, count](Value i, ValueRange carried) {
-      Value lhsAt = e.address(lhs, e.getF32Type(), e.mul(i, shape.lhsSum));
-      Value rhsAt = e.address(rhs, e.getF32Type(), e.mul(i, shape.rhsSum));
-      SmallVector<Value> next(carried);
-      for (int64_t step = 0; step < count; ++step)
-        next = multiply(lhsAt, rhsAt, step, next);
-      return next;
-    };
-  };
-  sums = e.loop(e.i64(0), unrolled, kUnroll, sums, steps(kUnroll));
-  return e.loop(unrolled, k, 1, sums, steps(1));
+/// `count` steps of k from `i` on, which the sets take in turns.
+SmallVector<Value> BlockLoop::steps(Value i, int64_t count, ValueRange sums) {
+  Value lhsAt = e.address(lhs, element, e.mul(i, shape.lhsSum)),
+        rhsAt = e.address(rhs, element, e.mul(i, shape.rhsSum));
+  SmallVector<Value> next(sums);
+  for (int64_t step = 0; step < count; ++step) {
+    MutableArrayRef<Value> set = MutableArrayRef<Value>(next).slice(size_t(step % sets * block), size_t(block));
+    llvm::copy(multiply(lhsAt, rhsAt, step, set), set.begin());
+  }
+  return next;
+}
+
+SmallVector<Value> BlockLoop::sum(Value first, Value end) {
+  int64_t unroll = sets * llvm::divideCeil(std::max(kUnroll, kProductsOfRound / block), sets);
+  Value count = e.createOrFold<arith::SubIOp>(end, first), unrolled = e.add(first, e.mul(e.div(count, unroll), unroll));
+  SmallVector<Value> zeros(size_t(sets * block), e.constant(e.vectorOf(element), 0));
+  SmallVector<Value> sums =
+      e.loop(first, unrolled, unroll, zeros, [&](Value i, ValueRange carried) { return steps(i, unroll, carried); });
+  for (int64_t other = 1; other < sets; ++other)
+    for (int64_t i = 0; i < block; ++i)
+      sums[size_t(i)] = arith::AddFOp::create(e, sums[size_t(i)], sums[size_t(other * block + i)]);
+  sums.resize(size_t(block));
+  return e.loop(unrolled, end, 1, sums, [&](Value i, ValueRange carried) { return steps(i, 1, carried); });
+}
+
+SmallVector<Value> kinu::vectorize::sumBlock(Emission &e, const MicroKernel &shape, Type element, Value lhs, Value rhs,
+                                             Value first, Value end) {
+  return BlockLoop{e, shape, element, lhs, rhs}.sum(first, end);
+}
+
+/// Starts to fetch the result's cache lines, which are wanted when k is through.
+static void prefetchBlock(Emission &e, const MicroKernel &shape, Value result) {
+  for (int64_t row = 0; row < shape.rows; ++row)
+    for (int64_t column = 0; column < shape.columns; column += kLineBytes / 4)
+      LLVM::Prefetch::create(e, e.address(result, e.getF32Type(), e.i64(row * shape.resultRow + column)), /*rw=*/1,
+                             /*hint=*/3, /*cache=*/1);
 }
 
 void kinu::vectorize::storeBlock(Emission &e, const MicroKernel &shape, ArrayRef<Value> sums, Value result,
@@ -93,7 +123,8 @@ void kinu::vectorize::callMicroKernel(Emission &e, const MicroKernel &shape, Val
   std::string name = llvm::formatv("micro_{0}x{1}_{2}_{3}_{4}_{5}", shape.rows, shape.columns, shape.lhsRow,
                                    shape.lhsSum, shape.rhsSum, shape.resultRow);
   e.callOwn(name, {lhs, rhs, result, k, accumulate}, [&](ArrayRef<BlockArgument> given) {
-    Body body{e, shape, int64_t(llvm::divideCeil(shape.columns, e.lanes)), given[0], given[1], given[3]};
-    storeBlock(e, shape, body.sumOverK(), given[2], given[4]);
+    prefetchBlock(e, shape, given[2]);
+    SmallVector<Value> sums = sumBlock(e, shape, e.getF32Type(), given[0], given[1], e.i64(0), given[3]);
+    storeBlock(e, shape, sums, given[2], given[4]);
   });
 }

@@ -23,6 +23,11 @@ int64_t rowsPerBlock(const machines::Machine &machine, int64_t columns);
 /// The columns of a full block.
 int64_t columnsPerBlock(const machines::Machine &machine);
 
+/// The sums over k in [first, end), i64, of a block whose operands are of `element`, f32 or f16, and are added up in
+/// it: row after row of vectors. Pointers are at the block's first k.
+llvm::SmallVector<mlir::Value> sumBlock(Emission &e, const MicroKernel &shape, mlir::Type element, mlir::Value lhs,
+                                        mlir::Value rhs, mlir::Value first, mlir::Value end);
+
 /// Writes a block that is in registers, row after row of vectors of f32 or f16, to `result` in f32: added to what is
 /// there if `accumulate` (i1).
 void storeBlock(Emission &e, const MicroKernel &shape, llvm::ArrayRef<mlir::Value> sums, mlir::Value result,

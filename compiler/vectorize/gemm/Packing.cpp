@@ -16,6 +16,10 @@ int64_t kinu::vectorize::packedElements(const Machine &machine, int64_t sums, in
   return sums * llvm::alignTo(columns, machine.floatsPerVector());
 }
 
+/// Panels that are written side by side while k runs. Each is a stream of writes; more streams than the first cache has
+/// ways evict each other, since panels often lie a multiple of its set size apart.
+static constexpr int64_t kPanelsTogether = 8;
+
 namespace {
 struct Packing {
   Emission &e;
@@ -53,15 +57,18 @@ void Packing::copyPanelRow(Value from, Value sum, Value panel, int64_t columns) 
   }
 }
 
-// A row of k at a time: memory is read in long stretches, a panel takes a few vectors of each.
+// A row of k of some panels at a time: memory is read in stretches, a panel takes a few vectors of each.
 void Packing::copyVectors() {
-  e.loop(e.i64(0), sums, 1, [&](Value sum) {
-    Value from = source(sum);
-    e.loop(e.i64(0), fullPanels, 1, [&](Value panel) { copyPanelRow(from, sum, panel, width); });
-    if (tail)
-      e.loop(fullPanels, e.div(e.add(count, width - 1), width), 1,
-             [&](Value panel) { copyPanelRow(from, sum, panel, tail); });
-  });
+  auto rowsOf = [&](Value firstPanel, Value endPanel, int64_t columns) {
+    e.loop(e.i64(0), sums, 1, [&](Value sum) {
+      Value from = source(sum);
+      e.loop(firstPanel, endPanel, 1, [&](Value panel) { copyPanelRow(from, sum, panel, columns); });
+    });
+  };
+  e.loop(e.i64(0), fullPanels, kPanelsTogether,
+         [&](Value first) { rowsOf(first, e.smaller(e.add(first, kPanelsTogether), fullPanels), width); });
+  if (tail)
+    rowsOf(fullPanels, e.div(e.add(count, width - 1), width), tail);
 }
 
 Value Packing::widthOf(Value panel) {
@@ -72,19 +79,19 @@ Value Packing::widthOf(Value panel) {
 }
 
 SmallVector<Value> kinu::vectorize::transposeTile(Emission &e, SmallVector<Value> rows) {
-  // Interleaving the first half of the rows with the second, log2(lanes) times over, is a transposition. Every stage is
+  // Interleaving the first half of the rows with the second, log2(rows) times over, is a transposition. Every stage is
   // `zip1` and `zip2` on SVE, one permutation each on AVX-512.
-  int64_t lanes = e.lanes;
+  int64_t lanes = e.lanes, half = int64_t(rows.size()) / 2;
   SmallVector<int64_t> low, high;
   for (int64_t i = 0; i < lanes; ++i) {
     low.push_back(i / 2 + i % 2 * lanes);
     high.push_back(lanes / 2 + i / 2 + i % 2 * lanes);
   }
-  for (int64_t stage = 1; stage < lanes; stage *= 2) {
+  for (size_t stage = 1; stage < rows.size(); stage *= 2) {
     SmallVector<Value> next;
-    for (int64_t i = 0; i < lanes / 2; ++i) {
-      next.push_back(vector::ShuffleOp::create(e, rows[i], rows[i + lanes / 2], low));
-      next.push_back(vector::ShuffleOp::create(e, rows[i], rows[i + lanes / 2], high));
+    for (int64_t i = 0; i < half; ++i) {
+      next.push_back(vector::ShuffleOp::create(e, rows[size_t(i)], rows[size_t(i + half)], low));
+      next.push_back(vector::ShuffleOp::create(e, rows[size_t(i)], rows[size_t(i + half)], high));
     }
     rows = next;
   }

@@ -26,7 +26,8 @@ void packRight(Emission &e, const RightOperand &right, mlir::Value base, mlir::V
 /// Elements that `packRight` writes at most.
 int64_t packedElements(const machines::Machine &machine, int64_t sums, int64_t columns);
 
-/// Transposes square tiles in registers: `rows` are as many vectors as a vector has lanes.
+/// Transposes a tile in registers: `rows` are a power of two of vectors. What comes back are as many vectors with the
+/// tile column after column; each is one column if there are as many rows as a vector has lanes.
 llvm::SmallVector<mlir::Value> transposeTile(Emission &e, llvm::SmallVector<mlir::Value> rows);
 
 } // namespace kinu::vectorize

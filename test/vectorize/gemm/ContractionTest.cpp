@@ -40,6 +40,27 @@ TEST(Contraction, severalBlocksOfEveryKind) {
   compare("km", "nk", "nm", {{'m', 203}, {'n', 129}, {'k', 521}});
 }
 
+// With many columns the left operand is packed: rows of any number, k in whole vectors or not, in rounds or not.
+TEST(Contraction, leftOperandInTiles) {
+  for (int64_t rows : {1, 5, 15, 130})
+    for (int64_t sums : {1, 47, 400}) {
+      compare("mk", "kn", "mn", {{'m', rows}, {'n', 300}, {'k', sums}});
+      compare("km", "kn", "mn", {{'m', rows}, {'n', 300}, {'k', sums}});
+    }
+  Lengths lengths{{'b', 3}, {'s', 37}, {'h', 5}, {'d', 16}, {'e', 270}};
+  compare("bhsd", "hde", "bse", lengths); // k in stretches of whole vectors
+  compare("bshd", "dhe", "bse", lengths); // k in another order than in the right operand
+  compare("shbd", "hde", "bse", lengths); // rows in runs
+}
+
+// Blocks of few rows and columns have several sets of accumulators.
+TEST(Contraction, smallBlocks) {
+  for (int64_t rows : {1, 3, 7})
+    for (int64_t columns : {1, 17, 33})
+      for (int64_t sums : {3, 23})
+        compare("mk", "kn", "mn", {{'m', rows}, {'n', columns}, {'k', sums}});
+}
+
 TEST(Contraction, axesThatNestAndAxesThatDoNot) {
   Lengths lengths{{'b', 3}, {'s', 19}, {'e', 33}, {'h', 4}, {'d', 16}};
   compare("bse", "ehd", "bshd", lengths); // projection to heads
@@ -66,6 +87,8 @@ TEST(Contraction, onNarrowerVectors) {
   compare("mk", "kn", "mn", {{'m', 61}, {'n', 67}, {'k', 301}}, machine);
   compare("mk", "nk", "mn", {{'m', 13}, {'n', 97}, {'k', 45}}, machine);
   compare("km", "kn", "mn", {{'m', 50}, {'n', 8}, {'k', 33}}, machine);
+  compare("mk", "kn", "mn", {{'m', 61}, {'n', 267}, {'k', 301}}, machine);
+  compare("km", "kn", "mn", {{'m', 61}, {'n', 267}, {'k', 301}}, machine);
 }
 
 // Whoever splits the tasks, every element is computed by one task in one order.

@@ -24,6 +24,7 @@ struct Stripe {
   Value tile, rows;    ///< number of the tile of rows, and how many it has
   Value resultRows;    ///< pointer to its first row in the result, at the column run's beginning; null where staged
   Value firstSum;      ///< of the block of k
+  Value nextLeft;      ///< where the next block of the left operand lies; null if that is not known
   Value accumulate;    ///< i1: something was summed up before
   Value last;          ///< i1: it is the last one
   Place left;          ///< of this block of k
@@ -70,6 +71,8 @@ struct Nest {
   void finish(const Stripe &stripe);
   void writeOut(const Stripe &stripe, Value from, Value column, Value columns, Value accumulate);
   void prefetchResult(Value to, Value step);
+  Value nextLeft(const Stripe &stripe, Value base, SumRange sums, Value inRound, Value ofRound);
+  void prefetchLeft(const Stripe &stripe, Value panel, Value step);
 };
 } // namespace
 
@@ -141,6 +144,33 @@ void Nest::prefetchResult(Value to, Value step) {
     for (int64_t byte = 0; byte < kBlockColumns * elementBytes; byte += 64)
       LLVM::Prefetch::create(e, bytes(place, e.i64(byte)), /*rw=*/1, /*hint=*/3, /*cache=*/1);
   }
+}
+
+/// Where the block of the left operand lies that comes after k in `sums`: the next of the same rows, or the first of
+/// the next rows. `inRound` is the block's first k counted from the round's, which has `ofRound`.
+Value Nest::nextLeft(const Stripe &stripe, Value base, SumRange sums, Value inRound, Value ofRound) {
+  bool isEven = shape.leftSum.uniform() && (shape.leftSum.stride() == 1 || shape.tiles.leftRow == 1);
+  if (!isEven)
+    return {};
+  Value isLast = arith::CmpIOp::create(e, arith::CmpIPredicate::sge, e.add(inRound, sums.count), ofRound);
+  Value sum = arith::SelectOp::create(e, isLast, minus(sums.first, inRound), e.add(sums.first, sums.count));
+  Value tile = e.add(stripe.tile, arith::ExtUIOp::create(e, e.getI64Type(), isLast));
+  return e.address(base, shape.element, e.add(shape.tiles.leftOffset(e, tile), shape.leftSum.offset(e, sum)));
+}
+
+/// Starts to fetch some lines of the next block of the left operand into the second cache: all of them while the panels
+/// of this one pass.
+void Nest::prefetchLeft(const Stripe &stripe, Value panel, Value step) {
+  int64_t columns = blocking.pieces.rowsFastest ? blocking.pieces.columns : blocking.pieces.mostColumns;
+  int64_t linesPerStep = llvm::divideCeil(kBlockRows, llvm::divideCeil(columns, kBlockColumns));
+  // A line holds 32 numbers: of k in a row, or of rows at one k.
+  bool alongSums = shape.leftSum.stride() == 1;
+  int64_t line = 2 * (alongSums ? shape.tiles.leftRow : shape.leftSum.stride());
+  int64_t perStep = alongSums ? kTileBytes : kTileSums * line;
+  Value first = e.smaller(e.mul(panel, linesPerStep), e.i64(kBlockRows - linesPerStep));
+  Value from = bytes(stripe.nextLeft, e.add(e.mul(first, line), e.mul(step, perStep)));
+  for (int64_t i = 0; i < linesPerStep; ++i)
+    LLVM::Prefetch::create(e, bytes(from, e.i64(i * line)), /*rw=*/0, /*hint=*/2, /*cache=*/1);
 }
 
 /// The left operand of a tile of rows for a block of k: in place if it can be, and has whole tiles.
@@ -233,6 +263,8 @@ void Nest::panel(const Stripe &stripe, Value number, Value column) {
   sums = multiply(stripe, panelAt, sums, [&](Value step) {
     if (!staged)
       prefetchResult(ahead, step);
+    if (stripe.nextLeft)
+      prefetchLeft(stripe, number, step);
   });
   storeSums(sums, to);
   if (edge)
@@ -289,6 +321,7 @@ void Nest::piece(const PieceOfProduct &piece) {
         stripe.last =
             arith::CmpIOp::create(e, arith::CmpIPredicate::eq, e.add(stripe.firstSum, count), e.i64(shape.sums()));
         stripe.left = leftOf(leftBase, tile, {stripe.firstSum, count});
+        stripe.nextLeft = nextLeft(stripe, leftBase, {stripe.firstSum, count}, inRound, ofRound);
         stripe.steps = e.div(e.add(count, kTileSums - 1), kTileSums);
         stripe.panels = bytes(e.scratch, e.mul(inRound, 2 * kBlockColumns));
         e.loop(e.i64(0), panels, 1, [&](Value number) { panel(stripe, number, e.mul(number, kBlockColumns)); });
