@@ -9,7 +9,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Support/SourceMgr.h"
 
-#include <numeric>
+#include <set>
 
 using namespace kinu::report;
 using kinu::machines::Machine;
@@ -64,30 +64,43 @@ static double longestOf(const std::vector<std::vector<double>> &ranges) {
 }
 
 namespace {
-/// Cycles of blocks, found for those that matter.
+/// How often the machine's blocks run, and their cycles, found for those that matter.
 class BlockCycles {
 public:
   BlockCycles(const Assembly &code, const ControlFlowCounts &all, const Machine &machine, const Timing &timing)
-      : missed(cyclesOfMissedBranch(code)) {
-    double executed = 0;
+      : code(code), missed(cyclesOfMissedBranch(code)) {
     for (const MachineBlock &block : code.blocks)
-      executed += all[block.number].runs * double(block.instructions.size());
+      if (block.loops)
+        loops.insert(block.number);
+    double executed = instructions(all);
     double issued = timing.usesScheduling() ? double(timing.dispatch) : timing.issueWidth;
     for (const MachineBlock &block : code.blocks) {
       double size = double(block.instructions.size());
-      bool matters = all[block.number].runs * size > 1e-3 * executed;
+      bool matters = runs(block, all) * size > 1e-3 * executed;
       cycles.push_back(matters ? cyclesOf(code, block, machine, timing) : size / issued);
     }
   }
 
+  /// What code generation put before a loop has the loop's number, too, but does not loop.
+  double runs(const MachineBlock &block, const ControlFlowCounts &counts) const {
+    bool isBefore = !block.loops && loops.contains(block.number);
+    return isBefore ? counts[block.number].entries : counts[block.number].runs;
+  }
+  double instructions(const ControlFlowCounts &counts) const {
+    double sum = 0;
+    for (const MachineBlock &block : code.blocks)
+      sum += runs(block, counts) * double(block.instructions.size());
+    return sum;
+  }
   double of(size_t block) const { return cycles[block]; }
   /// Of a block in some tasks.
   double of(size_t index, const MachineBlock &block, const ControlFlowCounts &counts) const {
-    const BlockRuns &runs = counts[block.number];
-    return runs.runs * cycles[index] + (block.loops ? runs.entries * missed : 0);
+    return runs(block, counts) * cycles[index] + (block.loops ? counts[block.number].entries * missed : 0);
   }
 
 private:
+  const Assembly &code;
+  std::set<unsigned> loops; ///< numbers of blocks that loop
   std::vector<double> cycles;
   double missed;
 };
@@ -156,8 +169,7 @@ llvm::Expected<KernelModel> kinu::report::modelKernel(const KernelCode &code, in
       model.cycles += sum;
     }
   }
-  for (const MachineBlock &block : (*assembly)->blocks)
-    model.instructions += all[block.number].runs * double(block.instructions.size());
+  model.instructions = cycles.instructions(all);
   model.longest = longestOf(times);
   describeHottest(**assembly, cycles, all, model);
   return model;

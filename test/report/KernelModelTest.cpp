@@ -42,6 +42,8 @@ exit:
 static const char *const kAssembly = R"(
 kernel:
 	.file 1 "/" "kernel"
+	.loc 1 3 1
+	vxorps %xmm2, %xmm2, %xmm2
 .LBB0_2:
 	.loc 1 3 1
 	vfmadd231ps %zmm0, %zmm1, %zmm2
@@ -69,12 +71,12 @@ TEST(KernelModel, cyclesAreRoundsTimesCyclesOfARound) {
   KernelModel one = model(1, 0, 1);
   EXPECT_GE(missed(), 0);
   EXPECT_LT(missed(), 40);
-  EXPECT_EQ(one.instructions, 1000);
+  EXPECT_EQ(one.instructions, 1001) << "what stands before the loop runs once";
   EXPECT_EQ(one.loopCycles, 4);
   EXPECT_EQ(one.loopInstructions, 10);
   EXPECT_EQ(one.vectorRegisters, 10);
   EXPECT_EQ(one.spills, 0);
-  EXPECT_NEAR(one.loopShare, 1, 1e-9);
+  EXPECT_NEAR(one.loopShare, 1, 0.01);
   EXPECT_EQ(model(50, 0, 1).cycles, 50 * one.cycles);
 }
 
