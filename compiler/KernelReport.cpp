@@ -21,7 +21,7 @@ using report::Report;
 namespace {
 /// What the cache keeps of a kernel's model: this, and then the tile.
 struct Found {
-  double operations = 0, bytes = 0;
+  double operations = 0;
   report::KernelModel model;
 };
 static_assert(std::is_trivially_copyable_v<Found>);
@@ -40,7 +40,7 @@ static llvm::Expected<std::string> findOne(const KernelText &kernel, const Repor
   auto model = report::modelKernel(code, report.threads, report.machine, report.timing);
   if (!model)
     return model.takeError();
-  Found found{lowered->operations, lowered->bytes, *model};
+  Found found{lowered->operations, *model};
   std::string result(sizeof found, '\0');
   std::memcpy(result.data(), &found, sizeof found);
   return result + lowered->tile;
@@ -93,6 +93,25 @@ static int64_t bytesOf(Value value) {
   return type.getNumElements() * (type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8);
 }
 
+/// Bytes that a kernel touches of each operand and result: all of it, but of a table no more than is looked up.
+static SmallVector<int64_t> touchedBytes(step::KernelOp kernel) {
+  SmallVector<int64_t> bytes;
+  for (Value operand : kernel.getBody().getArguments()) {
+    int64_t lookedUp = 0;
+    bool isTable = !operand.use_empty();
+    for (OpOperand &use : operand.getUses()) {
+      auto lookup = dyn_cast<LookupOp>(use.getOwner());
+      isTable &= lookup && use.getOperandNumber() == 0;
+      if (isTable)
+        lookedUp += bytesOf(lookup.getResult());
+    }
+    bytes.push_back(isTable ? std::min(bytesOf(operand), lookedUp) : bytesOf(operand));
+  }
+  for (Value result : kernel.getBody().front().getTerminator()->getOperands())
+    bytes.push_back(bytesOf(result));
+  return bytes;
+}
+
 /// Where the buffers of all launches of a step are, once for each run of a program. The first step finds the caches
 /// empty, so the second is counted.
 static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap<KernelRow> &rows) {
@@ -100,6 +119,9 @@ static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap
   int64_t l2Caches = std::max<int64_t>(1, report.threads / machine.l2Cores);
   report::Traffic traffic(module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt(), l2Caches * machine.l2Bytes,
                           machine.l3Bytes / std::max<int64_t>(1, machine.memoryGroups));
+  llvm::StringMap<SmallVector<int64_t>> touched;
+  for (auto kernel : module.getOps<step::KernelOp>())
+    touched[kernel.getSymName()] = touchedBytes(kernel);
   for (bool counts : {false, true})
     for (StringRef name : {"count", "micro", "update"})
       for (int64_t run = 0; run < runsInStep(name, report.microBatches); ++run)
@@ -107,10 +129,8 @@ static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap
           if (program.getSymName() == name)
             for (auto launch : program.getBody().front().getOps<step::LaunchOp>()) {
               report::TrafficBytes bytes;
-              SmallVector<Value> buffers(launch.getOperands());
-              llvm::append_range(buffers, launch.getResults());
-              for (auto [buffer, offset] : llvm::zip(buffers, *launch.getOffsets()))
-                bytes += traffic.touch(offset, bytesOf(buffer));
+              for (auto [size, offset] : llvm::zip(touched[launch.getKernel()], *launch.getOffsets()))
+                bytes += traffic.touch(offset, size);
               if (counts)
                 rows[launch.getKernel()].traffic += bytes;
             }
@@ -197,7 +217,8 @@ llvm::Expected<Report> kinu::reportKernels(ModuleOp module, const TypedModel &pl
     row.what = report::describeKernel(kernel.op);
     row.tile = bytes.substr(sizeof facts);
     row.operations = facts.operations;
-    row.bytes = facts.bytes;
+    for (int64_t size : touchedBytes(kernel.op))
+      row.bytes += double(size);
     row.model = facts.model;
     report.kernels.push_back(std::move(row));
   }

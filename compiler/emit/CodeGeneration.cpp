@@ -62,9 +62,8 @@ static llvm::OptimizationLevel pipelineLevel(int optimization) {
   }
 }
 
-static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const Machine &machine,
-                                                                                int optimization,
-                                                                                bool comments = false) {
+static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+createTargetMachine(const Machine &machine, int optimization, bool comments = false) {
   initializeTargets();
   llvm::TargetOptions options;
   options.MCOptions.AsmVerbose = comments;
@@ -73,9 +72,8 @@ static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target)
     return llvm::createStringError("no code generator for machine `" + machine.name + "`: " + error);
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(triple, machine.cpu, machine.features,
-                                                                          options, llvm::Reloc::PIC_, std::nullopt,
-                                                                          codeGenLevel(optimization)));
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, machine.cpu, machine.features, options, llvm::Reloc::PIC_, std::nullopt, codeGenLevel(optimization)));
 }
 
 /// What every function of a kernel needs so that a vector of the machine's width stays one register: without the

@@ -1,8 +1,8 @@
 // Timing of descriptions, and of the machine at hand.
 #include "compiler/machines/Timing.h"
 
-#include "llvm/ADT/StringSwitch.h"
 #include "nlohmann/json.hpp"
+#include "llvm/ADT/StringSwitch.h"
 
 #include <chrono>
 #include <cstring>

@@ -16,7 +16,7 @@ struct Timing {
   double loadsPerCycle = 2, storesPerCycle = 1; ///< full vectors
   double tileCycles = 16;                       ///< one product of AMX tiles
   // Bytes per second that the caches deliver.
-  double l2BytesPerCycle = 32; ///< from the second cache to one core
+  double l2BytesPerCycle = 32;     ///< from the second cache to one core
   double l2GroupBytesPerCycle = 0; ///< from one second cache to all its cores; 0: as many as they ask for
   double l3Bandwidth = 0;          ///< of the whole node, in bytes per second; 0: there is no such cache
   double memoryBandwidth = 0;      ///< of the whole node, in bytes per second, reading and writing together

@@ -195,8 +195,7 @@ llvm::Expected<std::unique_ptr<Assembly>> Assembly::parse(llvm::StringRef text, 
   own.context->setObjectFileInfo(own.sections.get());
   Keeper keeper(*own.context);
   llvmTarget->createNullTargetStreamer(keeper);
-  std::unique_ptr<llvm::MCAsmParser> parser(
-      llvm::createMCAsmParser(own.sources, *own.context, keeper, *own.syntax));
+  std::unique_ptr<llvm::MCAsmParser> parser(llvm::createMCAsmParser(own.sources, *own.context, keeper, *own.syntax));
   std::unique_ptr<llvm::MCTargetAsmParser> targetParser(
       llvmTarget->createMCAsmParser(*own.subtarget, *parser, *own.instructions, own.options));
   parser->setTargetParser(*targetParser);

@@ -28,8 +28,8 @@ struct Step {
   const Instruction *op = nullptr;
   Slot result = -1;
   SmallVector<Slot, 3> operands;
-  int64_t offset = 0;              ///< of an address: the part that is constant
-  SmallVector<int64_t, 2> scales;  ///< of an address: bytes for one of each operand but the first
+  int64_t offset = 0;             ///< of an address: the part that is constant
+  SmallVector<int64_t, 2> scales; ///< of an address: bytes for one of each operand but the first
   struct FunctionCode *callee = nullptr;
 };
 
@@ -39,7 +39,7 @@ struct PhiMove {
 
 /// A loop of one block: `next` of a phi is the phi plus what does not change.
 struct CountedLoop {
-  CmpInst::Predicate goesOn;   ///< of `left` and `right`, at the end of a round
+  CmpInst::Predicate goesOn; ///< of `left` and `right`, at the end of a round
   Slot left, right;
   int leftPhi = -1, rightPhi = -1; ///< the move whose step each side has; -1: it does not change
   unsigned width = 64;             ///< of the two in bits
@@ -96,7 +96,9 @@ private:
 };
 } // namespace
 
-static bool isFollowed(Type *type) { return (type->isIntegerTy() && type->getIntegerBitWidth() <= 64) || type->isPointerTy(); }
+static bool isFollowed(Type *type) {
+  return (type->isIntegerTy() && type->getIntegerBitWidth() <= 64) || type->isPointerTy();
+}
 
 static unsigned widthOf(Type *type) { return type->isIntegerTy() ? type->getIntegerBitWidth() : 64; }
 
@@ -248,8 +250,8 @@ std::optional<CountedLoop> Builder::countedLoop(BasicBlock &block, const BlockCo
     phi = phiOf(value, block, moves);
     return phi >= 0 || isSteady(value, block);
   };
-  bool known = side(compare->getOperand(0), loop.left, loop.leftPhi) &&
-               side(compare->getOperand(1), loop.right, loop.rightPhi);
+  bool known =
+      side(compare->getOperand(0), loop.left, loop.leftPhi) && side(compare->getOperand(1), loop.right, loop.rightPhi);
   return known ? std::optional(loop) : std::nullopt;
 }
 
@@ -434,7 +436,7 @@ std::optional<int64_t> Walker::roundsLeft(const CountedLoop &loop, const BlockCo
   auto goesOn = [&](int64_t round) { return compares(loop.goesOn, x + round * dx, y + round * dy); };
   if (loop.goesOn == CmpInst::ICMP_NE)
     return dx != dy && (y - x) % (dx - dy) == 0 && (y - x) / (dx - dy) > 0 ? std::optional(int64_t((y - x) / (dx - dy)))
-                                                                          : std::nullopt;
+                                                                           : std::nullopt;
   constexpr int64_t kMost = int64_t(1) << 40;
   if (goesOn(kMost))
     return std::nullopt;

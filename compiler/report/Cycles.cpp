@@ -47,9 +47,8 @@ public:
     mca::CircularSourceMgr source(instructions, rounds);
     mca::CustomBehaviour behaviour(code.subtarget(), source, code.instructionInfo());
     mca::Context context(code.registerInfo(), code.subtarget());
-    mca::PipelineOptions options(/*UOPQSize=*/0, /*DecThr=*/0, unsigned(timing.dispatch),
-                                 unsigned(timing.registerFile), unsigned(timing.loadQueue),
-                                 unsigned(timing.storeQueue), /*NoAlias=*/true);
+    mca::PipelineOptions options(/*UOPQSize=*/0, /*DecThr=*/0, unsigned(timing.dispatch), unsigned(timing.registerFile),
+                                 unsigned(timing.loadQueue), unsigned(timing.storeQueue), /*NoAlias=*/true);
     auto pipeline = context.createDefaultPipeline(options, source, behaviour);
     return double(llvm::cantFail(pipeline->run()));
   }

@@ -19,19 +19,19 @@ struct KernelCode {
 
 /// One launch, by the instructions alone: memory comes on top (Report.h).
 struct KernelModel {
-  double cycles = 0;        ///< of all threads together
-  double longest = 0;       ///< of the thread that is done last, which is how long it takes
-  double instructions = 0;  ///< executed by all threads
-  int64_t vectorRegisters = 0; ///< named in the hottest loop
-  int64_t spills = 0;          ///< instructions of the hottest loop that spill
+  double cycles = 0;            ///< of all threads together
+  double longest = 0;           ///< of the thread that is done last, which is how long it takes
+  double instructions = 0;      ///< executed by all threads
+  int64_t vectorRegisters = 0;  ///< named in the hottest loop
+  int64_t spills = 0;           ///< instructions of the hottest loop that spill
   int64_t loopInstructions = 0; ///< of the hottest loop
   double loopCycles = 0;        ///< of one round of the hottest loop
   double loopShare = 0;         ///< of all cycles
 };
 
 /// Follows the control flow of every piece that a thread takes at a time, and gives each block of machine instructions
-/// the cycles it takes in the midst of many rounds (Cycles.h); a loop that ends costs a missed branch. Pieces are handed
-/// to threads as the runtime does.
+/// the cycles it takes in the midst of many rounds (Cycles.h); a loop that ends costs a missed branch. Pieces are
+/// handed to threads as the runtime does.
 llvm::Expected<KernelModel> modelKernel(const KernelCode &code, int64_t threads, const machines::Machine &machine,
                                         const machines::Timing &timing);
 

@@ -20,10 +20,8 @@ static std::string scaled(double value) {
 }
 
 static std::string seconds(double value) {
-  return (value >= 1      ? llvm::formatv("{0:f2} s", value)
-          : value >= 1e-3 ? llvm::formatv("{0:f2} ms", value * 1e3)
-                          : llvm::formatv("{0:f2} us", value * 1e6))
-      .str();
+  const char *unit = value >= 1 ? "s" : value >= 1e-3 ? "ms" : "us";
+  return llvm::formatv("{0:f2} {1}", value * (value >= 1 ? 1 : value >= 1e-3 ? 1e3 : 1e6), unit).str();
 }
 
 static double peakShareOf(const Report &report, const KernelRow &row) {
@@ -34,9 +32,8 @@ static void printHead(const Report &report, llvm::raw_ostream &os) {
   os << llvm::formatv("Kernels of one training step of {0}, modelled for {1} ({2})\n", report.model,
                       report.machine.name, report.machine.title);
   os << "Every time and cycle below is computed by a model; nothing was run. "
-     << (report.timing.usesScheduling()
-             ? "Cycles: LLVM's scheduling model with corrections.\n"
-             : "Cycles: the machine's limits per cycle.\n");
+     << (report.timing.usesScheduling() ? "Cycles: LLVM's scheduling model with corrections.\n"
+                                        : "Cycles: the machine's limits per cycle.\n");
   os << llvm::formatv("  one rank{0}: {1} threads, {2} micro-batch{3} of {4} x {5} tokens, {6}\n",
                       report.ranks > 1 ? llvm::formatv(" of {0}", report.ranks).str() : "", report.threads,
                       report.microBatches, report.microBatches == 1 ? "" : "es", report.sequences, report.length,
@@ -45,7 +42,8 @@ static void printHead(const Report &report, llvm::raw_ostream &os) {
                       report.peak * 1e-12, report.timing.memoryBandwidth / report.machine.memoryGroups * 1e-9);
 }
 
-static constexpr const char *kRow = "{0,6} {1,5} {2,9} {3,7} {4,6} {5,7} {6,6} {7,-7} {8,5}  {9,-9} {10,4} {11,6}  {12}\n";
+static constexpr const char *kRow =
+    "{0,6} {1,5} {2,9} {3,7} {4,6} {5,7} {6,6} {7,-7} {8,5}  {9,-9} {10,4} {11,6}  {12}\n";
 
 void kinu::report::printText(const Report &report, llvm::raw_ostream &os) {
   printHead(report, os);
@@ -59,8 +57,8 @@ void kinu::report::printText(const Report &report, llvm::raw_ostream &os) {
                         row.tile.empty() ? "-" : row.tile, row.model.vectorRegisters, row.model.spills,
                         row.name + " (" + row.where + "): " + row.what);
   for (const CollectiveRow &row : report.collectives)
-    os << llvm::formatv(kRow, llvm::formatv("{0:f1}%", 100 * row.share).str(), row.count, seconds(row.seconds), "-", "-",
-                        scaled(row.bytes), "-", "network", "-", "-", "-", "-",
+    os << llvm::formatv(kRow, llvm::formatv("{0:f1}%", 100 * row.share).str(), row.count, seconds(row.seconds), "-",
+                        "-", scaled(row.bytes), "-", "network", "-", "-", "-", "-",
                         row.name + " over " + row.axes + ", " + std::to_string(row.ranks) + " ranks");
   os << llvm::formatv("\nstep: {0} modelled, {1}flop, {2:f1}% of peak\n", seconds(report.seconds),
                       scaled(report.operations), 100 * report.shareOfPeak());
@@ -115,9 +113,8 @@ void kinu::report::printJson(const Report &report, llvm::raw_ostream &os) {
                        {"frequency", report.machine.frequency},
                        {"cycles_from", report.timing.usesScheduling() ? "scheduling model" : "limits per cycle"},
                        {"memory_bandwidth", report.timing.memoryBandwidth / double(report.machine.memoryGroups)}};
-  json::Object step{{"seconds", report.seconds},
-                    {"operations", report.operations},
-                    {"share_of_peak", report.shareOfPeak()}};
+  json::Object step{
+      {"seconds", report.seconds}, {"operations", report.operations}, {"share_of_peak", report.shareOfPeak()}};
   json::Object root{{"modelled", true},
                     {"model", report.model},
                     {"machine", std::move(machine)},

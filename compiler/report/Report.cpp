@@ -48,10 +48,10 @@ static void completeKernel(const Report &report, KernelRow &row) {
   double memory = seconds(row.traffic.memory, report.timing.memoryBandwidth / groups);
   double computing = row.model.longest / report.machine.frequency, moving = l2 + l3 + memory;
   row.seconds = std::max(computing, moving);
-  row.bound = computing >= moving                 ? Bound::Compute
-              : memory >= std::max(l2, l3)        ? Bound::Memory
-              : l3 >= l2                          ? Bound::L3
-                                                  : Bound::L2;
+  row.bound = computing >= moving          ? Bound::Compute
+              : memory >= std::max(l2, l3) ? Bound::Memory
+              : l3 >= l2                   ? Bound::L3
+                                           : Bound::L2;
 }
 
 /// Ranks of one node copy through its memory, which takes a read, a read and a write for each byte of a sum; others

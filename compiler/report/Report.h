@@ -16,13 +16,13 @@ llvm::StringRef name(Bound bound);
 
 /// A kernel with what all its launches of one step have in common.
 struct KernelRow {
-  std::string name;  ///< as in profiles: k12_contraction
-  std::string what;  ///< what it computes, in a few words
-  std::string where; ///< in the spec, of its first launch
-  std::string tile;  ///< of products; empty for others
-  int64_t count = 0; ///< launches in a step, over all micro-batches
+  std::string name;                 ///< as in profiles: k12_contraction
+  std::string what;                 ///< what it computes, in a few words
+  std::string where;                ///< in the spec, of its first launch
+  std::string tile;                 ///< of products; empty for others
+  int64_t count = 0;                ///< launches in a step, over all micro-batches
   double operations = 0, bytes = 0; ///< of one launch; bytes: operands and results once each
-  TrafficBytes traffic; ///< of all launches of a step
+  TrafficBytes traffic;             ///< of all launches of a step
   KernelModel model;
   // Set by `complete`.
   Bound bound = Bound::Compute;
@@ -43,7 +43,7 @@ struct Report {
   machines::Machine machine;
   machines::Timing timing;
   int64_t ranks = 1;
-  int64_t threads = 1; ///< of a rank: one rank has one memory group
+  int64_t threads = 1;               ///< of a rank: one rank has one memory group
   int64_t sequences = 0, length = 0; ///< of one rank and micro-batch
   int64_t microBatches = 1;
   double peak = 0; ///< operations per second of one rank, at the run's precision

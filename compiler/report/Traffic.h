@@ -31,7 +31,7 @@ public:
 
 private:
   int64_t l2Bytes, l3Bytes;
-  double touched = 0;         ///< bytes so far
+  double touched = 0;        ///< bytes so far
   std::vector<double> since; ///< `touched` when a page was touched last; below 0: never
 };
 

@@ -48,13 +48,17 @@ Examples:
                              "recompute", "fuse", "schedule", "allocate", "vectorize", "emit"}));
   command->add_option("--dump-dir", pipeline.dumpFolder, "write a snapshot after every stage to this folder");
   auto report = std::make_shared<std::string>();
-  CLI::Option *reports = command
-      ->add_option("--report", *report,
-                   "print a page on the kernels of a training step: what they do, what that costs on the machine by a "
-                   "model, what limits them. Without -o nothing else is made; an executable made with it has the "
-                   "modelled times, which its `profile` prints beside the measured ones")
-      ->check(CLI::IsMember({"kernels"}));
-  command->add_option("--report-json", pipeline.reportJson, "write the report as JSON to this file instead; - is standard output")
+  CLI::Option *reports =
+      command
+          ->add_option(
+              "--report", *report,
+              "print a page on the kernels of a training step: what they do, what that costs on the machine by a "
+              "model, what limits them. Without -o nothing else is made; an executable made with it has the "
+              "modelled times, which its `profile` prints beside the measured ones")
+          ->check(CLI::IsMember({"kernels"}));
+  command
+      ->add_option("--report-json", pipeline.reportJson,
+                   "write the report as JSON to this file instead; - is standard output")
       ->needs(reports);
   command->add_flag("--locations", pipeline.locations, "write IR with the place in the spec of every op");
   command->add_option("-j,--jobs", pipeline.threads, "kernels compiled at a time; 0: one per core");

@@ -150,8 +150,7 @@ loop:
 exit:
   ret void, !dbg !13
 })" + kLines);
-  llvm::Expected<ControlFlowCounts> counts =
-      ControlFlow(*counted.module->getFunction("kernel"), 4).run(0, 1, 1000);
+  llvm::Expected<ControlFlowCounts> counts = ControlFlow(*counted.module->getFunction("kernel"), 4).run(0, 1, 1000);
   ASSERT_FALSE(bool(counts));
   EXPECT_EQ(llvm::toString(counts.takeError()), "too many blocks to walk");
 }
