@@ -1,5 +1,6 @@
 #include "compiler/Backend.h"
 
+#include "compiler/KernelReport.h"
 #include "compiler/emit/CodeGeneration.h"
 #include "compiler/emit/KernelCache.h"
 #include "compiler/emit/Manifest.h"
@@ -26,16 +27,10 @@ struct KernelFacts {
   int64_t tasks = 1, scratchBytes = 0;
   double operations = 0, bytes = 0;
 };
-
-struct Kernel {
-  step::KernelOp op;
-  std::string symbol, text;
-};
 } // namespace
 
-/// A kernel as text that depends on what it computes only, and the symbol that the text decides.
-static Kernel describe(step::KernelOp op) {
-  Kernel kernel{op, "", ""};
+static KernelText describe(step::KernelOp op) {
+  KernelText kernel{op, "", ""};
   StringRef own = op.getSymName();
   std::string name = own.str();
   op.setSymName("kernel");
@@ -45,10 +40,8 @@ static Kernel describe(step::KernelOp op) {
   return kernel;
 }
 
-/// Lowers a kernel in a context of its own, so that kernels can be compiled in parallel.
-static llvm::Expected<std::string> compileOne(const Kernel &kernel, const machines::Machine &machine,
-                                              emit::OutputKind kind) {
-  MLIRContext context(MLIRContext::Threading::DISABLED);
+llvm::Expected<vectorize::Lowered> kinu::lowerText(const KernelText &kernel, const machines::Machine &machine,
+                                                   MLIRContext &context) {
   context.loadDialect<KinuDialect, step::StepDialect>();
   vectorize::loadDialects(context);
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(kernel.text, &context);
@@ -56,7 +49,13 @@ static llvm::Expected<std::string> compileOne(const Kernel &kernel, const machin
     return llvm::createStringError("kernel %s cannot be read back", kernel.symbol.c_str());
   step::KernelOp op = *module->getOps<step::KernelOp>().begin();
   op.setSymName(kernel.symbol);
-  auto lowered = vectorize::lowerKernel(op, machine, context);
+  return vectorize::lowerKernel(op, machine, context);
+}
+
+static llvm::Expected<std::string> compileOne(const KernelText &kernel, const machines::Machine &machine,
+                                              emit::OutputKind kind) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  auto lowered = lowerText(kernel, machine, context);
   if (!lowered)
     return lowered.takeError();
   emit::CodeOptions options;
@@ -77,7 +76,7 @@ static int32_t elementOf(NamedTensorType type) {
                          : kKinuI64;
 }
 
-static emit::ExecutableCollective describe(Operation *op) {
+emit::ExecutableCollective kinu::describeCollective(Operation *op) {
   emit::ExecutableCollective row;
   NamedTensorType operand = typeOf(op->getOperand(0)), result = typeOf(op->getResult(0));
   row.dtype = elementOf(operand);
@@ -101,7 +100,7 @@ static emit::ExecutableCollective describe(Operation *op) {
 }
 
 /// The tables of the runtime from the launches of a module.
-static emit::Executable makeTables(ModuleOp module, MutableArrayRef<Kernel> kernels, ArrayRef<KernelFacts> facts) {
+static emit::Executable makeTables(ModuleOp module, MutableArrayRef<KernelText> kernels, ArrayRef<KernelFacts> facts) {
   emit::Executable tables;
   llvm::StringMap<int32_t> numbers;
   for (auto [kernel, fact] : llvm::zip(kernels, facts)) {
@@ -117,7 +116,7 @@ static emit::Executable makeTables(ModuleOp module, MutableArrayRef<Kernel> kern
         table.launches.push_back(
             {numbers.lookup(launch.getKernel()), std::vector<int64_t>(launch.getOffsets()->begin(), launch.getOffsets()->end()), launch.getLabel().str()});
       } else if (tofu::isCollective(&op)) {
-        tables.collectives.push_back(describe(&op));
+        tables.collectives.push_back(describeCollective(&op));
         table.launches.push_back({-static_cast<int32_t>(tables.collectives.size()),
                                   op.getAttrOfType<DenseI64ArrayAttr>("kinu.offsets").asArrayRef().vec(),
                                   op.getName().stripDialect().str()});
@@ -129,10 +128,10 @@ static emit::Executable makeTables(ModuleOp module, MutableArrayRef<Kernel> kern
 }
 
 /// Assembly or LLVM IR of every kernel, one after another.
-static llvm::Error writeText(MutableArrayRef<Kernel> kernels, const machines::Machine &machine,
+static llvm::Error writeText(MutableArrayRef<KernelText> kernels, const machines::Machine &machine,
                              const PipelineOptions &options) {
   std::string all;
-  for (Kernel &kernel : kernels) {
+  for (KernelText &kernel : kernels) {
     auto text =
         compileOne(kernel, machine,
                    options.product == Product::Assembly ? emit::OutputKind::Assembly : emit::OutputKind::LlvmText);
@@ -144,8 +143,8 @@ static llvm::Error writeText(MutableArrayRef<Kernel> kernels, const machines::Ma
   return writeFile(options.output, all);
 }
 
-static std::vector<Kernel> describeAll(ModuleOp module) {
-  std::vector<Kernel> kernels;
+std::vector<KernelText> kinu::kernelTexts(ModuleOp module) {
+  std::vector<KernelText> kernels;
   for (step::KernelOp op : module.getOps<step::KernelOp>())
     kernels.push_back(describe(op));
   return kernels;
@@ -153,9 +152,9 @@ static std::vector<Kernel> describeAll(ModuleOp module) {
 
 llvm::Expected<CompiledLaunches> kinu::compileLaunches(ModuleOp module, const machines::Machine &machine,
                                                        unsigned threads) {
-  std::vector<Kernel> kernels = describeAll(module);
+  std::vector<KernelText> kernels = kernelTexts(module);
   std::vector<emit::KernelJob> jobs;
-  for (const Kernel &kernel : kernels)
+  for (const KernelText &kernel : kernels)
     jobs.push_back({kernel.symbol, kernel.text,
                     [&kernel, &machine] { return compileOne(kernel, machine, emit::OutputKind::Object); }});
   auto warn = [](StringRef message) { llvm::errs() << "warning: " << message << '\n'; };
@@ -171,11 +170,32 @@ llvm::Expected<CompiledLaunches> kinu::compileLaunches(ModuleOp module, const ma
   return CompiledLaunches{std::move(compiled->objects), makeTables(module, kernels, facts), compiled->fromCache};
 }
 
+/// Prints the report where it was asked for.
+static llvm::Error writeReport(const report::Report &report, const PipelineOptions &options) {
+  if (options.reportJson.empty()) {
+    report::printText(report, llvm::outs());
+    return llvm::Error::success();
+  }
+  return writeFile(options.reportJson, [&](raw_ostream &os) { report::printJson(report, os); });
+}
+
 llvm::Error kinu::buildProduct(ModuleOp module, const TypedModel &plan, const machines::Machine &machine,
                                const PipelineOptions &options) {
   if (options.product == Product::Llvm || options.product == Product::Assembly) {
-    std::vector<Kernel> kernels = describeAll(module);
+    std::vector<KernelText> kernels = kernelTexts(module);
     return writeText(kernels, machine, options);
+  }
+  std::map<std::string, double> modelled;
+  if (options.report) {
+    auto report = reportKernels(module, plan, machine, options);
+    if (!report)
+      return report.takeError();
+    if (llvm::Error error = writeReport(*report, options))
+      return error;
+    if (options.product == Product::Report)
+      return llvm::Error::success();
+    for (const report::KernelRow &row : report->kernels)
+      modelled[row.name] = row.seconds;
   }
   auto compiled = compileLaunches(module, machine, options.threads);
   if (!compiled)
@@ -184,7 +204,7 @@ llvm::Error kinu::buildProduct(ModuleOp module, const TypedModel &plan, const ma
     llvm::errs() << llvm::formatv("kernels: {0}, {1} of them from the cache\n", compiled->objects.size(),
                                   compiled->fromCache);
   emit::Executable &tables = compiled->tables;
-  tables.manifest = emit::manifest(module, plan, machine);
+  tables.manifest = emit::manifest(module, plan, machine, modelled);
   if (options.product == Product::Object) {
     auto object = emit::compileTables(tables, machine);
     return object ? writeFile(options.output, *object) : object.takeError();

@@ -3,11 +3,28 @@
 
 #include "compiler/Pipeline.h"
 #include "compiler/emit/Executable.h"
+#include "compiler/vectorize/Vectorize.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Error.h"
 
 namespace kinu {
+
+/// A kernel as text that depends on what it computes only, and the symbol that the text decides.
+struct KernelText {
+  step::KernelOp op;
+  std::string symbol, text;
+};
+
+/// The kernels of a module, in their order.
+std::vector<KernelText> kernelTexts(mlir::ModuleOp module);
+
+/// Reads a kernel back into `context`, which nobody else uses, so that kernels can be lowered in parallel.
+llvm::Expected<vectorize::Lowered> lowerText(const KernelText &kernel, const machines::Machine &machine,
+                                             mlir::MLIRContext &context);
+
+/// A collective's row of the tables.
+emit::ExecutableCollective describeCollective(mlir::Operation *op);
 
 /// The code of an allocated module and the tables that launch it.
 struct CompiledLaunches {

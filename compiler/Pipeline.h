@@ -30,8 +30,8 @@ enum class Stage {
 std::string_view name(Stage stage);
 std::optional<Stage> parseStage(std::string_view name);
 
-/// What a build writes instead of an executable: `--emit`.
-enum class Product { Tree, Graph, Step, Kernels, Llvm, Assembly, Object, Executable };
+/// What a build writes instead of an executable: `--emit`. Report: nothing besides the report.
+enum class Product { Tree, Graph, Step, Kernels, Llvm, Assembly, Report, Object, Executable };
 
 struct PipelineOptions {
   std::string spec;
@@ -44,6 +44,8 @@ struct PipelineOptions {
   std::string dumpFolder; ///< empty: no snapshots
   bool locations = false; ///< IR is written with the place in the spec of every op
   bool json = false;      ///< what stops a run before there are diagnostics is written as they are
+  bool report = false;    ///< report kernels: a page on standard output
+  std::string reportJson; ///< a file for the report as JSON instead; `-` is standard output
   bool verbose = false;   ///< time and size of every stage on standard error
   unsigned threads = 0;   ///< for compiling kernels; 0: one per core
   /// Bytes that the logits of a chunk of rows may take.

@@ -33,6 +33,9 @@ static std::string examples(const std::string &name) {
               "  ./",
               name,
               " info                         what is inside, and how much memory it takes\n"
+              "  ./",
+              name,
+              " profile                      where the time of a step goes\n"
               "\nExit codes: 0 done, 2 bad command line, 100 stopped by a signal (run again to go on), 101 checkpoint\n"
               "of another spec or seed, 102 bad text or tokenizer, 103 no valid checkpoint, 104 diverged,\n"
               "106 a file cannot be read or written, 108 internal error\n");
@@ -64,7 +67,6 @@ static void addTrainOptions(CLI::App &app, Options &options) {
       ->check(count());
   app.add_option("--metrics", options.metrics, "metrics as JSON lines [CHECKPOINT-DIR/metrics.jsonl]");
   app.add_flag("--fresh", options.fresh, "start over, whatever checkpoints there are");
-  app.add_flag("--profile", options.profile, "measure kernels and print them at the end");
 }
 
 static void addSharedOptions(CLI::App &app, Options &options) {
@@ -106,6 +108,8 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   CLI::App *generate = app.add_subcommand("generate", "writes text, from the newest checkpoint");
   CLI::App *info = app.add_subcommand("info", "prints sizes, memory and variables");
   CLI::App *gradients = app.add_subcommand("gradients", "loss and gradients of the first step, from initial weights");
+  CLI::App *profile = app.add_subcommand(
+      "profile", "measures kernels over --steps steps [3] from initial weights; saves nothing");
   app.add_subcommand("train", "trains; what happens without a command");
   addGenerateOptions(*generate, options);
   gradients->add_option("--out", options.out, "safetensors file to write")->required();
@@ -119,6 +123,7 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
                     : *generate  ? Command::Generate
                     : *info      ? Command::Info
                     : *gradients ? Command::Gradients
+                    : *profile   ? Command::Profile
                                  : Command::Train;
   return {options, 0};
 }

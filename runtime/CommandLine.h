@@ -10,7 +10,7 @@
 namespace kinu::rt {
 
 struct Options {
-  enum class Command { Train, Eval, Generate, Info, Gradients } command = Command::Train;
+  enum class Command { Train, Eval, Generate, Info, Gradients, Profile } command = Command::Train;
 
   std::vector<std::string> data; ///< replaces the spec's files
   std::string tokenizer;         ///< replaces the spec's tokenizer
@@ -20,7 +20,7 @@ struct Options {
 
   std::optional<int64_t> steps, checkpointEvery, evaluateEvery;
   std::string metrics;
-  bool fresh = false, profile = false;
+  bool fresh = false;
 
   std::string prompt;
   double temperature = 1, topP = 1;

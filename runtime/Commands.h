@@ -11,6 +11,10 @@ Exit evaluateCheckpoint(const Run &run);
 /// `info`: prints sizes, memory, programs and variables.
 void printInfo(const Run &run);
 
+/// `profile`: trains a few steps from initial weights and prints what each kernel took, beside what the compiler's model
+/// says if the executable was built with --report=kernels. Saves nothing. Returns Exit::Stopped if a signal came.
+Exit profileSteps(const Run &run);
+
 /// `gradients`: loss and gradients of the first step from initial weights, to the safetensors file --out: `loss`,
 /// `gradient/PATH`, `weight/PATH`, and `input.M/NAME` for each micro-batch M. The gradients are those of the loss over
 /// the global batch, before clipping.

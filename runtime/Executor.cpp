@@ -4,6 +4,7 @@
 #include "runtime/Collectives.h"
 #include "runtime/Failure.h"
 #include "runtime/Messages.h"
+#include "runtime/Sharing.h"
 
 #include <algorithm>
 #include <chrono>
@@ -69,14 +70,9 @@ Executor::Program *Executor::find(std::string_view name) {
   return nullptr;
 }
 
-/// Whether a kernel takes longer than waking the team, a few microseconds: by its arithmetic or by its traffic.
-static bool isWorthSplitting(const KinuKernel &kernel) {
-  return kernel.tasks > 1 && (kernel.operations > 5e4 || kernel.bytes > 3e4);
-}
-
 void Executor::launch(const KinuKernel &kernel, void *const *buffers) {
   char *scratch = memory.data() + roundUp(executable.arenaBytes);
-  if (team.size() == 1 || !isWorthSplitting(kernel)) {
+  if (team.size() == 1 || !isWorthSplitting(kernel.tasks, kernel.operations, kernel.bytes)) {
     kernel.run(buffers, scratch, 0, kernel.tasks);
     return;
   }
@@ -93,7 +89,7 @@ void Executor::runIfPresent(std::string_view name) {
   for (int64_t l = 0; l < program->code->numLaunches; ++l) {
     const KinuLaunch &next = program->code->launches[l];
     void *const *buffers = program->buffers.data() + next.firstArgument;
-    if (!profile.empty())
+    if (!times.empty())
       launchMeasured(next, buffers);
     else if (next.kernel < 0)
       runCollective(executable.collectives[-1 - next.kernel], buffers, ranks);
@@ -109,7 +105,7 @@ void Executor::launchMeasured(const KinuLaunch &next, void *const *buffers) {
   else
     launch(executable.kernels[next.kernel], buffers);
   std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  KernelTime &time = next.kernel < 0 ? profile.back() : profile[size_t(next.kernel)];
+  KernelTime &time = next.kernel < 0 ? times.back() : times[size_t(next.kernel)];
   time.seconds += elapsed.count();
   ++time.launches;
 }
@@ -130,28 +126,8 @@ double Executor::operations(std::string_view name) const {
   return sum;
 }
 
-void Executor::startProfile() { profile.assign(size_t(executable.numKernels) + 1, {}); }
+void Executor::startProfile() { times.assign(size_t(executable.numKernels) + 1, {}); }
 
-void Executor::printProfile() const {
-  std::vector<size_t> order(profile.size());
-  double total = 0;
-  for (size_t i = 0; i < order.size(); ++i) {
-    order[i] = i;
-    total += profile[i].seconds;
-  }
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return profile[a].seconds > profile[b].seconds; });
-  std::printf("%9s %6s %9s %8s %8s %7s  kernel\n", "seconds", "share", "launches", "Gflop/s", "GB/s", "tasks");
-  const KinuKernel collectives{"(what ranks send one another)", nullptr, 1, 0, 0, 0};
-  for (size_t i : order) {
-    const KinuKernel &kernel = i < size_t(executable.numKernels) ? executable.kernels[i] : collectives;
-    const KernelTime &time = profile[i];
-    if (!time.launches)
-      continue;
-    double perSecond = 1e-9 * double(time.launches) / time.seconds;
-    std::printf("%9.3f %5.1f%% %9ld %8.1f %8.1f %7ld  %s\n", time.seconds, 100 * time.seconds / total,
-                long(time.launches), kernel.operations * perSecond, kernel.bytes * perSecond, long(kernel.tasks),
-                kernel.name);
-  }
-}
+std::vector<KernelTime> Executor::profile() const { return times; }
 
 } // namespace kinu::rt

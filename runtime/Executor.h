@@ -12,6 +12,12 @@
 
 namespace kinu::rt {
 
+/// What all launches of a kernel took together.
+struct KernelTime {
+  double seconds = 0;
+  int64_t launches = 0;
+};
+
 /// The executable with its memory. Everything is allocated by the constructor, nothing while a program runs.
 class Executor {
 public:
@@ -32,18 +38,15 @@ public:
   int threadCount() const { return team.size(); }
   int64_t scratchBytes() const { return scratchPerThread * team.size(); }
 
-  /// From now on, measures every kernel; the slowest are printed by printProfile.
+  /// From now on, measures every launch. What was measured before is forgotten.
   void startProfile();
-  void printProfile() const;
+  /// What was measured since, by kernels, as the executable lists them; what ranks send one another is the last.
+  std::vector<KernelTime> profile() const;
 
 private:
   struct Program {
     const KinuProgram *code;
     std::vector<void *> buffers; ///< arena + offset for every argument of every launch
-  };
-  struct KernelTime {
-    double seconds = 0;
-    int64_t launches = 0;
   };
   Program *find(std::string_view program);
   void launch(const KinuKernel &kernel, void *const *buffers);
@@ -55,7 +58,7 @@ private:
   Arena memory;
   Team team;
   std::vector<Program> programs;
-  std::vector<KernelTime> profile; ///< one per kernel, and one for all collectives; empty when not measuring
+  std::vector<KernelTime> times; ///< one per kernel, and one for all collectives; empty when not measuring
 };
 
 /// Bytes of scratch each thread needs for the kernels of `executable`, rounded up to whole cache lines.

@@ -31,6 +31,7 @@ static Exit runCommand(const Run &run) {
   case Command::Train: return train(run);
   case Command::Eval: return evaluateCheckpoint(run);
   case Command::Generate: return generate(run);
+  case Command::Profile: return profileSteps(run);
   default: writeGradients(run);
   }
   return Exit::Done;

@@ -226,6 +226,7 @@ static Manifest parse(const Json &json) {
   if (auto count = json.find("loss_count"); count != json.end() && !count->is_null())
     manifest.lossCount = count->get<double>();
   manifest.train = parseTrain(json.at("train"));
+  manifest.modelled = json.value("modelled", std::map<std::string, double, std::less<>>());
   return manifest;
 }
 

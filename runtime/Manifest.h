@@ -122,6 +122,7 @@ struct Manifest {
   std::map<std::string, ProgramInterface, std::less<>> programs;
   std::optional<double> lossCount; ///< elements the loss of a global batch averages over, if static
   TrainPlan train;
+  std::map<std::string, double, std::less<>> modelled; ///< seconds of one launch by kernel; empty: nobody asked
 
   const ProgramInterface *program(std::string_view name) const; ///< null if there is none
 };

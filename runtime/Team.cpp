@@ -1,22 +1,21 @@
 // See Team.h.
 #include "runtime/Team.h"
 
+#include "runtime/Sharing.h"
+
 #include <algorithm>
 #include <omp.h>
 
 namespace kinu::rt {
-
-/// A range is taken in so many pieces. More would balance better, but a piece packs its operands for itself.
-static constexpr int64_t kPieces = 4;
 
 static uint64_t packed(int64_t begin, int64_t end) { return uint64_t(begin) << 32 | uint64_t(end); }
 
 int Team::self() { return omp_get_thread_num(); }
 
 void Team::share(int64_t tasks) {
-  piece = std::max<int64_t>(1, tasks / (size() * kPieces));
+  piece = tasksOfPiece(tasks, size());
   for (int64_t i = 0; i < size(); ++i)
-    ranges[size_t(i)].left = packed(tasks * i / size(), tasks * (i + 1) / size());
+    ranges[size_t(i)].left = packed(firstTask(tasks, size(), i), firstTask(tasks, size(), i + 1));
 }
 
 /// From the front of the own range, else from the back of another's.

@@ -151,8 +151,6 @@ Exit Training::toTheEnd() {
       runEvaluation();
   }
   save();
-  if (run.options.profile)
-    executor.printProfile();
   progress.message("trained " + std::to_string(plan.steps) + " steps in " + formatDuration(progress.trainingSeconds()));
   return runEvaluation() ? Exit::Done : Exit::Stopped;
 }
@@ -208,8 +206,6 @@ Exit train(const Run &run) {
   }
   if (state.step > 0)
     std::printf("going on after step %ld\n", long(state.step));
-  if (run.options.profile)
-    executor->startProfile();
   if (!saved)
     initializeVariables(run.manifest, executor->arena(), run.manifest.train.seed, run.mesh);
   executor->runIfPresent("refresh");

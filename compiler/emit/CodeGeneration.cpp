@@ -6,6 +6,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/DIBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -61,17 +62,18 @@ static llvm::OptimizationLevel pipelineLevel(int optimization) {
   }
 }
 
-static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const Machine &machine,
-                                                                                int optimization) {
+static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+createTargetMachine(const Machine &machine, int optimization, bool comments = false) {
   initializeTargets();
+  llvm::TargetOptions options;
+  options.MCOptions.AsmVerbose = comments;
   std::string error;
   llvm::Triple triple(machine.triple);
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target)
     return llvm::createStringError("no code generator for machine `" + machine.name + "`: " + error);
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(triple, machine.cpu, machine.features,
-                                                                          llvm::TargetOptions(), llvm::Reloc::PIC_,
-                                                                          std::nullopt, codeGenLevel(optimization)));
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, machine.cpu, machine.features, options, llvm::Reloc::PIC_, std::nullopt, codeGenLevel(optimization)));
 }
 
 /// What every function of a kernel needs so that a vector of the machine's width stays one register: without the
@@ -113,42 +115,101 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &target, int opti
   passes.run(module, modules);
 }
 
+/// Makes the module the machine's and runs LLVM's pipeline over it.
+static void prepare(llvm::Module &module, llvm::TargetMachine &target, const Machine &machine, int optimization) {
+  module.setTargetTriple(llvm::Triple(machine.triple));
+  module.setDataLayout(target.createDataLayout());
+  setFunctionAttributes(module, machine);
+  optimize(module, target, optimization);
+}
+
+static llvm::Expected<std::string> generate(llvm::Module &module, llvm::TargetMachine &target, OutputKind kind) {
+  llvm::SmallString<0> output;
+  llvm::raw_svector_ostream stream(output);
+  if (kind == OutputKind::LlvmText) {
+    module.print(stream, nullptr);
+    return output.str().str();
+  }
+  llvm::legacy::PassManager passes;
+  auto type = kind == OutputKind::Object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
+  if (target.addPassesToEmitFile(passes, stream, nullptr, type))
+    return llvm::createStringError("the code generator for `" + target.getTargetTriple().str() +
+                                   "` cannot write this kind of file");
+  passes.run(module);
+  return output.str().str();
+}
+
 llvm::Expected<std::string> kinu::emit::compileModule(llvm::Module &module, const Machine &machine,
                                                       const CodeOptions &options) {
   auto target = createTargetMachine(machine, options.optimization);
   if (!target)
     return target.takeError();
-  module.setTargetTriple(llvm::Triple(machine.triple));
-  module.setDataLayout((*target)->createDataLayout());
-  setFunctionAttributes(module, machine);
-  optimize(module, **target, options.optimization);
-
-  llvm::SmallString<0> output;
-  llvm::raw_svector_ostream stream(output);
-  if (options.kind == OutputKind::LlvmText) {
-    module.print(stream, nullptr);
-    return output.str().str();
-  }
-  llvm::legacy::PassManager passes;
-  auto type =
-      options.kind == OutputKind::Object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
-  if ((*target)->addPassesToEmitFile(passes, stream, nullptr, type))
-    return llvm::createStringError("the code generator for `" + machine.triple + "` cannot write this kind of file");
-  passes.run(module);
-  return output.str().str();
+  prepare(module, **target, machine, options.optimization);
+  return generate(module, **target, options.kind);
 }
 
-llvm::Expected<std::string> kinu::emit::compileKernel(mlir::ModuleOp module, const Machine &machine,
-                                                      const CodeOptions &options) {
+/// Gives every instruction the number of its block as the line it is from. Code generation must not depend on it.
+static void numberBlocks(llvm::Module &module) {
+  if (!module.getModuleFlag("Debug Info Version"))
+    module.addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);
+  llvm::DIBuilder builder(module);
+  llvm::DIFile *file = builder.createFile("kernel", "/");
+  builder.createCompileUnit(llvm::DISourceLanguageName(llvm::dwarf::DW_LANG_C), file, "kinu", true, "", 0, "",
+                            llvm::DICompileUnit::LineTablesOnly);
+  auto *type = builder.createSubroutineType(builder.getOrCreateTypeArray({}));
+  unsigned line = 0;
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    auto *place = builder.createFunction(file, function.getName(), "", file, line + 1, type, line + 1,
+                                         llvm::DINode::FlagZero, llvm::DISubprogram::SPFlagDefinition);
+    function.setSubprogram(place);
+    for (llvm::BasicBlock &block : function) {
+      ++line;
+      for (llvm::Instruction &op : block)
+        op.setDebugLoc(llvm::DILocation::get(module.getContext(), line, 1, place));
+    }
+  }
+  builder.finalize();
+}
+
+static llvm::Expected<std::unique_ptr<llvm::Module>> translate(mlir::ModuleOp module, llvm::LLVMContext &context) {
   mlir::DialectRegistry registry;
   mlir::registerBuiltinDialectTranslation(registry);
   mlir::registerLLVMDialectTranslation(registry);
   mlir::registerArmSVEDialectTranslation(registry);
   module.getContext()->appendDialectRegistry(registry);
-
-  llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(module, context);
   if (!translated)
     return llvm::createStringError("a kernel does not translate to LLVM IR (see the diagnostics above)");
-  return compileModule(*translated, machine, options);
+  return translated;
+}
+
+llvm::Expected<Listing> kinu::emit::listKernel(mlir::ModuleOp module, const Machine &machine) {
+  llvm::LLVMContext context;
+  auto translated = translate(module, context);
+  if (!translated)
+    return translated.takeError();
+  int optimization = CodeOptions().optimization;
+  auto target = createTargetMachine(machine, optimization, /*comments=*/true);
+  if (!target)
+    return target.takeError();
+  prepare(**translated, **target, machine, optimization);
+  numberBlocks(**translated);
+  auto ir = generate(**translated, **target, OutputKind::LlvmText);
+  if (!ir)
+    return ir.takeError();
+  auto assembly = generate(**translated, **target, OutputKind::Assembly);
+  if (!assembly)
+    return assembly.takeError();
+  return Listing{std::move(*ir), std::move(*assembly)};
+}
+
+llvm::Expected<std::string> kinu::emit::compileKernel(mlir::ModuleOp module, const Machine &machine,
+                                                      const CodeOptions &options) {
+  llvm::LLVMContext context;
+  auto translated = translate(module, context);
+  if (!translated)
+    return translated.takeError();
+  return compileModule(**translated, machine, options);
 }

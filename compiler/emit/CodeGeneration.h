@@ -35,4 +35,14 @@ llvm::Expected<std::string> compileKernel(mlir::ModuleOp module, const machines:
 llvm::Expected<std::string> compileModule(llvm::Module &module, const machines::Machine &machine,
                                           const CodeOptions &options = {});
 
+/// A kernel's code for people and models to read.
+struct Listing {
+  std::string ir;       ///< LLVM IR after all optimizations
+  std::string assembly; ///< what is made of it, with LLVM's comments on spills
+};
+
+/// Compiles as compileKernel does, the same instructions, but with debug information in which line n stands for the
+/// n-th basic block of the IR, counted from 1 through all functions.
+llvm::Expected<Listing> listKernel(mlir::ModuleOp module, const machines::Machine &machine);
+
 } // namespace kinu::emit

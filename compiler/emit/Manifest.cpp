@@ -149,7 +149,8 @@ static json::Object train(const typed::TrainConfig &from) {
                                             {"bindings", std::move(bindings)}}}};
 }
 
-std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machines::Machine &machine) {
+std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machines::Machine &machine,
+                           const std::map<std::string, double> &modelled) {
   json::Object root{{"model", plan.name},
                     {"spec_hash", module->getAttrOfType<StringAttr>("kinu.spec_hash").getValue()},
                     {"machine", machine.name},
@@ -164,6 +165,12 @@ std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machin
   if (auto count = module->getAttrOfType<FloatAttr>("kinu.loss_count")) // else the program `count` computes it
     root["loss_count"] = count.getValueAsDouble();
   root["train"] = train(plan.train.value_or(typed::TrainConfig()));
+  if (!modelled.empty()) {
+    json::Object times;
+    for (const auto &[kernel, seconds] : modelled)
+      times[kernel] = seconds;
+    root["modelled"] = std::move(times);
+  }
   std::string text;
   llvm::raw_string_ostream(text) << json::Value(std::move(root));
   return text;

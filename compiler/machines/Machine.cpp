@@ -1,5 +1,5 @@
 // Machine descriptions: the ones built in, reading them, and what of them enters the cache key.
-#include "compiler/machines/Machine.h"
+#include "compiler/machines/Timing.h"
 
 #include "nlohmann/json.hpp"
 #include "llvm/ADT/STLExtras.h"
@@ -110,4 +110,37 @@ std::string Machine::fingerprint() const {
   return llvm::formatv("{0} {1} {2} v{3}{4} gemm{5}x{6} L1:{7} L2:{8}/{9} L3:{10}", triple, cpu, features, vectorBits,
                        scalable ? "s" : "", gemmRows, gemmVectors, l1Bytes, l2Bytes, l2Cores, l3Bytes)
       .str();
+}
+
+static Timing parseTiming(const json &fields) {
+  Timing timing;
+  auto read = [&](const char *name, auto &value) {
+    if (fields.contains(name))
+      fields.at(name).get_to(value);
+  };
+  read("dispatch", timing.dispatch);
+  read("registerFile", timing.registerFile);
+  read("loadQueue", timing.loadQueue);
+  read("storeQueue", timing.storeQueue);
+  read("issueWidth", timing.issueWidth);
+  read("loadsPerCycle", timing.loadsPerCycle);
+  read("storesPerCycle", timing.storesPerCycle);
+  read("tileCycles", timing.tileCycles);
+  read("l2BytesPerCycle", timing.l2BytesPerCycle);
+  read("l2GroupBytesPerCycle", timing.l2GroupBytesPerCycle);
+  read("l3Bandwidth", timing.l3Bandwidth);
+  return timing;
+}
+
+llvm::Expected<Timing> kinu::machines::findTiming(llvm::StringRef name) {
+  if (name == "local")
+    return detectLocalTiming();
+  for (const BuiltIn &machine : kBuiltIn)
+    if (machine.name == name) {
+      json fields = json::parse(machine.description.begin(), machine.description.end());
+      Timing timing = parseTiming(fields.at("timing"));
+      fields.at("memoryBandwidth").get_to(timing.memoryBandwidth);
+      return timing;
+    }
+  return find(name).takeError();
 }

@@ -29,6 +29,7 @@ Examples:
   kinu build gpt2.kinu -o gpt2                        an executable for this machine
   kinu build gpt2.kinu --machine fugaku -o gpt2.a64fx for A64FX
   kinu build gpt2.kinu -D depth=2 -D width=64 -o tiny a smaller model of the same shape
+  kinu build gpt2.kinu --report=kernels               what each kernel costs by the model, without an executable
   kinu build gpt2.kinu --emit=asm -o gpt2.s           assembly of its kernels
   kinu build gpt2.kinu --stop-after=differentiate     the training step as IR
   kinu build gpt2.kinu --dump-dir stages -o gpt2      IR after every stage)");
@@ -46,6 +47,19 @@ Examples:
       ->check(CLI::IsMember({"parse", "check", "import", "recognise", "differentiate", "precision", "shard",
                              "recompute", "fuse", "schedule", "allocate", "vectorize", "emit"}));
   command->add_option("--dump-dir", pipeline.dumpFolder, "write a snapshot after every stage to this folder");
+  auto report = std::make_shared<std::string>();
+  CLI::Option *reports =
+      command
+          ->add_option(
+              "--report", *report,
+              "print a page on the kernels of a training step: what they do, what that costs on the machine by a "
+              "model, what limits them. Without -o nothing else is made; an executable made with it has the "
+              "modelled times, which its `profile` prints beside the measured ones")
+          ->check(CLI::IsMember({"kernels"}));
+  command
+      ->add_option("--report-json", pipeline.reportJson,
+                   "write the report as JSON to this file instead; - is standard output")
+      ->needs(reports);
   command->add_flag("--locations", pipeline.locations, "write IR with the place in the spec of every op");
   command->add_option("-j,--jobs", pipeline.threads, "kernels compiled at a time; 0: one per core");
   command->add_flag("-v,--verbose", pipeline.verbose, "say what is done and how long it took");
@@ -54,6 +68,9 @@ Examples:
       PipelineOptions &pipeline = options->pipeline;
       options->parseDefines();
       pipeline.product = kProducts.at(*product);
+      pipeline.report = !report->empty();
+      if (pipeline.report && pipeline.output.empty() && pipeline.product == Product::Executable)
+        pipeline.product = Product::Report;
       if (!stop->empty())
         pipeline.stopAfter = *parseStage(*stop);
       bool wantsFile = pipeline.stopAfter == Stage::Emit && pipeline.product >= Product::Object;

@@ -62,5 +62,5 @@ llvm::Expected<Lowered> vectorize::lowerCumSum(step::KernelOp kernel, const mach
   llvm::Expected<OwningOpRef<ModuleOp>> module = e.finish();
   if (!module)
     return module.takeError();
-  return Lowered{std::move(*module), ceilDivide(space.items, perTask), 0, operations, 0};
+  return Lowered{std::move(*module), ceilDivide(space.items, perTask), 0, operations, 0, ""};
 }

@@ -373,5 +373,5 @@ llvm::Expected<Lowered> vectorize::lowerLoops(step::KernelOp original, const mac
   llvm::Expected<OwningOpRef<ModuleOp>> module = e.finish();
   if (!module)
     return module.takeError();
-  return Lowered{std::move(*module), split.tasks, plan.scratchBytes, operationsOf(kernel), 0};
+  return Lowered{std::move(*module), split.tasks, plan.scratchBytes, operationsOf(kernel), 0, ""};
 }

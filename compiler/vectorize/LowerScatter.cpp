@@ -200,5 +200,5 @@ llvm::Expected<Lowered> vectorize::lowerScatter(step::KernelOp kernel, const mac
   llvm::Expected<OwningOpRef<ModuleOp>> module = e.finish();
   if (!module)
     return module.takeError();
-  return Lowered{std::move(*module), ceilDivide(ranges.items, perTask), 0, operations, 0};
+  return Lowered{std::move(*module), ceilDivide(ranges.items, perTask), 0, operations, 0, ""};
 }

@@ -81,5 +81,5 @@ llvm::Expected<Lowered> vectorize::lowerTop(step::KernelOp kernel, const machine
   llvm::Expected<OwningOpRef<ModuleOp>> module = e.finish();
   if (!module)
     return module.takeError();
-  return Lowered{std::move(*module), ceilDivide(items, perTask), 0, operations, 0};
+  return Lowered{std::move(*module), ceilDivide(items, perTask), 0, operations, 0, ""};
 }

@@ -21,6 +21,7 @@ struct Lowered {
   int64_t scratchBytes = 0; ///< private to each thread, 64-byte aligned
   double operations = 0;    ///< floating-point operations of one launch
   double bytes = 0;         ///< operands and results once each
+  std::string tile;         ///< of products: what is summed in registers, as rows x columns and type; else empty
 };
 
 /// Loads the dialects that generated code goes through. To be called once before kernels are lowered from several

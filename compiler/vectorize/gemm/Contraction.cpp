@@ -181,6 +181,11 @@ llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp origina
   Value left = e.operands[operands[shape.left]], right = e.operands[operands[shape.right]];
   Lowered lowered;
   lowered.operations = shape.operations() + epilogue.operations();
+  lowered.tile = onTiles ? llvm::formatv("{0}x{1} f32", amx::kBlockRows, amx::kBlockColumns).str()
+                         : llvm::formatv("{0}x{1} {2}", shape.tiles.rows,
+                                         std::min(shape.columns(), columnsPerBlock(ofElements)),
+                                         shape.promote ? "f16" : "f32")
+                               .str();
   if (onTiles) {
     bool onlyRounds = epilogue.isRounding() && !shape.scattered;
     auto result = onlyRounds ? amx::TileResult::Rounded : staged ? amx::TileResult::Staged : amx::TileResult::InPlace;

@@ -1,0 +1,227 @@
+#include "compiler/KernelReport.h"
+
+#include "compiler/Backend.h"
+#include "compiler/emit/CodeGeneration.h"
+#include "compiler/emit/KernelCache.h"
+#include "compiler/report/Describe.h"
+#include "dialects/tofu/Tofu.h"
+#include "runtime/Abi.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <cstring>
+#include <type_traits>
+
+using namespace mlir;
+using namespace kinu;
+using report::CollectiveRow;
+using report::KernelRow;
+using report::Report;
+
+namespace {
+/// What the cache keeps of a kernel's model: this, and then the tile.
+struct Found {
+  double operations = 0;
+  report::KernelModel model;
+};
+static_assert(std::is_trivially_copyable_v<Found>);
+} // namespace
+
+static llvm::Expected<std::string> findOne(const KernelText &kernel, const Report &report) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  auto lowered = lowerText(kernel, report.machine, context);
+  if (!lowered)
+    return lowered.takeError();
+  auto listing = emit::listKernel(*lowered->module, report.machine);
+  if (!listing)
+    return listing.takeError();
+  report::KernelCode code{kernel.symbol,  listing->ir,         listing->assembly,
+                          lowered->tasks, lowered->operations, lowered->bytes};
+  auto model = report::modelKernel(code, report.threads, report.machine, report.timing);
+  if (!model)
+    return model.takeError();
+  Found found{lowered->operations, *model};
+  std::string result(sizeof found, '\0');
+  std::memcpy(result.data(), &found, sizeof found);
+  return result + lowered->tile;
+}
+
+/// Which programs a step runs, and how often: see "A step" in ARCHITECTURE.md.
+static int64_t runsInStep(StringRef program, int64_t microBatches) {
+  if (program == "micro" || program == "count")
+    return microBatches;
+  return program == "update" ? 1 : 0;
+}
+
+static StringRef precisionOf(const typed::TrainConfig &train) {
+  switch (train.precision) {
+  case typed::Precision::Fp32: return "fp32";
+  case typed::Precision::Bf16: return "bf16";
+  case typed::Precision::Fp16: return train.promote ? "fp16" : "fp16 safe";
+  }
+  llvm_unreachable("a precision");
+}
+
+/// Bytes that one rank sends, if the ranks of the group stand in a ring.
+static double bytesSent(const emit::ExecutableCollective &row, int64_t ranks) {
+  double element = row.dtype == kKinuI64 ? 8 : row.dtype == kKinuF32 ? 4 : row.dtype == kKinuI1 ? 1 : 2;
+  double whole = double(row.count) * element, others = double(ranks - 1);
+  // Of all-reduce `count` is the whole, of the rest one rank's part.
+  return row.kind == kKinuAllReduce ? 2 * whole * others / double(ranks) : whole * others;
+}
+
+static void addCollective(Report &report, ModuleOp module, Operation *op, int64_t runs) {
+  emit::ExecutableCollective described = describeCollective(op);
+  CollectiveRow row{op->getName().stripDialect().str(), described.axes, "", runs, 1, 0};
+  tofu::MeshOp mesh = tofu::meshOf(module);
+  SmallVector<StringRef> axes;
+  StringRef(described.axes).split(axes, ',');
+  for (auto [name, degree] : llvm::zip(mesh.getAxes().getAsValueRange<StringAttr>(), mesh.getDegrees()))
+    if (llvm::is_contained(axes, name))
+      row.ranks *= degree;
+  row.bytes = bytesSent(described, row.ranks);
+  for (CollectiveRow &known : report.collectives)
+    if (known.name == row.name && known.axes == row.axes && known.bytes == row.bytes) {
+      known.count += runs;
+      return;
+    }
+  report.collectives.push_back(std::move(row));
+}
+
+static int64_t bytesOf(Value value) {
+  NamedTensorType type = typeOf(value);
+  return type.getNumElements() * (type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8);
+}
+
+/// Bytes that a kernel touches of each operand and result: all of it, but of a table no more than is looked up.
+static SmallVector<int64_t> touchedBytes(step::KernelOp kernel) {
+  SmallVector<int64_t> bytes;
+  for (Value operand : kernel.getBody().getArguments()) {
+    int64_t lookedUp = 0;
+    bool isTable = !operand.use_empty();
+    for (OpOperand &use : operand.getUses()) {
+      auto lookup = dyn_cast<LookupOp>(use.getOwner());
+      isTable &= lookup && use.getOperandNumber() == 0;
+      if (isTable)
+        lookedUp += bytesOf(lookup.getResult());
+    }
+    bytes.push_back(isTable ? std::min(bytesOf(operand), lookedUp) : bytesOf(operand));
+  }
+  for (Value result : kernel.getBody().front().getTerminator()->getOperands())
+    bytes.push_back(bytesOf(result));
+  return bytes;
+}
+
+/// Where the buffers of all launches of a step are, once for each run of a program. The first step finds the caches
+/// empty, so the second is counted.
+static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap<KernelRow> &rows) {
+  const machines::Machine &machine = report.machine;
+  int64_t l2Caches = std::max<int64_t>(1, report.threads / machine.l2Cores);
+  report::Traffic traffic(module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt(), l2Caches * machine.l2Bytes,
+                          machine.l3Bytes / std::max<int64_t>(1, machine.memoryGroups));
+  llvm::StringMap<SmallVector<int64_t>> touched;
+  for (auto kernel : module.getOps<step::KernelOp>())
+    touched[kernel.getSymName()] = touchedBytes(kernel);
+  for (bool counts : {false, true})
+    for (StringRef name : {"count", "micro", "update"})
+      for (int64_t run = 0; run < runsInStep(name, report.microBatches); ++run)
+        for (ProgramOp program : module.getOps<ProgramOp>())
+          if (program.getSymName() == name)
+            for (auto launch : program.getBody().front().getOps<step::LaunchOp>()) {
+              report::TrafficBytes bytes;
+              for (auto [size, offset] : llvm::zip(touched[launch.getKernel()], *launch.getOffsets()))
+                bytes += traffic.touch(offset, size);
+              if (counts)
+                rows[launch.getKernel()].traffic += bytes;
+            }
+}
+
+/// Fills the counts and the places; a program's launches are one straight list.
+static void countLaunches(Report &report, ModuleOp module, llvm::StringMap<KernelRow> &rows) {
+  for (ProgramOp program : module.getOps<ProgramOp>()) {
+    int64_t runs = runsInStep(program.getSymName(), report.microBatches);
+    if (runs == 0)
+      continue;
+    for (Operation &op : program.getBody().front()) {
+      if (auto launch = dyn_cast<step::LaunchOp>(op)) {
+        KernelRow &row = rows[launch.getKernel()];
+        row.count += runs;
+        if (row.where.empty())
+          row.where = launch.getLabel();
+      } else if (tofu::isCollective(&op)) {
+        addCollective(report, module, &op, runs);
+      }
+    }
+  }
+}
+
+/// What a rank trains on at a time: the lengths of its first input that has sequences.
+static void describeBatch(Report &report, ModuleOp module, const typed::TrainConfig &train) {
+  report.sequences = train.batch / std::max<int64_t>(1, train.accumulate);
+  for (ProgramOp program : module.getOps<ProgramOp>())
+    if (program.getSymName() == "micro")
+      for (InputOp input : program.getBody().front().getOps<InputOp>())
+        if (NamedTensorType type = input.getType(); type.has("batch") && type.has("seq")) {
+          report.sequences = type.length("batch");
+          report.length = type.length("seq");
+          return;
+        }
+}
+
+static llvm::Error describeRun(Report &report, ModuleOp module, const TypedModel &plan,
+                               const machines::Machine &machine, const PipelineOptions &options) {
+  auto timing = machines::findTiming(machine.name);
+  if (!timing)
+    return timing.takeError();
+  typed::TrainConfig train = plan.train.value_or(typed::TrainConfig());
+  report.model = plan.name;
+  report.layout = options.layout;
+  report.machine = machine;
+  report.timing = *timing;
+  report.threads = report::threadsOfRank(machine);
+  report.microBatches = train.accumulate;
+  report.precision = precisionOf(train);
+  report.peak = report::peakOfRank(machine, *timing, report.precision);
+  if (tofu::MeshOp mesh = tofu::meshOf(module))
+    for (int64_t degree : mesh.getDegrees())
+      report.ranks *= degree;
+  describeBatch(report, module, train);
+  return llvm::Error::success();
+}
+
+llvm::Expected<Report> kinu::reportKernels(ModuleOp module, const TypedModel &plan, const machines::Machine &machine,
+                                           const PipelineOptions &options) {
+  Report report;
+  if (llvm::Error error = describeRun(report, module, plan, machine, options))
+    return error;
+  llvm::StringMap<KernelRow> rows;
+  countLaunches(report, module, rows);
+  followTraffic(report, module, rows);
+  std::vector<KernelText> kernels;
+  for (KernelText &kernel : kernelTexts(module))
+    if (rows.contains(kernel.op.getSymName()))
+      kernels.push_back(std::move(kernel));
+  std::vector<emit::KernelJob> jobs;
+  for (const KernelText &kernel : kernels)
+    jobs.push_back({kernel.symbol, "report for " + std::to_string(report.threads) + " threads\n" + kernel.text,
+                    [&] { return findOne(kernel, report); }});
+  auto warn = [](StringRef message) { llvm::errs() << "warning: " << message << '\n'; };
+  auto found = emit::compileKernels(jobs, machine, emit::KernelCache(), options.threads, warn);
+  if (!found)
+    return found.takeError();
+  for (auto [kernel, bytes] : llvm::zip(kernels, found->objects)) {
+    KernelRow &row = rows[kernel.op.getSymName()];
+    Found facts;
+    std::memcpy(&facts, bytes.data(), sizeof facts);
+    row.name = kernel.op.getSymName();
+    row.what = report::describeKernel(kernel.op);
+    row.tile = bytes.substr(sizeof facts);
+    row.operations = facts.operations;
+    for (int64_t size : touchedBytes(kernel.op))
+      row.bytes += double(size);
+    row.model = facts.model;
+    report.kernels.push_back(std::move(row));
+  }
+  report::complete(report);
+  return report;
+}

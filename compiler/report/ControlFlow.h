@@ -1,0 +1,41 @@
+// How often each basic block of a kernel runs, found by following its integers, without running it.
+//
+// Sizes are static in Kinu, so which way a branch goes depends on task numbers, loop counters and addresses alone. They
+// are followed through LLVM IR after its optimizations, for any machine, on any machine; floats and vectors are not
+// looked at. What a kernel reads from memory is taken to be 0: so a gradient is added to what is there, as in every
+// micro-batch but the first. A loop of one block that counts evenly takes one round here, however long it is.
+#pragma once
+
+#include "llvm/IR/Function.h"
+#include "llvm/Support/Error.h"
+
+#include <memory>
+#include <vector>
+
+namespace kinu::report {
+
+/// What a block does in some tasks of a kernel.
+struct BlockRuns {
+  double runs = 0;
+  double entries = 0; ///< runs that came from another block: where a block is a loop, how often that was begun
+};
+
+/// The blocks by their numbers, which are the lines of their debug locations (emit::listKernel); number 0 is none.
+using ControlFlowCounts = std::vector<BlockRuns>;
+
+class ControlFlow {
+public:
+  /// `kernel` is a kernel's public function, `run(buffers, scratch, begin, end)`; `vscale` that of the machine. The
+  /// module must outlive this.
+  ControlFlow(llvm::Function &kernel, int64_t vscale);
+  ~ControlFlow();
+
+  /// What tasks [begin, end) do. Fails after walking `mostBlocks`: then control flow hangs on what is not followed.
+  llvm::Expected<ControlFlowCounts> run(int64_t begin, int64_t end, int64_t mostBlocks = int64_t(1) << 27);
+
+private:
+  struct Code;
+  std::unique_ptr<Code> code;
+};
+
+} // namespace kinu::report

@@ -1,0 +1,176 @@
+#include "compiler/report/KernelModel.h"
+
+#include "compiler/report/ControlFlow.h"
+#include "compiler/report/Cycles.h"
+#include "runtime/Sharing.h"
+
+#include "llvm/AsmParser/Parser.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/SourceMgr.h"
+
+#include <set>
+
+using namespace kinu::report;
+using kinu::machines::Machine;
+using kinu::machines::Timing;
+
+namespace {
+/// Tasks [begin, end), which one thread does at a stretch.
+struct Piece {
+  int64_t begin, end;
+};
+} // namespace
+
+/// The pieces of each thread's range, as Team cuts them.
+static std::vector<std::vector<Piece>> piecesOf(const KernelCode &code, int64_t threads) {
+  if (threads == 1 || !kinu::rt::isWorthSplitting(code.tasks, code.operations, code.bytes))
+    return {{{0, code.tasks}}};
+  std::vector<std::vector<Piece>> ranges;
+  int64_t size = kinu::rt::tasksOfPiece(code.tasks, threads);
+  for (int64_t thread = 0; thread < threads; ++thread) {
+    auto &range = ranges.emplace_back();
+    int64_t end = kinu::rt::firstTask(code.tasks, threads, thread + 1);
+    for (int64_t task = kinu::rt::firstTask(code.tasks, threads, thread); task < end; task += size)
+      range.push_back({task, std::min(task + size, end)});
+  }
+  return ranges;
+}
+
+/// When the last thread is done: each takes pieces from the front of its own range, then from the back of the others'.
+static double longestOf(const std::vector<std::vector<double>> &ranges) {
+  size_t threads = ranges.size();
+  std::vector<size_t> first(threads, 0), last(threads);
+  for (size_t i = 0; i < threads; ++i)
+    last[i] = ranges[i].size();
+  std::vector<double> time(threads, 0);
+  std::vector<bool> done(threads, false);
+  for (;;) {
+    size_t next = threads;
+    for (size_t i = 0; i < threads; ++i)
+      if (!done[i] && (next == threads || time[i] < time[next]))
+        next = i;
+    if (next == threads)
+      return *std::max_element(time.begin(), time.end());
+    size_t victim = threads;
+    for (size_t i = 0; i < threads && victim == threads; ++i)
+      if (size_t other = (next + i) % threads; first[other] < last[other])
+        victim = other;
+    if (victim == threads)
+      done[next] = true;
+    else
+      time[next] += victim == next ? ranges[next][first[next]++] : ranges[victim][--last[victim]];
+  }
+}
+
+namespace {
+/// How often the machine's blocks run, and their cycles, found for those that matter.
+class BlockCycles {
+public:
+  BlockCycles(const Assembly &code, const ControlFlowCounts &all, const Machine &machine, const Timing &timing)
+      : code(code), missed(cyclesOfMissedBranch(code)) {
+    for (const MachineBlock &block : code.blocks)
+      if (block.loops)
+        loops.insert(block.number);
+    double executed = instructions(all);
+    double issued = timing.usesScheduling() ? double(timing.dispatch) : timing.issueWidth;
+    for (const MachineBlock &block : code.blocks) {
+      double size = double(block.instructions.size());
+      bool matters = runs(block, all) * size > 1e-3 * executed;
+      cycles.push_back(matters ? cyclesOf(code, block, machine, timing) : size / issued);
+    }
+  }
+
+  /// What code generation put before a loop has the loop's number, too, but does not loop.
+  double runs(const MachineBlock &block, const ControlFlowCounts &counts) const {
+    bool isBefore = !block.loops && loops.contains(block.number);
+    return isBefore ? counts[block.number].entries : counts[block.number].runs;
+  }
+  double instructions(const ControlFlowCounts &counts) const {
+    double sum = 0;
+    for (const MachineBlock &block : code.blocks)
+      sum += runs(block, counts) * double(block.instructions.size());
+    return sum;
+  }
+  double of(size_t block) const { return cycles[block]; }
+  /// Of a block in some tasks.
+  double of(size_t index, const MachineBlock &block, const ControlFlowCounts &counts) const {
+    return runs(block, counts) * cycles[index] + (block.loops ? counts[block.number].entries * missed : 0);
+  }
+
+private:
+  const Assembly &code;
+  std::set<unsigned> loops; ///< numbers of blocks that loop
+  std::vector<double> cycles;
+  double missed;
+};
+} // namespace
+
+static void describeHottest(const Assembly &code, const BlockCycles &cycles, const ControlFlowCounts &all,
+                            KernelModel &model) {
+  double most = -1;
+  for (auto [i, block] : llvm::enumerate(code.blocks)) {
+    double own = cycles.of(i, block, all);
+    if (own <= most)
+      continue;
+    most = own;
+    model.vectorRegisters = countVectorRegisters(code, block);
+    model.spills = llvm::count_if(block.instructions, [](const MachineInstruction &op) { return op.spills; });
+    model.loopInstructions = int64_t(block.instructions.size());
+    model.loopCycles = cycles.of(i);
+    model.loopShare = model.cycles > 0 ? own / model.cycles : 0;
+  }
+}
+
+llvm::Expected<KernelModel> kinu::report::modelKernel(const KernelCode &code, int64_t threads, const Machine &machine,
+                                                      const Timing &timing) {
+  auto assembly = Assembly::parse(code.assembly, machine);
+  if (!assembly)
+    return assembly.takeError();
+  llvm::LLVMContext context;
+  llvm::SMDiagnostic diagnostic;
+  auto module = llvm::parseAssemblyString(code.ir, diagnostic, context);
+  llvm::Function *kernel = module ? module->getFunction(code.symbol) : nullptr;
+  if (!kernel)
+    return llvm::createStringError("the code of a kernel cannot be read back: " + diagnostic.getMessage());
+  ControlFlow flow(*kernel, machine.vscale());
+
+  std::vector<std::vector<Piece>> ranges = piecesOf(code, threads);
+  std::vector<std::vector<ControlFlowCounts>> counts;
+  ControlFlowCounts all;
+  for (const auto &range : ranges) {
+    auto &own = counts.emplace_back();
+    for (const Piece &piece : range) {
+      auto found = flow.run(piece.begin, piece.end);
+      if (!found)
+        return found.takeError();
+      all.resize(found->size());
+      for (auto [sum, one] : llvm::zip(all, *found)) {
+        sum.runs += one.runs;
+        sum.entries += one.entries;
+      }
+      own.push_back(std::move(*found));
+    }
+  }
+  for (const MachineBlock &block : (*assembly)->blocks)
+    if (block.number >= all.size())
+      return llvm::createStringError("the assembly of a kernel has a block that its IR has not");
+
+  BlockCycles cycles(**assembly, all, machine, timing);
+  KernelModel model;
+  std::vector<std::vector<double>> times;
+  for (const auto &range : counts) {
+    auto &own = times.emplace_back();
+    for (const ControlFlowCounts &piece : range) {
+      double sum = 0;
+      for (auto [i, block] : llvm::enumerate((*assembly)->blocks))
+        sum += cycles.of(i, block, piece);
+      own.push_back(sum);
+      model.cycles += sum;
+    }
+  }
+  model.instructions = cycles.instructions(all);
+  model.longest = longestOf(times);
+  describeHottest(**assembly, cycles, all, model);
+  return model;
+}
