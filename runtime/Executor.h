@@ -6,6 +6,7 @@
 #include "runtime/Manifest.h"
 #include "runtime/Mesh.h"
 #include "runtime/Team.h"
+#include "runtime/Trace.h"
 
 #include <string_view>
 #include <vector>
@@ -35,6 +36,8 @@ public:
   /// From now on, measures every kernel; the slowest are printed by printProfile.
   void startProfile();
   void printProfile() const;
+  /// From now on, records launches in a trace that outlives the executor's programs; null: no longer.
+  void record(Trace *into) { trace = into; }
 
 private:
   struct Program {
@@ -55,6 +58,7 @@ private:
   Arena memory;
   Team team;
   std::vector<Program> programs;
+  Trace *trace = nullptr;
   std::vector<KernelTime> profile; ///< one per kernel, and one for all collectives; empty when not measuring
 };
 
