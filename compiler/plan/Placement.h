@@ -63,7 +63,9 @@ std::array<int64_t, kSlots> coordinates(const Placement &placement, const std::v
 
 /// How far messages go.
 struct Distances {
-  std::vector<double> hops;                    ///< of each flow: links that a message passes, on average
+  /// Of each flow: links that a message passes, on average. Where a group has two digits along one axis they are added
+  /// up, which may be more than the way takes.
+  std::vector<double> hops;
   std::array<double, kSlots> bytesAlong = {};  ///< sent by a node along each axis, times the links passed
   std::array<double, kSlots> busiest = {};     ///< bytes over the busiest link of each axis and direction
 };

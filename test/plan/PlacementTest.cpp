@@ -71,8 +71,15 @@ void expectSound(const PlacementProblem &problem, const Placement &placement) {
     for (int64_t rank = 0; rank < ranks && !problem.flows[f].pairwise; ++rank)
       sum += double(linksBetween(placement, coordinates(placement, problem.degrees, rank),
                                  coordinates(placement, problem.degrees, nextInRing(problem, problem.flows[f], rank))));
-    if (!problem.flows[f].pairwise)
+    if (problem.flows[f].pairwise)
+      continue;
+    std::array<int, kSlots> digits = {};
+    for (const Digit &digit : placement.digits)
+      digits[digit.slot] += int(std::count(problem.flows[f].axes.begin(), problem.flows[f].axes.end(), digit.mesh));
+    if (*std::max_element(digits.begin(), digits.end()) <= 1)
       EXPECT_NEAR(distances.hops[f], sum / double(ranks), 1e-9);
+    else
+      EXPECT_GE(distances.hops[f], sum / double(ranks) - 1e-9);
   }
 }
 
