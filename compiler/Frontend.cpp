@@ -68,6 +68,8 @@ std::optional<TypedModel> Frontend::check(bool training, const std::map<std::str
   checkOptions.defines = defines;
   for (const auto &[axis, length] : lengths)
     checkOptions.defines.erase(axis); // this program's length goes before the command line's
+  checkOptions.degrees = options.degrees;
+  checkOptions.layout = options.degreesOf.empty() ? options.layout : options.degreesOf;
   checkOptions.training = training;
   checkOptions.longest = longest;
   checkOptions.import = [this](const syntax::ImportDecl &declaration, std::string &reason) {

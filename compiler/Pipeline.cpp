@@ -4,6 +4,7 @@
 #include "compiler/Backend.h"
 #include "compiler/Contracts.h"
 #include "compiler/Frontend.h"
+#include "compiler/Planning.h"
 #include "compiler/allocate/Allocate.h"
 #include "compiler/differentiate/Differentiate.h"
 #include "compiler/fuse/Fuse.h"
@@ -97,9 +98,12 @@ public:
           [&] { return passes([](OpPassManager &pm) { pm.addPass(schedule::createUnrollRepeats()); }); });
     // An offset for every value: from here on the memory of a run is known.
     stage(Stage::Allocate, [&] { return passes([](OpPassManager &pm) { pm.addPass(allocate::createAllocate()); }); });
-    if (!done && code == 0)
-      return finish();
-    return code;
+    if (done || code)
+      return code;
+    // What the layout costs and where its ranks stand; a layout that does not fit is refused before it is compiled.
+    if ((layout && options.checksFit) || options.plan != PlanFormat::None)
+      code = planLayout();
+    return code || options.plan != PlanFormat::None ? code : finish();
   }
 
 private:
@@ -116,19 +120,15 @@ private:
       return code;
     if (stopsAt(Stage::Parse, Product::Tree))
       return write([&](llvm::raw_ostream &os) { syntax::dump(*file, os); });
-    auto found = machines::find(options.machine);
-    if (!found) {
-      llvm::errs() << "error: " << llvm::toString(found.takeError()) << '\n';
-      return 2;
-    }
-    machine = std::move(*found);
     train = frontend.check(true);
     if (!train)
       return kSpecErrors;
+    layout = shard::find(*train, options.layout, diagnostics);
+    if (int code = findMachine())
+      return code;
     if (train->train)
       precision::check(*train->train, machine, diagnostics);
-    layout = shard::find(*train, options.layout, diagnostics);
-    if (diagnostics.hasErrors())
+    if (diagnostics.hasErrors() || !chooseDegrees(*train, layout, options.nodes, diagnostics))
       return kSpecErrors;
     if (layout && train->train)
       if (int64_t count = shard::microBatches(*train, *layout); count != train->train->accumulate) {
@@ -138,6 +138,7 @@ private:
         if (!train)
           return kSpecErrors;
         layout = shard::find(*train, options.layout, diagnostics);
+        chooseDegrees(*train, layout, options.nodes, diagnostics);
       }
     snapshot(Stage::Check, [&](llvm::raw_ostream &os) { os << train->dump(); });
     if (code)
@@ -147,6 +148,29 @@ private:
     eval = frontend.check(false);
     generate = frontend.check(false, {{"batch", 1}});
     return eval && generate ? 0 : kSpecErrors;
+  }
+
+  /// The machine of the command line, or else the layout's.
+  int findMachine() {
+    auto found = machines::find(!options.machine.empty() ? options.machine : layout ? layout->machine : "local");
+    if (!found) {
+      llvm::errs() << "error: " << llvm::toString(found.takeError()) << '\n';
+      return kUsage;
+    }
+    machine = std::move(*found);
+    return 0;
+  }
+
+  int planLayout() {
+    auto made = makePlan(*module, *train, layout, machine, diagnostics);
+    if (!made || diagnostics.hasErrors())
+      return kSpecErrors;
+    costs = std::move(*made);
+    if (options.plan == PlanFormat::None)
+      return 0;
+    return write([&](llvm::raw_ostream &os) {
+      options.plan == PlanFormat::Json ? plan::printJson(*costs, os) : plan::printText(*costs, os);
+    });
   }
 
   LogicalResult importModels() {
@@ -284,6 +308,12 @@ private:
         llvm::errs() << "this is a bug in kinu\n";
       return io || environment ? kIoError : kInternalError;
     }
+    if (!costs || products.product != Product::Executable || products.output == "-" || isSpecialFile(products.output))
+      return 0;
+    if (llvm::Error error = writeLaunchFiles(*costs, products.output)) {
+      llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
+      return kIoError;
+    }
     return 0;
   }
 
@@ -366,6 +396,7 @@ private:
   std::optional<TypedModel> train, eval, generate;
   const typed::Layout *layout = nullptr; ///< of `train`
   OwningOpRef<ModuleOp> module;
+  std::optional<plan::Plan> costs; ///< of the layout
   bool done = false;
   int code = 0;
 };

@@ -33,13 +33,22 @@ std::optional<Stage> parseStage(std::string_view name);
 /// What a build writes instead of an executable: `--emit`. Report: nothing besides the report.
 enum class Product { Tree, Graph, Step, Kernels, Llvm, Assembly, Report, Object, Executable };
 
+/// What `kinu plan` writes instead of compiling.
+enum class PlanFormat { None, Text, Json };
+
 struct PipelineOptions {
   std::string spec;
-  std::string machine = "local";
-  std::string layout; ///< empty: one rank, no layout
+  std::string machine; ///< empty: the layout's, or the machine at hand
+  std::string layout;  ///< empty: one rank, no layout
+  int64_t nodes = 0;   ///< the layout's degrees are those for so many nodes; 0: its first ones
   std::map<std::string, int64_t> defines;
+  /// Degrees of the mesh instead of those of the layout `degreesOf` (empty: `layout`), the only one that is read then.
+  std::map<std::string, int64_t> degrees;
+  std::string degreesOf;
+  bool checksFit = true; ///< whether a layout that does not fit its machine is refused
   std::string output; ///< a file; `-` is standard output
   Product product = Product::Executable;
+  PlanFormat plan = PlanFormat::None; ///< then nothing is compiled
   Stage stopAfter = Stage::Emit;
   std::string dumpFolder; ///< empty: no snapshots
   bool locations = false; ///< IR is written with the place in the spec of every op

@@ -37,8 +37,8 @@ static std::string examples(const std::string &name) {
               name,
               " profile                      where the time of a step goes\n"
               "\nExit codes: 0 done, 2 bad command line, 100 stopped by a signal (run again to go on), 101 checkpoint\n"
-              "of another spec or seed, 102 bad text or tokenizer, 103 no valid checkpoint, 104 diverged,\n"
-              "106 a file cannot be read or written, 108 internal error\n");
+              "of another spec or seed, or ranks that do not agree, 102 bad text or tokenizer, 103 no valid checkpoint, 104 diverged,\n"
+              "106 a file cannot be read or written, 107 a rank is stopped or dead, 108 internal error\n");
 }
 
 /// A whole number, or any number, in a range: what is not one is said in one way, and "nan" is not one.
@@ -67,6 +67,11 @@ static void addTrainOptions(CLI::App &app, Options &options) {
       ->check(count());
   app.add_option("--metrics", options.metrics, "metrics as JSON lines [CHECKPOINT-DIR/metrics.jsonl]");
   app.add_flag("--fresh", options.fresh, "start over, whatever checkpoints there are");
+  app.add_option("--trace", options.trace, "write when launches ran to TRACE.RANK.json, for chrome://tracing or Perfetto");
+  app.add_option("--trace-steps", options.traceSteps, "steps that are traced [3]")->check(count(1));
+  app.add_flag("--show-placement", options.showPlacement, "print where each rank stands");
+  app.add_option("--watchdog", options.watchdog, "seconds after which a silent rank ends the job [120]; 0: never")
+      ->check(real(0, 1e6));
 }
 
 static void addSharedOptions(CLI::App &app, Options &options) {

@@ -20,7 +20,10 @@ struct Options {
 
   std::optional<int64_t> steps, checkpointEvery, evaluateEvery;
   std::string metrics;
-  bool fresh = false;
+  bool fresh = false, showPlacement = false;
+  std::string trace;      ///< RANK.json is added; empty: none
+  int64_t traceSteps = 3;
+  double watchdog = 120;  ///< seconds; 0: none
 
   std::string prompt;
   double temperature = 1, topP = 1;

@@ -4,6 +4,7 @@
 #include "runtime/Collectives.h"
 #include "runtime/Failure.h"
 #include "runtime/Messages.h"
+#include "runtime/Position.h"
 #include "runtime/Sharing.h"
 
 #include <algorithm>
@@ -86,16 +87,19 @@ void Executor::runIfPresent(std::string_view name) {
   Program *program = find(name);
   if (!program)
     return;
+  position.program.store(program->code->name, std::memory_order_relaxed);
   for (int64_t l = 0; l < program->code->numLaunches; ++l) {
     const KinuLaunch &next = program->code->launches[l];
     void *const *buffers = program->buffers.data() + next.firstArgument;
-    if (!times.empty())
+    position.launch.store(&next, std::memory_order_relaxed);
+    if (!times.empty() || (trace && trace->active()))
       launchMeasured(next, buffers);
     else if (next.kernel < 0)
       runCollective(executable.collectives[-1 - next.kernel], buffers, ranks);
     else
       launch(executable.kernels[next.kernel], buffers);
   }
+  position.launch.store(nullptr, std::memory_order_relaxed);
 }
 
 void Executor::launchMeasured(const KinuLaunch &next, void *const *buffers) {
@@ -104,7 +108,12 @@ void Executor::launchMeasured(const KinuLaunch &next, void *const *buffers) {
     runCollective(executable.collectives[-1 - next.kernel], buffers, ranks);
   else
     launch(executable.kernels[next.kernel], buffers);
-  std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  auto end = std::chrono::steady_clock::now();
+  if (trace)
+    trace->add(next.label, next.kernel < 0 ? "message" : executable.kernels[next.kernel].name, start, end);
+  if (times.empty())
+    return;
+  std::chrono::duration<double> elapsed = end - start;
   KernelTime &time = next.kernel < 0 ? times.back() : times[size_t(next.kernel)];
   time.seconds += elapsed.count();
   ++time.launches;

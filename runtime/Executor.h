@@ -6,6 +6,7 @@
 #include "runtime/Manifest.h"
 #include "runtime/Mesh.h"
 #include "runtime/Team.h"
+#include "runtime/Trace.h"
 
 #include <string_view>
 #include <vector>
@@ -42,6 +43,8 @@ public:
   void startProfile();
   /// What was measured since, by kernels, as the executable lists them; what ranks send one another is the last.
   std::vector<KernelTime> profile() const;
+  /// From now on, records launches in a trace that outlives the executor's programs; null: no longer.
+  void record(Trace *into) { trace = into; }
 
 private:
   struct Program {
@@ -59,6 +62,7 @@ private:
   Team team;
   std::vector<Program> programs;
   std::vector<KernelTime> times; ///< one per kernel, and one for all collectives; empty when not measuring
+  Trace *trace = nullptr;
 };
 
 /// Bytes of scratch each thread needs for the kernels of `executable`, rounded up to whole cache lines.

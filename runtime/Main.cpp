@@ -1,16 +1,20 @@
 // main() of every training executable: parses the command line, starts MPI, runs the command, turns failures into
 // messages and exit codes. The compiled model is the symbol `kinu_executable` it is linked with.
+#include "runtime/Agreement.h"
 #include "runtime/Commands.h"
 #include "runtime/Failure.h"
 #include "runtime/Generate.h"
 #include "runtime/Signals.h"
 #include "runtime/Threads.h"
+#include "runtime/ShowPlacement.h"
 #include "runtime/Train.h"
+#include "runtime/Watchdog.h"
 
 #include <csignal>
 #include <cstdio>
 #include <new>
 #include <unistd.h>
+#include <xxhash.h>
 
 namespace kinu::rt {
 
@@ -37,12 +41,28 @@ static Exit runCommand(const Run &run) {
   return Exit::Done;
 }
 
+/// What the executable itself says: ranks may have been given different ones.
+static std::vector<Fact> factsOf(const Manifest &manifest) {
+  std::string layout;
+  for (const Axis &axis : manifest.mesh)
+    layout += (layout.empty() ? "" : " x ") + axis.name + " " + std::to_string(axis.length);
+  std::string_view tables = kinu_executable.manifest;
+  return {{"kinu", manifest.kinuVersion},
+          {"spec", manifest.specHash},
+          {"layout", layout},
+          {"executable", text(std::hex, XXH3_64bits(tables.data(), tables.size()))}};
+}
+
 /// A rank that fails alone takes the others with it: they would wait for it for ever.
 static Exit runOnMesh(const Options &options, Manifest manifest) {
   Mesh mesh(manifest.mesh);
   std::FILE *errors = errorStream(mesh);
   try {
-    return runCommand({kinu_executable, options, std::move(manifest), mesh});
+    reportCrashes(mesh.rank(), errors);
+    agreeOn(factsOf(manifest), mesh);
+    if (options.showPlacement)
+      showPlacement(manifest, mesh);
+    return runCommand({kinu_executable, options, std::move(manifest), mesh, errors});
   } catch (const std::exception &error) {
     if (mesh.ranks() == 1)
       throw;

@@ -218,6 +218,9 @@ static Manifest parse(const Json &json) {
   manifest.arenaBytes = json.at("arena_bytes");
   for (const Json &axis : json.value("mesh", Json::array()))
     manifest.mesh.push_back({axis.at(0).get<std::string>(), axis.at(1).get<int64_t>()});
+  if (auto placement = json.find("placement"); placement != json.end() && !placement->is_null())
+    manifest.placement = {placement->at("lengths").get<std::vector<int64_t>>(),
+                          placement->at("digits").get<std::vector<int64_t>>()};
   for (const Json &variable : json.at("variables"))
     manifest.variables.push_back(parseVariable(variable, manifest.arenaBytes, manifest.mesh));
   for (auto &[name, program] : json.at("programs").items())

@@ -113,11 +113,18 @@ struct TrainPlan {
   DataPlan data;
 };
 
+/// Where ranks stand on the machine: tofu.placement. `digits`: mesh axis, slot, values, stride.
+struct Placement {
+  std::vector<int64_t> lengths;
+  std::vector<int64_t> digits;
+};
+
 struct Manifest {
   std::string model, specHash, machine, kinuVersion;
   double peakFlopsPerCore = 0;
   int64_t cores = 1, arenaBytes = 0;
   std::vector<Axis> mesh; ///< of ranks; empty for one
+  std::optional<Placement> placement;
   std::vector<Variable> variables;
   std::map<std::string, ProgramInterface, std::less<>> programs;
   std::optional<double> lossCount; ///< elements the loss of a global batch averages over, if static

@@ -20,7 +20,8 @@ static int64_t product(const std::vector<Axis> &axes) {
 Mesh::Mesh(const std::vector<Axis> &axes) : axes(axes), total(product(axes)) {
   // A lone process needs no daemon of Open MPI's beside it; launched processes do not read this.
   setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-  MPI_Init(nullptr, nullptr);
+  int provided = 0; // several threads: the watchdog talks, too
+  MPI_Init_thread(nullptr, nullptr, total > 1 ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE, &provided);
   int launched = 1;
   MPI_Comm_size(MPI_COMM_WORLD, &launched);
   MPI_Comm_rank(MPI_COMM_WORLD, &self);

@@ -7,6 +7,7 @@
 #include "runtime/Mesh.h"
 #include "runtime/Shards.h"
 
+#include <cstdio>
 #include <memory>
 
 namespace kinu::rt {
@@ -27,6 +28,7 @@ struct Run {
   const Options &options;
   Manifest manifest; ///< options applied
   const Mesh &mesh;
+  std::FILE *errors = stderr; ///< where a rank may speak for itself
 };
 
 /// Encodes the corpus (or opens the shards it became) with a line saying what there is. Throws Failure.

@@ -1,6 +1,7 @@
 // See Train.h.
 #include "runtime/Train.h"
 
+#include "runtime/Agreement.h"
 #include "runtime/Checkpoint.h"
 #include "runtime/CheckpointFolder.h"
 #include "runtime/Evaluate.h"
@@ -8,9 +9,11 @@
 #include "runtime/InitialWeights.h"
 #include "runtime/Messages.h"
 #include "runtime/Metrics.h"
+#include "runtime/Position.h"
 #include "runtime/Progress.h"
 #include "runtime/Signals.h"
 #include "runtime/Step.h"
+#include "runtime/Watchdog.h"
 
 #include <chrono>
 #include <cmath>
@@ -43,6 +46,7 @@ private:
   static std::string metricsPath(const Options &options) {
     return options.metrics.empty() ? options.checkpointFolder + "/metrics.jsonl" : options.metrics;
   }
+  Exit trainSteps(Trace &trace);
   void trainOneStep();
   void save();
   bool checkpointDue() const;
@@ -64,6 +68,7 @@ private:
 } // namespace
 
 void Training::trainOneStep() {
+  StepUnderWay underWay(state.step);
   StepResult result = step.accumulate(state.step);
   auto diverged = [&](const char *what, double value) {
     // Before the first update no setting of the optimizer can be the cause.
@@ -135,6 +140,16 @@ bool Training::runEvaluation() {
 }
 
 Exit Training::toTheEnd() {
+  Trace trace(run.mesh.rank(), run.options.trace.empty() ? 0 : run.options.traceSteps);
+  executor.record(&trace);
+  Exit exit = trainSteps(trace);
+  executor.record(nullptr);
+  if (!run.options.trace.empty())
+    trace.write(run.options.trace + "." + std::to_string(run.mesh.rank()) + ".json");
+  return exit;
+}
+
+Exit Training::trainSteps(Trace &trace) {
   while (state.step < plan.steps) {
     if (stops()) {
       if (savedStep != state.step)
@@ -144,6 +159,7 @@ Exit Training::toTheEnd() {
       return Exit::Stopped;
     }
     trainOneStep();
+    trace.endStep();
     bool last = state.step == plan.steps;
     if (!last && checkpointDue())
       save();
@@ -195,6 +211,14 @@ Exit train(const Run &run) {
   run.mesh.barrier();
   std::unique_ptr<Data> data = openData(run);
   std::unique_ptr<Executor> executor = startExecutor(run);
+  const TrainPlan &plan = run.manifest.train;
+  agreeOn({{"data", data->shards.key},
+           {"seed", std::to_string(plan.seed)},
+           {"steps", std::to_string(plan.steps)},
+           {"checkpoint-every", std::to_string(plan.checkpointEvery)},
+           {"evaluate-every", std::to_string(plan.evaluateEvery)},
+           {"fresh", std::to_string(run.options.fresh)}},
+          run.mesh);
   checkText(run, *data, *executor);
   checkNotInput(run.options.metrics, inputFiles(run));
   std::optional<TrainingState> saved = savedState(run, *data, executor->arena());
@@ -209,6 +233,7 @@ Exit train(const Run &run) {
   if (!saved)
     initializeVariables(run.manifest, executor->arena(), run.manifest.train.seed, run.mesh);
   executor->runIfPresent("refresh");
+  Watchdog watchdog(run.mesh, run.options.watchdog, run.errors);
   Training training(run, *data, *executor, state, saved.has_value());
   if (run.options.fresh && run.mesh.first())
     retireCheckpoints(folder);

@@ -26,7 +26,10 @@ struct Allocate : allocate::impl::AllocateBase<Allocate> {
       int64_t bytes = pack(buffers.all());
       inplace += buffers.inplaceCount();
       programBytes = std::max(programBytes, bytes);
+      Peak peak = peakOf(buffers.all());
       program->setAttr("kinu.program_bytes", builder.getI64IntegerAttr(bytes));
+      program->setAttr("kinu.live_bytes", builder.getI64IntegerAttr(peak.live));
+      program->setAttr("kinu.sent_bytes", builder.getI64IntegerAttr(peak.sent));
       for (Operation &op : program.getBody().front())
         annotate(op, buffers, variableBytes);
     }

@@ -11,6 +11,28 @@ int64_t allocate::bytesOf(NamedTensorType type) {
   return type.getNumElements() * (type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8);
 }
 
+Peak allocate::peakOf(ArrayRef<Buffer> buffers) {
+  std::map<int64_t, Peak> changes; // by position
+  for (const Buffer &buffer : buffers) {
+    if (buffer.fixed)
+      continue;
+    int64_t sent = buffer.sent ? buffer.bytes : 0;
+    changes[buffer.first].live += buffer.bytes;
+    changes[buffer.first].sent += sent;
+    if (buffer.last == INT64_MAX)
+      continue;
+    changes[buffer.last + 1].live -= buffer.bytes;
+    changes[buffer.last + 1].sent -= sent;
+  }
+  Peak now, most;
+  for (const auto &[position, change] : changes) {
+    now = {now.live + change.live, now.sent + change.sent};
+    if (now.live > most.live)
+      most = now;
+  }
+  return most;
+}
+
 Buffers::Buffers(ProgramOp program, const llvm::StringMap<int64_t> &variableOffsets)
     : program(program), variableOffsets(variableOffsets) {}
 
@@ -22,7 +44,7 @@ static Value viewed(Value value) {
 }
 
 unsigned Buffers::make(int64_t bytes, int64_t first, std::optional<int64_t> fixed) {
-  buffers.push_back({bytes, first, first, fixed});
+  buffers.push_back({bytes, first, first, fixed, /*sent=*/false});
   return buffers.size() - 1;
 }
 
@@ -108,8 +130,14 @@ void Buffers::visit(Operation &op, int64_t position) {
     bufferOf[view] = bufferOf.lookup(view.getOperand());
   else if (auto launch = dyn_cast<step::LaunchOp>(op))
     visitLaunch(launch, position);
-  else if (tofu::isCollective(&op))
-    bufferOf[op.getResult(0)] = make(bytesOf(typeOf(op.getResult(0))), position, std::nullopt);
+  else if (tofu::isCollective(&op)) {
+    for (Value result : op.getResults())
+      bufferOf[result] = make(bytesOf(typeOf(result)), position, std::nullopt);
+    for (Value operand : op.getOperands())
+      of(operand).sent = true;
+    for (Value result : op.getResults())
+      of(result).sent = true;
+  }
 }
 
 void Buffers::visitLaunch(step::LaunchOp launch, int64_t position) {

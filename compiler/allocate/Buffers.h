@@ -14,6 +14,7 @@ struct Buffer {
   int64_t last = 0;  ///< position of the last op that uses it
   /// The place in a variable, for what is read from or written to one; such buffers need no place of their own.
   std::optional<int64_t> fixed;
+  bool sent = false;  ///< an operand or a result of a collective
   int64_t offset = 0; ///< in the part of the arena that programs share
 };
 
@@ -22,6 +23,14 @@ struct Place {
   int64_t offset = 0, bytes = 0;
   bool overlaps(Place other) const { return offset < other.offset + other.bytes && other.offset < offset + bytes; }
 };
+
+/// Bytes of the buffers that a program needs at once, at the moment when they are most.
+struct Peak {
+  int64_t live = 0;
+  int64_t sent = 0; ///< of these, what collectives use
+};
+/// Buffers without a fixed place only.
+Peak peakOf(llvm::ArrayRef<Buffer> buffers);
 
 /// A pure analysis: it changes no IR.
 class Buffers {

@@ -24,6 +24,9 @@ struct CheckOptions {
   /// Axes that the run binds are as long as they may be (`up to n`, or else kLongest), whatever else is said: for what
   /// must not depend on the lengths of one run.
   bool longest = false;
+  /// Degrees of mesh axes instead of those that `layout` lists, which is then the only one that is read.
+  std::map<std::string, int64_t> degrees;
+  std::string layout;
   /// What `training` is in this program.
   bool training = true;
   /// The tree of an imported file, parsed; null when there is none, which check reports, with `reason` if it says one.

@@ -154,8 +154,12 @@ void LayoutReader::read(const MeshClause &clause) {
       continue;
     }
     typed::MeshAxis made{axis.name.text, {}};
-    for (const ExprPtr &size : axis.sizes)
-      made.degrees.push_back(context.sizeFrom(*size, 1, "the degree of a mesh axis").value_or(1));
+    auto given = context.options.degrees.find(made.name);
+    if (given != context.options.degrees.end())
+      made.degrees = {given->second};
+    else
+      for (const ExprPtr &size : axis.sizes)
+        made.degrees.push_back(context.sizeFrom(*size, 1, "the degree of a mesh axis").value_or(1));
     layout.mesh.push_back(std::move(made));
   }
 }

@@ -47,6 +47,14 @@ static json::Array mesh(ModuleOp module) {
   return axes;
 }
 
+static json::Value placement(ModuleOp module) {
+  auto found = module.getOps<tofu::PlacementOp>();
+  if (found.empty())
+    return nullptr;
+  tofu::PlacementOp placement = *found.begin();
+  return json::Object{{"lengths", json::Array(placement.getLengths())}, {"digits", json::Array(placement.getDigits())}};
+}
+
 static int64_t offsetOf(Operation *op) { return op->getAttrOfType<IntegerAttr>("kinu.offset").getInt(); }
 
 static json::Array variables(ModuleOp module) {
@@ -159,6 +167,7 @@ std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machin
                     {"cores", machine.cores},
                     {"arena_bytes", module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt()},
                     {"mesh", mesh(module)},
+                    {"placement", placement(module)},
                     {"variables", variables(module)},
                     {"programs", programs(module)},
                     {"loss_count", nullptr}};

@@ -33,6 +33,7 @@ private:
   void dot(DotOp op);
   void reduce(ReduceOp op);
   void moveAxes(mlir::Operation *op);
+  bool renameOfPartials(RenameOp op);
   void lookup(LookupOp op);
   void scatter(ScatterOp op);
 

@@ -80,8 +80,31 @@ static StringAttr survivesAs(Operation *op, StringAttr axis) {
   return {};
 }
 
+/// Sums of partial values that are only renamed stay sums: the gradients that an attention's input gets by its keys and
+/// by its queries are reduced over ranks together. True if `op` is such a renaming.
+bool Partition::renameOfPartials(RenameOp op) {
+  SmallVector<Part> parts(values.partsOf(op.getOperand()));
+  auto isSum = [](const OnMeshAxis &on) { return on.state != OnMeshAxis::Partial || on.kind == ReductionKind::sum; };
+  auto keeps = [&](const Part &part) {
+    bool moves = llvm::any_of(part.sharding, [&](const OnMeshAxis &on) {
+      return on.state == OnMeshAxis::Split && (on.axis == op.getFromAttr() || on.axis == op.getToAttr());
+    });
+    return part.value && !moves && llvm::all_of(part.sharding, isSum);
+  };
+  bool partial = llvm::any_of(parts, [](const Part &part) { return isPartial(part.sharding); });
+  if (!partial || !llvm::all_of(parts, keeps))
+    return false;
+  for (Part &part : parts)
+    if (typeOf(part.value).has(op.getFromAttr()))
+      part.value = RenameOp::create(b, op.getLoc(), part.value, op.getFromAttr(), op.getToAttr());
+  values.setSum(op, parts);
+  return true;
+}
+
 /// A changed axis must be whole, unless it is split and its outermost part is what the rules split the result along.
 void Partition::moveAxes(Operation *op) {
+  if (auto rename = dyn_cast<RenameOp>(op); rename && renameOfPartials(rename))
+    return;
   NamedTensorType type = typeOf(op->getResult(0));
   Sharding operand = joint(op->getOperands(), type), result = operand, natural = rules.natural(type);
   SmallVector<StringAttr> changed = changedAxes(op);

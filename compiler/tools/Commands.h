@@ -18,6 +18,8 @@ inline constexpr int kOk = 0, kSpecErrors = 1, kUsage = 2, kIoError = 106;
 void addBuild(CLI::App &app, Action &action);
 void addCheck(CLI::App &app, Action &action);
 void addFormat(CLI::App &app, Action &action);
+void addPlan(CLI::App &app, Action &action);
+void addVerify(CLI::App &app, Action &action);
 void addTokenize(CLI::App &app, Action &action);
 
 /// What to say of a command line that `app` refused with `error`.

@@ -1,4 +1,4 @@
-// The driver: `kinu build`, `kinu check`, `kinu fmt`, `kinu tokenize`.
+// The driver: `kinu build`, `kinu check`, `kinu plan`, `kinu verify`, `kinu fmt`, `kinu tokenize`.
 #include "compiler/tools/Commands.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -13,6 +13,7 @@ static constexpr const char *kDescription = R"(Kinu compiles a model spec to a p
 Examples:
   kinu tokenize 'corpus/*.txt' --pieces 4000 -o corpus.model   train a tokenizer
   kinu check gpt2.kinu --sizes                                 check a spec, count its weights
+  kinu plan gpt2.kinu --layout pair                            what a layout costs, before anything runs
   kinu build gpt2.kinu -o gpt2                                 compile for this machine
   ./gpt2                                                       train; again to go on where it stopped
   ./gpt2 generate --prompt 'Once upon a time'                  write text
@@ -38,6 +39,8 @@ int main(int argc, char **argv) {
   Action action;
   addBuild(app, action);
   addCheck(app, action);
+  addPlan(app, action);
+  addVerify(app, action);
   addFormat(app, action);
   addTokenize(app, action);
   try {

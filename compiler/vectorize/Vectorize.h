@@ -33,6 +33,9 @@ void loadDialects(mlir::MLIRContext &context);
 llvm::Expected<Lowered> lowerKernel(step::KernelOp kernel, const machines::Machine &machine,
                                     mlir::MLIRContext &context);
 
+/// The operations that lowering `kernel` reports, without lowering it.
+double countOperations(step::KernelOp kernel);
+
 // One function per kind of kernel. `lowerKernel` chooses among them, and fills `bytes`.
 llvm::Expected<Lowered> lowerLoops(step::KernelOp kernel, const machines::Machine &machine);
 llvm::Expected<Lowered> lowerScatter(step::KernelOp kernel, const machines::Machine &machine);

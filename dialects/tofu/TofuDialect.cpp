@@ -55,6 +55,20 @@ LogicalResult MeshOp::verify() {
   return success();
 }
 
+LogicalResult PlacementOp::verify() {
+  if (getLengths().size() != 4)
+    return emitOpError("requires lengths of a node, x, y and z, but has ") << getLengths().size();
+  if (getDigits().size() % 4 != 0)
+    return emitOpError("requires four numbers for each digit, but has ") << getDigits().size();
+  for (size_t i = 0; i < getDigits().size(); i += 4) {
+    int64_t slot = getDigits()[i + 1], factor = getDigits()[i + 2], stride = getDigits()[i + 3];
+    if (slot < 0 || slot > 3 || factor < 1 || stride < 1 || factor * stride > getLengths()[slot])
+      return emitOpError("requires digits within the lengths, but number ")
+             << i / 4 << " has " << factor << " values " << stride << " apart along axis " << slot;
+  }
+  return success();
+}
+
 /// `whole` is `part` and the axis `on`, of the mesh's degree where the mesh is at hand.
 static LogicalResult addsAxis(Operation *op, NamedTensorType part, NamedTensorType whole, StringAttr meshAxis) {
   StringAttr on = rankAxis(meshAxis);

@@ -46,6 +46,24 @@ def MeshOp : Tofu_Op<"mesh"> {
   }];
 }
 
+def PlacementOp : Tofu_Op<"placement"> {
+  let summary = "where on the machine's torus each rank stands";
+  let description = [{
+    `lengths`: ranks of a node, then nodes along the job's axes x, y, z. `digits` has four numbers for each digit in which
+    a rank's place along a mesh axis is written, the fastest of each mesh axis first: the number of the mesh axis; 0 for
+    the ranks of a node, 1, 2, 3 for x, y, z; how many values the digit has; how far apart they are. Without digits ranks
+    fill one node after another. At most one for a module. Lifespan: from `allocate` to `emit`.
+
+    ```mlir
+    // a mesh of data 4 x tensor 6 on 2 x 6 x 2 nodes, tensor along y
+    tofu.placement [1, 2, 6, 2] digits [0, 1, 2, 1, 0, 3, 2, 1, 1, 2, 6, 1]
+    ```
+  }];
+  let arguments = (ins DenseI64ArrayAttr:$lengths, DenseI64ArrayAttr:$digits);
+  let assemblyFormat = "$lengths `digits` $digits attr-dict";
+  let hasVerifier = 1;
+}
+
 class Tofu_Collective<string mnemonic, list<Trait> traits = []> : Tofu_Op<mnemonic, !listconcat([Pure], traits)>;
 
 def AllReduceOp : Tofu_Collective<"all_reduce", [AllTypesMatch<["operand", "result"]>]> {

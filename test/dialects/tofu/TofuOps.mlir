@@ -3,6 +3,8 @@
 
 // CHECK: tofu.mesh ["data", "tensor"] [2, 4]
 tofu.mesh ["data", "tensor"] [2, 4]
+// CHECK: tofu.placement [1, 2, 2, 2] digits [0, 1, 2, 1, 1, 2, 2, 1, 1, 3, 2, 1]
+tofu.placement [1, 2, 2, 2] digits [0, 1, 2, 1, 1, 2, 2, 1, 1, 3, 2, 1]
 kinu.program @p {
   %x = kinu.input "x" : !kinu.tensor<rank.tensor=4, seq=3 : f32>
   // CHECK: %[[PART:.*]] = tofu.reduce_scatter %{{.*}} on "tensor" : (!kinu.tensor<rank.tensor=4, seq=3 : f32>) -> !kinu.tensor<seq=3 : f32>

@@ -1,0 +1,267 @@
+// Reads memory, work and messages off an allocated module.
+#include "compiler/plan/Plan.h"
+
+#include "dialects/tofu/Tofu.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace kinu;
+using namespace kinu::plan;
+
+double Traffic::sent() const {
+  if (kind == "broadcast" || kind == "send")
+    return double(payload);
+  double n = double(ranks), share = (n - 1) / n * double(payload);
+  return kind == "all_reduce" ? 2 * share : share;
+}
+
+int64_t Plan::memoryOfRank() const {
+  // A rank per memory group, or several, use what is theirs; a rank for several groups, all of these.
+  int64_t groups = std::max<int64_t>(1, machine.memoryGroups);
+  if (ranksPerNode >= groups)
+    return machine.memoryBytes / groups / llvm::divideCeil(ranksPerNode, groups);
+  return machine.memoryBytes / groups * (groups / ranksPerNode);
+}
+
+static const typed::LayoutRule *findRule(const typed::Layout &layout, StringRef verb) {
+  auto rule = llvm::find_if(layout.rules, [&](const typed::LayoutRule &rule) { return rule.verb == verb; });
+  return rule == layout.rules.end() ? nullptr : &*rule;
+}
+
+Job plan::jobOf(const typed::Layout &layout, const machines::Machine &machine, int64_t ranks) {
+  Job job{1, machine.network ? 1 : ranks};
+  if (const typed::LayoutRule *per = findRule(layout, "ranks"))
+    job.ranksPerNode = std::stoll(per->subjects[0]) * (per->detail == "per group" ? machine.memoryGroups : 1);
+  job.ranksPerNode = std::min(job.ranksPerNode, ranks);
+  job.nodes = llvm::divideCeil(ranks, job.ranksPerNode);
+  return job;
+}
+
+/// All choices among the alternatives of the mesh, the first ones first.
+static std::vector<std::vector<int64_t>> choices(const typed::Layout &layout) {
+  std::vector<std::vector<int64_t>> all{{}};
+  for (const typed::MeshAxis &axis : layout.mesh) {
+    std::vector<std::vector<int64_t>> next;
+    for (const std::vector<int64_t> &chosen : all)
+      for (int64_t degree : axis.degrees) {
+        next.push_back(chosen);
+        next.back().push_back(degree);
+      }
+    all = std::move(next);
+    if (all.size() > 4096) // nobody reads so many
+      all.resize(4096);
+  }
+  return all;
+}
+
+static int64_t product(ArrayRef<int64_t> degrees) {
+  int64_t ranks = 1;
+  for (int64_t degree : degrees)
+    ranks *= degree;
+  return ranks;
+}
+
+std::optional<std::vector<int64_t>> plan::degreesFor(const typed::Layout &layout, const machines::Machine &machine,
+                                                     int64_t nodes, Diagnostics &diagnostics) {
+  std::vector<std::string> known;
+  for (std::vector<int64_t> &degrees : choices(layout)) {
+    int64_t here = jobOf(layout, machine, product(degrees)).nodes;
+    if (here == nodes)
+      return degrees;
+    known.push_back(std::to_string(here));
+  }
+  diagnostics
+      .error("no-such-degree", layout.range,
+             "no alternative of the mesh of `" + layout.name + "` is for " + std::to_string(nodes) + " nodes")
+      .suggest("its alternatives are for " + llvm::join(known, ", ") + "; add a degree for " + std::to_string(nodes));
+  return std::nullopt;
+}
+
+/// Micro-batches of a step, as the shard stage counts them.
+static int64_t microBatches(const typed::Layout &layout, ArrayRef<int64_t> degrees, const typed::TrainConfig &train) {
+  const typed::LayoutRule *size = findRule(layout, "microbatch");
+  if (!size)
+    return train.accumulate;
+  int64_t sharing = 1;
+  for (const typed::LayoutRule &rule : layout.rules)
+    if (rule.verb == "shard" && llvm::is_contained(rule.subjects, "batch"))
+      for (auto [axis, degree] : llvm::zip(layout.mesh, degrees))
+        sharing *= llvm::is_contained(rule.mesh, axis.name) ? degree : 1;
+  return std::max<int64_t>(1, train.batch / (std::stoll(size->subjects[0]) * sharing));
+}
+
+static int64_t bytesOf(NamedTensorType type) {
+  return type.getNumElements() * (type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8);
+}
+
+static int64_t number(Operation *op, StringRef name) {
+  auto attribute = op->getAttrOfType<IntegerAttr>(name);
+  return attribute ? attribute.getInt() : 0;
+}
+
+/// What variables take up to the next one counts as theirs; what programs share is as the program that needs most of it
+/// uses it.
+static Memory memoryOf(ModuleOp module) {
+  Memory memory;
+  memory.arena = number(module, "kinu.arena_bytes");
+  SmallVector<VariableOp> variables(module.getOps<VariableOp>());
+  for (auto [i, variable] : llvm::enumerate(variables)) {
+    int64_t end = i + 1 < variables.size() ? number(variables[i + 1], "kinu.offset") : number(module, "kinu.variable_bytes");
+    StringRef role = variable.getRole();
+    int64_t &part = role == "gradient"            ? memory.gradients
+                    : role.starts_with("moment") ? memory.optimizer
+                    : role == "copy"              ? memory.copies
+                    : role == "table"             ? memory.tables
+                                                  : memory.weights;
+    part += end - number(variable, "kinu.offset");
+  }
+  Operation *largest = nullptr;
+  for (ProgramOp program : module.getOps<ProgramOp>())
+    if (!largest || number(program, "kinu.program_bytes") > number(largest, "kinu.program_bytes"))
+      largest = program;
+  if (largest) {
+    memory.communication = number(largest, "kinu.sent_bytes");
+    memory.activations = number(largest, "kinu.live_bytes") - memory.communication;
+    memory.unused = number(largest, "kinu.program_bytes") - number(largest, "kinu.live_bytes");
+  }
+  return memory;
+}
+
+/// How often a step runs a program; 0 for what is no part of it.
+static int64_t runsOf(StringRef program, int64_t microBatches) {
+  bool ofMicroBatch = llvm::is_contained({"micro", "forward", "backward", "count"}, program);
+  return ofMicroBatch ? microBatches : program == "update" ? 1 : 0;
+}
+
+static void addTraffic(std::vector<Traffic> &traffic, Traffic one) {
+  auto same = llvm::find_if(traffic, [&](const Traffic &other) {
+    return other.program == one.program && other.kind == one.kind && other.axes == one.axes;
+  });
+  if (same == traffic.end()) {
+    traffic.push_back(std::move(one));
+    return;
+  }
+  same->calls += one.calls;
+  same->payload += one.payload;
+}
+
+static Traffic trafficOf(Operation *op, tofu::MeshOp mesh, StringRef program, int64_t runs) {
+  Traffic one;
+  one.program = program;
+  one.kind = op->getName().stripDialect();
+  if (auto on = op->getAttrOfType<StringAttr>("on"))
+    one.axes.push_back(on.str());
+  else
+    for (StringRef axis : op->getAttrOfType<ArrayAttr>("on").getAsValueRange<StringAttr>())
+      one.axes.push_back(axis.str());
+  for (const std::string &axis : one.axes)
+    one.ranks *= mesh.degree(axis);
+  one.calls = runs;
+  int64_t bytes = 0;
+  for (Value value : op->getOperands())
+    bytes = std::max(bytes, bytesOf(typeOf(value)));
+  for (Value value : op->getResults())
+    bytes = std::max(bytes, bytesOf(typeOf(value)));
+  one.payload = runs * bytes;
+  return one;
+}
+
+static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan) {
+  Stage stage;
+  stage.memory = memoryOf(module);
+  tofu::MeshOp mesh = tofu::meshOf(module);
+  llvm::StringMap<double> operations;
+  for (step::KernelOp kernel : module.getOps<step::KernelOp>())
+    operations[kernel.getSymName()] = inputs.operations(kernel);
+  for (ProgramOp program : module.getOps<ProgramOp>()) {
+    int64_t runs = runsOf(program.getSymName(), plan.microBatches);
+    if (runs == 0)
+      continue;
+    Work work{program.getSymName().str(), runs, 0, 0};
+    for (Operation &op : program.getBody().front()) {
+      if (auto launch = dyn_cast<step::LaunchOp>(op)) {
+        ++work.launches;
+        work.operations += operations.lookup(launch.getKernel());
+      } else if (tofu::isCollective(&op)) {
+        addTraffic(stage.traffic, trafficOf(&op, mesh, program.getSymName(), runs));
+      }
+    }
+    stage.work.push_back(work);
+  }
+  // What the runtime itself sends: whether somebody is to stop and, where the time decides on checkpoints, the time.
+  std::vector<std::string> all;
+  for (const MeshAxis &axis : plan.mesh)
+    all.push_back(axis.name);
+  if (plan.ranks > 1) {
+    addTraffic(stage.traffic, {"step", "all_reduce", all, plan.ranks, 1, 4});
+    if (inputs.model.train->checkpointEvery == 0)
+      addTraffic(stage.traffic, {"step", "broadcast", all, plan.ranks, 1, 8});
+  }
+  for (VariableOp variable : module.getOps<VariableOp>()) {
+    auto split = variable->getAttrOfType<DictionaryAttr>("kinu.split");
+    if (!split || variable.getRole() == "table")
+      continue;
+    Replicated entry{variable.getSymName().str(), {}, bytesOf(cast<NamedTensorType>(variable.getType()))};
+    for (const MeshAxis &axis : plan.mesh)
+      if (axis.degree > 1 && llvm::none_of(split, [&](NamedAttribute on) {
+            return llvm::is_contained(cast<ArrayAttr>(on.getValue()).getAsValueRange<StringAttr>(), axis.name);
+          }))
+        entry.over.push_back(axis.name);
+    if (!entry.over.empty())
+      stage.replicated.push_back(std::move(entry));
+  }
+  return stage;
+}
+
+/// The clauses that name a mesh axis, in the layout's words.
+static std::string doesAlong(const typed::Layout &layout, const std::string &axis) {
+  std::vector<std::string> all;
+  for (const typed::LayoutRule &rule : layout.rules) {
+    if (rule.verb == "place" || !llvm::is_contained(rule.mesh, axis))
+      continue;
+    std::string text = rule.verb + " " + llvm::join(rule.subjects, ", ");
+    if (!rule.detail.empty())
+      text += (rule.verb == "pipeline" ? ", " : " ") + rule.detail;
+    all.push_back(text);
+  }
+  return llvm::join(all, "; ");
+}
+
+Plan plan::makePlan(const PlanInputs &inputs, Diagnostics &diagnostics) {
+  Plan plan;
+  const typed::Layout &layout = inputs.layout;
+  plan.model = inputs.model.name;
+  plan.layout = layout.name;
+  plan.machine = inputs.machine;
+  std::vector<int64_t> degrees;
+  for (const typed::MeshAxis &axis : layout.mesh) {
+    degrees.push_back(axis.degrees.empty() ? 1 : axis.degrees[0]);
+    plan.mesh.push_back({axis.name, degrees.back(), axis.degrees, doesAlong(layout, axis.name)});
+  }
+  plan.ranks = product(degrees);
+  Job job = jobOf(layout, plan.machine, plan.ranks);
+  plan.nodes = job.nodes;
+  plan.ranksPerNode = job.ranksPerNode;
+  const typed::TrainConfig &train = *inputs.model.train;
+  plan.batch = train.batch;
+  plan.microBatches = train.accumulate;
+  plan.sequencesOfRank = train.batch / train.accumulate;
+  for (const typed::LayoutRule &rule : layout.rules)
+    if (rule.verb == "shard" && llvm::is_contained(rule.subjects, "batch"))
+      for (const MeshAxis &axis : plan.mesh)
+        plan.sequencesOfRank /= llvm::is_contained(rule.mesh, axis.name) ? axis.degree : 1;
+  plan.parameters = inputs.model.parameterCount();
+  for (const std::vector<int64_t> &other : choices(layout)) {
+    int64_t ranks = product(other);
+    plan.alternatives.push_back(
+        {other, ranks, jobOf(layout, plan.machine, ranks).nodes, microBatches(layout, other, train)});
+  }
+  for (ModuleOp module : inputs.stages)
+    plan.stages.push_back(stageOf(module, inputs, plan));
+  addPlacement(plan, inputs, diagnostics);
+  addTime(plan);
+  checkMemory(plan, inputs, diagnostics);
+  return plan;
+}

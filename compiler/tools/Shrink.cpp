@@ -1,0 +1,135 @@
+// Sizes are tried from small to large, one after another, until each is as small as check lets it be.
+#include "compiler/tools/Shrink.h"
+
+#include "compiler/parse/Parse.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace kinu;
+using namespace kinu::tools;
+
+namespace {
+/// A name that `-D` takes, and the least value worth trying: sizes that are large stay larger than those that count.
+struct Size {
+  std::string name;
+  int64_t least;
+};
+} // namespace
+
+/// The sizes that models of a file declare, in their order.
+static std::vector<Size> sizesOf(const syntax::File &file) {
+  std::vector<Size> sizes;
+  for (const syntax::Item &item : file.items)
+    if (auto *model = std::get_if<syntax::ModelDecl>(&item))
+      for (const auto &statement : model->body.statements)
+        if (auto *declared = llvm::dyn_cast<syntax::SizeStatement>(statement.get()))
+          for (const auto &one : declared->items) {
+            auto *number = llvm::dyn_cast<syntax::NumberExpr>(one.value.get());
+            sizes.push_back({one.name.text, !number || number->integer >= 256 ? 16 : number->integer >= 16 ? 4 : 2});
+          }
+  return sizes;
+}
+
+/// The model with these sizes, if it checks and its ids suffice for a text.
+static std::optional<TypedModel> tryOut(PipelineOptions options, const Shrunken &shrunken) {
+  options.defines = shrunken.defines;
+  options.degrees = shrunken.degrees;
+  SourceMap sources;
+  Diagnostics unheard;
+  std::optional<TypedModel> model = checkSpec(options, sources, unheard);
+  if (!model || !model->train || unheard.hasErrors())
+    return std::nullopt;
+  for (const typed::Input &input : model->inputs)
+    if (input.below && *input.below < kLeastIds)
+      return std::nullopt;
+  return model;
+}
+
+/// Every axis of several ranks gets the least factor of what is left, the innermost first, then they share the rest.
+static void chooseDegrees(const typed::Layout &layout, int64_t ranks, Shrunken &shrunken) {
+  auto leastFactor = [](int64_t number) {
+    for (int64_t factor = 2; factor * factor <= number; ++factor)
+      if (number % factor == 0)
+        return factor;
+    return number;
+  };
+  std::vector<const typed::MeshAxis *> several;
+  for (const typed::MeshAxis &axis : layout.mesh) {
+    shrunken.degrees[axis.name] = 1;
+    if (!axis.degrees.empty() && axis.degrees[0] > 1)
+      several.push_back(&axis);
+  }
+  for (size_t i = several.size(); ranks > 1 && !several.empty(); ) {
+    i = (i == 0 ? several.size() : i) - 1;
+    int64_t factor = leastFactor(ranks);
+    shrunken.degrees[several[i]->name] *= factor;
+    ranks /= factor;
+  }
+  for (const typed::MeshAxis *axis : several)
+    if (shrunken.degrees[axis->name] == 1)
+      shrunken.whole.push_back(axis->name);
+}
+
+/// Makes a size as small as it can be; false if no value but the spec's own does.
+static bool reduce(const PipelineOptions &options, const Size &size, Shrunken &shrunken) {
+  auto before = shrunken.defines;
+  for (int64_t value : {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512}) {
+    if (value < size.least)
+      continue;
+    shrunken.defines[size.name] = value;
+    if (auto model = tryOut(options, shrunken)) {
+      shrunken.model = std::move(model);
+      return true;
+    }
+  }
+  shrunken.defines = before;
+  return false;
+}
+
+llvm::Expected<Shrunken> tools::shrink(const PipelineOptions &options, int64_t ranks) {
+  SourceMap sources;
+  Diagnostics diagnostics;
+  std::optional<TypedModel> original = checkSpec(options, sources, diagnostics);
+  auto id = sources.addFile(options.spec);
+  if (!original || !id) {
+    llvm::consumeError(id.takeError());
+    return llvm::createStringError("the spec has errors; `kinu check` shows them");
+  }
+  auto layout = llvm::find_if(original->layouts, [&](const typed::Layout &one) { return one.name == options.layout; });
+  if (layout == original->layouts.end())
+    return llvm::createStringError("the spec has no layout `" + options.layout + "`");
+  if (!original->train)
+    return llvm::createStringError("the spec has no `train` block: there is no step to verify");
+  Diagnostics unheard;
+  auto file = parse::parseFile(sources, *id, unheard);
+  Shrunken shrunken;
+  shrunken.defines = options.defines;
+  chooseDegrees(*layout, ranks, shrunken);
+  // Two micro-batches, if the layout says how large they are.
+  int64_t sequences = 2, sharing = 1;
+  for (const typed::LayoutRule &rule : layout->rules) {
+    if (rule.verb == "microbatch")
+      sequences = 2 * std::stoll(rule.subjects[0]);
+    if (rule.verb == "shard" && llvm::is_contained(rule.subjects, "batch"))
+      for (const std::string &axis : rule.mesh)
+        sharing *= shrunken.degrees[axis];
+  }
+  shrunken.defines.insert({"batch", sequences * sharing});
+  shrunken.defines.insert({"accumulate", 1});
+  std::vector<Size> sizes = sizesOf(*file);
+  for (const typed::Axis &axis : original->train->lengths)
+    sizes.push_back({axis.name, 16});
+  // A size may wait for another: heads before width, width before heads.
+  std::vector<Size> open = sizes;
+  for (size_t before = open.size() + 1; !open.empty() && open.size() < before;) {
+    before = open.size();
+    llvm::erase_if(open, [&](const Size &size) {
+      return options.defines.count(size.name) || reduce(options, size, shrunken);
+    });
+  }
+  if (!shrunken.model)
+    shrunken.model = tryOut(options, shrunken);
+  if (!shrunken.model)
+    return llvm::createStringError("no small sizes were found with which the layout checks; give some with -D");
+  return shrunken;
+}

@@ -1,0 +1,63 @@
+// The model of a step's time against what was measured, with one set of constants.
+#include "compiler/plan/StepTime.h"
+
+#include <gtest/gtest.h>
+
+using namespace kinu::plan;
+
+namespace {
+
+/// 48 layers of width 7168, 56 heads, sequence 2048, vocabulary 51,200; global batch 1536, micro-batch 1, everything
+/// recomputed; tensor 4 x pipe 48 x data, one rank on a node of 48 cores at 2.0 GHz (Fugaku-LLM/DeepSpeedFugaku).
+TimeInputs published(int64_t data) {
+  const double s = 2048, h = 7168, v = 51200, t = 4, floatBytes = 4;
+  double layer = 4 * (2 * 12 * h * h * s + 4 * s * s * h); // forward, forward again, backward: 4 times the forward pass
+  double head = 3 * (2 * h * v * s);
+  double ring = 2 * (t - 1) / t; // of an all-reduce, in bytes of its payload
+  TimeInputs inputs;
+  inputs.peak = 48 * 2 * 16 * 2 * 2.0e9;
+  inputs.latency = 1.05e-6;
+  inputs.bandwidth = 6.3e9;
+  inputs.microBatches = 1536 / data;
+  for (int stage = 0; stage < 48; ++stage) {
+    StageTime one;
+    one.operations = (layer + (stage == 47 ? head : 0)) / t;
+    one.messages.push_back({6, 2 * (t - 1), 6 * ring * s * h * floatBytes}); // 2 forward, 2 again, 2 backward
+    one.messages.push_back({2, 1, 2 * s * h * floatBytes});                  // to and from the next stage
+    double parameters = (12 * h * h + (stage == 0 || stage == 47 ? v * h : 0)) / t;
+    one.updateOperations = 15 * parameters;
+    double dataRing = 2 * (double(data) - 1) / double(data);
+    one.updateMessages.push_back({1, 2 * (double(data) - 1), dataRing * parameters * floatBytes});
+    inputs.stages.push_back(one);
+  }
+  return inputs;
+}
+
+TEST(StepTime, BothPublishedStepsAreWithin15PercentWithTheSameConstants) {
+  double on192 = modelStep(published(1)).total, on384 = modelStep(published(2)).total;
+  std::printf("192 nodes: %.1f s modelled, 3534.9 s measured; 384 nodes: %.1f s modelled, 1841.6 s measured\n", on192,
+              on384);
+  EXPECT_NEAR(on192, 3534.9, 0.15 * 3534.9);
+  EXPECT_NEAR(on384, 1841.6, 0.15 * 1841.6);
+}
+
+TEST(StepTime, PartsAddUpAndStagesWait) {
+  StepTime time = modelStep(published(1));
+  EXPECT_NEAR(time.kernels + time.messages + time.idle, time.total, 1e-6 * time.total);
+  EXPECT_NEAR(time.idle / (time.total - time.idle), 47.0 / 1536, 0.01) << "1F1B: (stages - 1) / micro-batches";
+  TimeInputs alone = published(1);
+  alone.stages.resize(1);
+  EXPECT_EQ(modelStep(alone).idle, 0);
+}
+
+TEST(StepTime, MessagesAreLatencyAndBytes) {
+  TimeInputs inputs;
+  inputs.peak = 1;
+  inputs.latency = 2;
+  inputs.bandwidth = 10;
+  inputs.microBatches = 3;
+  inputs.stages = {{0, 0, {{5, 4, 70}}, {}}};
+  EXPECT_DOUBLE_EQ(modelStep(inputs).messages, 3 * (5 * 4 * 2 + 7));
+}
+
+} // namespace
