@@ -36,12 +36,26 @@ static Exit runCommand(const Run &run) {
   return Exit::Done;
 }
 
+/// The tables of a stage of a pipeline.
+static const KinuExecutable &executableOf(int64_t stage) {
+  const KinuExecutable *executable = &kinu_executable;
+  for (; stage > 0; --stage)
+    executable = executable->next;
+  return *executable;
+}
+
 /// A rank that fails alone takes the others with it: they would wait for it for ever.
 static Exit runOnMesh(const Options &options, Manifest manifest) {
   Mesh mesh(manifest.mesh);
   std::FILE *errors = errorStream(mesh);
   try {
-    return runCommand({kinu_executable, options, std::move(manifest), mesh});
+    const KinuExecutable &executable =
+        executableOf(manifest.pipeline ? mesh.coordinate(manifest.pipeline->axis) : 0);
+    if (&executable != &kinu_executable) {
+      manifest = parseManifest(executable.manifest);
+      applyOptions(options, manifest.train);
+    }
+    return runCommand({executable, options, std::move(manifest), mesh});
   } catch (const std::exception &error) {
     if (mesh.ranks() == 1)
       throw;

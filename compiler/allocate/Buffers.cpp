@@ -108,7 +108,7 @@ void Buffers::visit(Operation &op, int64_t position) {
     bufferOf[view] = bufferOf.lookup(view.getOperand());
   else if (auto launch = dyn_cast<step::LaunchOp>(op))
     visitLaunch(launch, position);
-  else if (tofu::isCollective(&op))
+  else if (tofu::isCollective(&op) && op.getNumResults())
     bufferOf[op.getResult(0)] = make(bytesOf(typeOf(op.getResult(0))), position, std::nullopt);
 }
 
