@@ -222,7 +222,7 @@ static Pipeline parsePipeline(const Json &json) {
   for (const Json &variable : json.at("elsewhere"))
     pipeline.elsewhere.push_back(parseVariable(variable, INT64_MAX, {}));
   for (const Json &pass : json.at("schedule"))
-    pipeline.schedule.push_back({pass.at(0).get<int64_t>() == 1, pass.at(1), pass.at(2)});
+    pipeline.schedule.push_back({Pass::Kind(pass.at(0).get<int>()), pass.at(1), pass.at(2)});
   return pipeline;
 }
 

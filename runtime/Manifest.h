@@ -125,7 +125,7 @@ struct TrainPlan {
 
 /// One pass of a pipeline's stage over a micro-batch.
 struct Pass {
-  bool backward = false;
+  enum class Kind { Forward, Backward, Weights } kind = Kind::Forward; ///< the last: gradients of weights
   int64_t microBatch = 0, store = 0; ///< the store holds what the forward pass leaves to the backward pass
 };
 

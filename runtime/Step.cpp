@@ -182,13 +182,13 @@ void TrainingStep::pass(std::string_view name, const ProgramInterface &program, 
 
 /// Losses are the last stage's; the others have zeros for them.
 void TrainingStep::runPipeline(int64_t step, double lossCount, double &lossSum, double &auxSum, MetricSums &metrics) {
-  const ProgramInterface &backward = require(manifest, "backward");
   for (const Pass &next : manifest.pipeline->schedule) {
-    if (next.backward) {
-      pass("backward", backward, step, next.microBatch, lossCount, next.store);
+    const char *name = next.kind == Pass::Kind::Forward    ? "forward"
+                       : next.kind == Pass::Kind::Backward ? "backward"
+                                                           : "weights";
+    pass(name, require(manifest, name), step, next.microBatch, lossCount, next.store);
+    if (next.kind != Pass::Kind::Forward)
       continue;
-    }
-    pass("forward", micro, step, next.microBatch, lossCount, next.store);
     lossSum += readScalar(micro, "$loss_sum", executor.arena());
     auxSum += readScalar(micro, "$aux_sum", executor.arena());
     metrics.add(micro, executor.arena());
@@ -234,7 +234,7 @@ void TrainingStep::update(int64_t step, StepResult &result) {
 
 double TrainingStep::operationsPerStep() const {
   double perMicroBatch = 0;
-  for (const char *program : {"micro", "forward", "backward", "count"})
+  for (const char *program : {"micro", "forward", "backward", "weights", "count"})
     perMicroBatch += executor.operations(program);
   return double(manifest.train.microBatches) * perMicroBatch + executor.operations("update");
 }

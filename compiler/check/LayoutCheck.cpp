@@ -198,7 +198,7 @@ std::string LayoutReader::describe(const Option &option, int64_t layers, const t
   auto *list = option.value ? llvm::dyn_cast<TupleExpr>(option.value.get()) : nullptr;
   int64_t sum = 0;
   std::string counts;
-  for (const ExprPtr &element : list ? list->elements : std::vector<ExprPtr>()) {
+  for (const ExprPtr &element : list ? llvm::ArrayRef(list->elements) : llvm::ArrayRef<ExprPtr>()) {
     int64_t count = context.sizeFrom(*element, 1, "the layers of a stage").value_or(1);
     sum += count;
     counts += (counts.empty() ? "" : " ") + std::to_string(count);

@@ -68,7 +68,7 @@ static json::Array elsewhere(ModuleOp module) {
   return all;
 }
 
-/// The stage, and what it does in a step: [0 forward or 1 backward, micro-batch, store] for each pass.
+/// The stage, and what it does in a step: [0 forward, 1 backward or 2 weights, micro-batch, store] for each pass.
 static json::Object pipeline(ModuleOp module, DictionaryAttr pipeline) {
   json::Array schedule;
   ArrayRef<int64_t> slots = module->getAttrOfType<DenseI64ArrayAttr>("kinu.schedule").asArrayRef();

@@ -30,6 +30,10 @@ struct CutStage : shard::impl::CutStageBase<CutStage> {
     FailureOr<StagePlan> plan = StagePlan::of(module, stage);
     if (failed(plan))
       return signalPassFailure();
+    if (!parseScheduleKind(plan->schedule)) {
+      module.emitError("has a pipeline of an unknown schedule");
+      return signalPassFailure();
+    }
     FailureOr<VariableStages> stages = VariableStages::of(module, *plan);
     if (failed(stages))
       return signalPassFailure();
@@ -38,8 +42,7 @@ struct CutStage : shard::impl::CutStageBase<CutStage> {
       if (failed(findForward(program, *plan) ? cutStep(program, *plan) : VariableCutter(program, *stages, *plan).run()))
         return signalPassFailure();
     keepVariables(variables, *stages, *plan);
-    if (failed(setSchedule(*plan)))
-      return signalPassFailure();
+    setSchedule(*plan);
     module->setAttr("kinu.stage", Builder(module.getContext()).getI64IntegerAttr(stage));
   }
 
@@ -52,7 +55,9 @@ private:
     program.setSymName((name + ".whole"));
     StepCutter cutter(program, *parts, plan);
     cutter.forward(parts->backward() ? "forward" : name);
-    if (parts->backward())
+    if (parts->backward() && splitsBackward(*parseScheduleKind(plan.schedule)))
+      cutter.backwardInHalves("backward", "weights");
+    else if (parts->backward())
       cutter.backward("backward");
     program.erase();
     return success();
@@ -91,20 +96,16 @@ private:
     getOperation()->setAttr("kinu.elsewhere", builder.getArrayAttr(elsewhere));
   }
 
-  /// `kinu.schedule`: of each pass of this stage the direction (1: backward), the micro-batch and the store, in order.
-  LogicalResult setSchedule(const StagePlan &plan) {
-    std::optional<ScheduleKind> kind = parseScheduleKind(plan.schedule);
-    if (!kind)
-      return getOperation().emitError("has a pipeline of an unknown schedule");
+  /// `kinu.schedule`: of each pass of this stage the direction (a number), the micro-batch and the store, in order.
+  void setSchedule(const StagePlan &plan) {
     auto count = getOperation()->getAttrOfType<IntegerAttr>("kinu.micro_batches");
-    MicroBatchSchedule schedule = scheduleMicroBatches(*kind, plan.count(), count ? count.getInt() : 1);
+    MicroBatchSchedule schedule = scheduleMicroBatches(*parseScheduleKind(plan.schedule), plan.count(), count ? count.getInt() : 1);
     SmallVector<int64_t> slots;
     for (const Slot &slot : schedule.stages[plan.stage])
-      slots.append({slot.direction == Direction::Backward, slot.microBatch, slot.buffer});
+      slots.append({static_cast<int64_t>(slot.direction), slot.microBatch, slot.buffer});
     Builder builder(&getContext());
     getOperation()->setAttr("kinu.schedule", builder.getDenseI64ArrayAttr(slots));
     getOperation()->setAttr("kinu.stores", builder.getI64IntegerAttr(schedule.buffers(plan.stage)));
-    return success();
   }
 };
 } // namespace

@@ -37,23 +37,32 @@ static void useLocalRound(Operation *op, Value round, Value local) {
   });
 }
 
-RepeatOp StepCutter::chunk(RepeatOp repeat, ValueRange carried, Stacked stacked, Saved saved) {
+Value StepCutter::wholeRound(OpBuilder &inner, Value local) {
+  if (plan.begin() == 0)
+    return local;
+  return AddOp::create(inner, local.getLoc(), local, ConstantOp::create(inner, local.getLoc(), plan.begin()));
+}
+
+RepeatOp StepCutter::chunk(RepeatOp repeat, ValueRange carried, Stacked stacked, Saved saved,
+                           const BackwardHalves *halves) {
   for (Value value : regionValues(repeat))
     demand(value);
   Location loc = repeat.getLoc();
   auto *body = new Block();
   OpBuilder inner = OpBuilder::atBlockEnd(body);
   IRMapping inside(made);
-  Value local = body->addArgument(repeat.getRound().getType(), loc), round = local;
-  if (plan.begin() > 0)
-    round = AddOp::create(inner, loc, local, ConstantOp::create(inner, loc, plan.begin()));
+  Value local = body->addArgument(repeat.getRound().getType(), loc), round = wholeRound(inner, local);
   inside.map(repeat.getRound(), round);
   for (auto [argument, value] : llvm::zip(repeat.getCarriedArguments(), carried))
     inside.map(argument, body->addArgument(value.getType(), loc));
   for (auto [i, argument] : llvm::enumerate(repeat.getStackedArguments()))
     inside.map(argument, stacked(inner, i, local));
   for (Operation &op : repeat.getBody().front().without_terminator())
-    useLocalRound(inner.clone(op, inside), round, local);
+    if (!halves || halves->chain.contains(&op))
+      useLocalRound(inner.clone(op, inside), round, local);
+  if (halves)
+    for (auto [i, value] : llvm::enumerate(halves->handed))
+      WriteOp::create(inner, loc, handedStash(i, value), local, inside.lookup(value));
 
   SmallVector<Value> yielded;
   unsigned kept = repeat.getResults().size() + repeat.getSums().size();
@@ -186,7 +195,51 @@ void StepCutter::forward(StringRef name) {
   keepInputs();
 }
 
-void StepCutter::backward(StringRef name) {
+void StepCutter::backward(StringRef name) { backward(name, nullptr); }
+
+void StepCutter::backwardInHalves(StringRef name, StringRef weights) {
+  BackwardHalves halves(parts.backward());
+  backward(name, &halves);
+  begin(weights);
+  weightsChunk(halves, [&](OpBuilder &inner, unsigned i, Value round) { return recall(inner, i, round); });
+}
+
+StringRef StepCutter::handedStash(unsigned number, Value value) {
+  SmallVector<Axis> axes{{plan.repeat, plan.rounds()}};
+  llvm::append_range(axes, typeOf(value).getAxes());
+  return variable("stash.handed." + std::to_string(number), "stash", typeOf(value).withAxes(axes));
+}
+
+void StepCutter::weightsChunk(const BackwardHalves &halves, Stacked stacked) {
+  RepeatOp repeat = parts.backward();
+  for (Value value : regionValues(repeat))
+    demand(value);
+  Location loc = repeat.getLoc();
+  auto *body = new Block();
+  OpBuilder inner = OpBuilder::atBlockEnd(body);
+  IRMapping inside(made);
+  Value local = body->addArgument(repeat.getRound().getType(), loc), round = wholeRound(inner, local);
+  inside.map(repeat.getRound(), round);
+  for (auto [i, argument] : llvm::enumerate(repeat.getStackedArguments()))
+    inside.map(argument, stacked(inner, i, local));
+  for (auto [i, value] : llvm::enumerate(halves.handed))
+    inside.map(value, ReadOp::create(inner, loc, value.getType(), handedStash(i, value), local));
+  for (Operation *op : halves.weights)
+    useLocalRound(inner.clone(*op, inside), round, local);
+  YieldOp::create(inner, loc, ValueRange());
+  auto result = RepeatOp::create(b, loc, TypeRange(), TypeRange(), TypeRange(), repeat.getAxis(), plan.rounds(),
+                                 repeat.getReverse(), ValueRange(), ValueRange());
+  result.getBody().push_back(body);
+}
+
+Value StepCutter::recall(OpBuilder &inner, unsigned stacked, Value round) {
+  RepeatOp repeat = parts.backward(), forward = parts.forward();
+  unsigned saved = cast<OpResult>(repeat.getStacked()[stacked]).getResultNumber() -
+                   (forward->getNumResults() - forward.getSaved().size());
+  return ReadOp::create(inner, repeat.getLoc(), repeat.getStackedArguments()[stacked].getType(), stashOf(saved), round);
+}
+
+void StepCutter::backward(StringRef name, const BackwardHalves *halves) {
   RepeatOp repeat = parts.backward();
   begin(name);
   SmallVector<Value> received, carried;
@@ -200,12 +253,9 @@ void StepCutter::backward(StringRef name) {
                                              ValueRange())
                                   .getResult());
   carried.resize(repeat.getCarried().size());
-  auto recall = [&](OpBuilder &inner, unsigned i, Value round) -> Value {
-    unsigned saved = cast<OpResult>(repeat.getStacked()[i]).getResultNumber() -
-                     (parts.forward()->getNumResults() - parts.forward().getSaved().size());
-    return ReadOp::create(inner, repeat.getLoc(), repeat.getStackedArguments()[i].getType(), stashOf(saved), round);
-  };
-  RepeatOp result = chunk(repeat, carried, recall, [](OpBuilder &, unsigned, Value, Value) {});
+  RepeatOp result = chunk(
+      repeat, carried, [&](OpBuilder &inner, unsigned i, Value round) { return recall(inner, i, round); },
+      [](OpBuilder &, unsigned, Value, Value) {}, halves);
   SmallVector<Value> next = handedOn(result, received);
   if (!plan.isFirst())
     return send(next, plan.stage - 1, upTag());

@@ -1,7 +1,7 @@
 // One stage's part of a program that runs through the layers: the pipeline's repeat, what stands before it and after it.
 #pragma once
 
-#include "compiler/shard/Stages.h"
+#include "compiler/shard/CutBackward.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -19,6 +19,8 @@ public:
   /// also begins the backward pass; without, every stage gets the outputs.
   void forward(llvm::StringRef name);
   void backward(llvm::StringRef name);
+  /// The same in two programs: the first one hands over to the stage before, the second one computes gradients of weights.
+  void backwardInHalves(llvm::StringRef name, llvm::StringRef weights);
 
 private:
   using Stacked = llvm::function_ref<mlir::Value(mlir::OpBuilder &, unsigned, mlir::Value)>;
@@ -28,7 +30,15 @@ private:
   /// The value in the program under way: what it depends on anywhere is computed again.
   mlir::Value demand(mlir::Value value);
   /// This stage's rounds of a repeat. `stacked` gives a round its slices, `saved` keeps what it saves.
-  RepeatOp chunk(RepeatOp repeat, mlir::ValueRange carried, Stacked stacked, Saved saved);
+  RepeatOp chunk(RepeatOp repeat, mlir::ValueRange carried, Stacked stacked, Saved saved,
+                 const BackwardHalves *halves = nullptr);
+  /// This stage's rounds of the second half of a backward repeat.
+  void weightsChunk(const BackwardHalves &halves, Stacked stacked);
+  void backward(llvm::StringRef name, const BackwardHalves *halves);
+  mlir::Value recall(mlir::OpBuilder &inner, unsigned stacked, mlir::Value round);
+  mlir::StringRef handedStash(unsigned number, mlir::Value value);
+  /// The round of the whole model that this stage's round is.
+  mlir::Value wholeRound(mlir::OpBuilder &inner, mlir::Value local);
   /// The totals over this stage and those before it in `from`'s direction, and what the repeat carries.
   llvm::SmallVector<mlir::Value> handedOn(RepeatOp made, llvm::ArrayRef<mlir::Value> received);
   void send(mlir::ValueRange values, int64_t peer, int64_t tag);

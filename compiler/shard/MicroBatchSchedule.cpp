@@ -9,6 +9,7 @@ using namespace kinu::shard;
 static constexpr std::pair<const char *, ScheduleKind> kWords[] = {
     {"gpipe", ScheduleKind::GPipe},
     {"1f1b", ScheduleKind::OneForwardOneBackward},
+    {"zero_bubble", ScheduleKind::ZeroBubble},
 };
 
 std::optional<ScheduleKind> kinu::shard::parseScheduleKind(llvm::StringRef word) {
@@ -32,6 +33,8 @@ int64_t MicroBatchSchedule::buffers(int64_t stage) const {
   return most;
 }
 
+bool kinu::shard::splitsBackward(ScheduleKind kind) { return kind == ScheduleKind::ZeroBubble; }
+
 /// Forward passes that a stage does before its first backward pass.
 static int64_t warmUp(ScheduleKind kind, int64_t stage, int64_t stages, int64_t microBatches) {
   return kind == ScheduleKind::GPipe ? microBatches : std::min(stages - stage, microBatches);
@@ -41,16 +44,22 @@ MicroBatchSchedule kinu::shard::scheduleMicroBatches(ScheduleKind kind, int64_t 
   MicroBatchSchedule schedule;
   for (int64_t stage = 0; stage < stages; ++stage) {
     std::vector<Slot> &slots = schedule.stages.emplace_back();
-    // Backward passes come in the order of the forward passes, so stores are used in turn.
-    int64_t first = warmUp(kind, stage, stages, microBatches), forward = 0;
-    auto push = [&](Direction direction, int64_t micro) { slots.push_back({direction, micro, micro % first}); };
+    bool splits = splitsBackward(kind);
+    int64_t first = warmUp(kind, stage, stages, microBatches), forward = 0, weights = 0;
+    // All passes go through the micro-batches in one order, so stores are used in turn.
+    int64_t stores = std::min(microBatches, first + (splits ? stage : 0));
+    auto push = [&](Direction direction, int64_t micro) { slots.push_back({direction, micro, micro % stores}); };
     while (forward < first)
       push(Direction::Forward, forward++);
     for (int64_t backward = 0; backward < microBatches; ++backward) {
       push(Direction::Backward, backward);
+      if (splits && backward - weights >= stage)
+        push(Direction::Weights, weights++);
       if (forward < microBatches)
         push(Direction::Forward, forward++);
     }
+    while (splits && weights < microBatches)
+      push(Direction::Weights, weights++);
   }
   return schedule;
 }
@@ -75,14 +84,27 @@ struct Player {
   Player(const MicroBatchSchedule &schedule, llvm::ArrayRef<PassTime> times, double delay)
       : schedule(schedule), times(times), delay(delay), count(int64_t(schedule.stages.size())),
         doneForward(count), doneBackward(count) {
+    for (auto &slots : schedule.stages)
+      for (const Slot &slot : slots)
+        splits |= slot.direction == Direction::Weights;
     timeline.stages.resize(count);
+  }
+
+  double duration(int64_t stage, Direction direction) const {
+    const PassTime &time = times[stage];
+    switch (direction) {
+    case Direction::Forward: return time.forward;
+    case Direction::Backward: return time.backward - (splits ? time.weights : 0);
+    case Direction::Weights: return time.weights;
+    }
+    return 0;
   }
 
   /// When what a pass needs is there; nothing if it has not been done yet.
   std::optional<double> ready(int64_t stage, const Slot &slot) const {
     bool forward = slot.direction == Direction::Forward;
     int64_t from = forward ? stage - 1 : stage + 1;
-    if (from < 0)
+    if (from < 0 || slot.direction == Direction::Weights) // what these need stands before them
       return 0.0;
     // The last stage's backward pass needs its own forward pass, which stands before it.
     if (from == count)
@@ -101,11 +123,11 @@ struct Player {
       std::optional<double> there = ready(stage, slot);
       if (!there)
         break;
-      bool forward = slot.direction == Direction::Forward;
       double begin = std::max(spans.empty() ? 0 : spans.back().end, *there);
-      double end = begin + (forward ? times[stage].forward : times[stage].backward);
+      double end = begin + duration(stage, slot.direction);
       spans.push_back({begin, end});
-      (forward ? doneForward : doneBackward)[stage].push_back(end);
+      if (slot.direction != Direction::Weights)
+        (slot.direction == Direction::Forward ? doneForward : doneBackward)[stage].push_back(end);
       timeline.length = std::max(timeline.length, end);
     }
     return spans.size() > before;
@@ -115,6 +137,7 @@ struct Player {
   llvm::ArrayRef<PassTime> times;
   double delay;
   int64_t count;
+  bool splits = false; ///< gradients of weights have passes of their own
   std::vector<std::vector<double>> doneForward, doneBackward; ///< ends, by stage and micro-batch
   Timeline timeline;
 };

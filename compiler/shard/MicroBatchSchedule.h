@@ -15,6 +15,9 @@ namespace kinu::shard {
 enum class ScheduleKind {
   GPipe,                 ///< `gpipe`: all forward passes, then all backward passes
   OneForwardOneBackward, ///< `1f1b`: a backward pass as soon as there is one (Narayanan et al. 2019, PipeDream-Flush)
+  /// `zero_bubble`: as 1f1b, but gradients of weights are computed later, by stage s s micro-batches later, which keeps
+  /// others waiting less (Qi et al. 2024, ZB-H1)
+  ZeroBubble,
 };
 
 /// What the language calls a schedule; nothing for an unknown word.
@@ -22,13 +25,16 @@ std::optional<ScheduleKind> parseScheduleKind(llvm::StringRef word);
 /// The words that `parseScheduleKind` knows.
 std::vector<std::string> scheduleWords();
 
-enum class Direction { Forward, Backward };
+/// Whether a backward pass leaves gradients of weights to a pass of their own.
+bool splitsBackward(ScheduleKind kind);
+
+enum class Direction { Forward, Backward, Weights };
 
 /// One pass of a stage over one micro-batch.
 struct Slot {
   Direction direction;
   int64_t microBatch;
-  int64_t buffer; ///< which of the stage's stores of activations the forward pass fills and the backward pass empties
+  int64_t buffer; ///< which of the stage's stores of activations the forward pass fills and the last other pass empties
   bool operator==(const Slot &) const = default;
 };
 
@@ -37,7 +43,7 @@ struct Slot {
 struct MicroBatchSchedule {
   std::vector<std::vector<Slot>> stages;
 
-  /// Micro-batches that a stage has done forward and not yet backward, at most: so many activations it stores.
+  /// Micro-batches that a stage has begun and not ended, at most: so many sets of activations it stores.
   int64_t buffers(int64_t stage) const;
 };
 
@@ -46,6 +52,7 @@ MicroBatchSchedule scheduleMicroBatches(ScheduleKind kind, int64_t stages, int64
 /// Seconds that one pass of a stage takes.
 struct PassTime {
   double forward = 1, backward = 2;
+  double weights = 1; ///< of `backward`, what gradients of weights take
 };
 
 /// A schedule played through: a pass begins when its stage is free and what it needs from its neighbour has come.
@@ -57,8 +64,9 @@ struct Timeline {
   double length = 0;                     ///< until the last stage is done
 
   double busy(int64_t stage) const;
-  /// Idle time over the busy time of the stage that works most: (p-1)/m for gpipe and 1f1b with p equal stages and m
-  /// micro-batches (Huang et al. 2019; Narayanan et al. 2021, section 2.2).
+  /// Idle time over the busy time of the stage that works most. With p equal stages and m micro-batches: for gpipe and
+  /// 1f1b (p-1)/m (Huang et al. 2019; Narayanan et al. 2021, section 2.2); for zero_bubble (p-1)(f+b-2w) / m(f+b), f
+  /// forward, b backward, w weights (Qi et al. 2024, table 2; their b is without w).
   double bubble() const;
 };
 

@@ -58,7 +58,7 @@ static std::string missingInPipeline(const typed::LayoutRule &rule, const TypedM
   if (rule.subjects.size() != 1 || repeatsOf(model) != 1)
     return "a pipeline over a model of several repeats";
   if (std::string word = scheduleOf(rule); !shard::parseScheduleKind(word))
-    return "the schedule `" + word + "` (there are `" + llvm::join(shard::scheduleWords(), "` and `") + "`)";
+    return "the schedule `" + word + "` (there are `" + llvm::join(shard::scheduleWords(), "`, `") + "`)";
   for (const typed::LayoutRule &other : layout.rules)
     if (other.verb == "shard" || other.verb == "zero")
       if (llvm::is_contained(other.mesh, rule.mesh[0]))

@@ -272,6 +272,8 @@ INSTANTIATE_TEST_SUITE_P(
              R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 2, 4>, schedule = "gpipe"})"},
         Case{"PipelineUneven", "gpt2", kDeep, R"(["pipe"] [3])", R"({rules = []})",
              R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 1, 3, 4>, schedule = "1f1b"})"},
+        Case{"PipelineZeroBubble", "gpt2", kDeep, R"(["pipe", "tensor"] [3, 2])", kTensor,
+             R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 1, 2, 4>, schedule = "zero_bubble"})"},
         Case{"PipelineDataTensorZero", "gpt2", kDeep, R"(["data", "pipe", "tensor"] [2, 2, 2])",
              R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
                  between = [["seq", "tensor"]], zero = 1, zero_on = "data"})",

@@ -336,19 +336,17 @@ std::map<std::string, double> Ranks::runStep(const std::vector<Inputs> &microBat
     std::map<int64_t, std::map<std::string, Tensor>> stores; // what forward passes left, by store
     ArrayRef<int64_t> slots = module->getAttrOfType<DenseI64ArrayAttr>("kinu.schedule").asArrayRef();
     for (; !slots.empty() && fault.empty(); slots = slots.drop_front(3)) {
-      StringRef program = slots[0] ? "backward" : "forward";
+      StringRef program = slots[0] == 2 ? "weights" : slots[0] ? "backward" : "forward";
       if (slots[0])
         for (auto &[name, value] : stores[slots[2]])
           interpreter.setVariable(name, value);
       setInputs(rank, program, microBatches[slots[1]]);
       runRank(rank, program);
-      if (slots[0])
-        continue;
       for (VariableOp variable : module.getOps<VariableOp>())
         if (variable.getRole() == "stash")
           stores[slots[2]].insert_or_assign(variable.getSymName().str(), interpreter.variable(variable.getSymName()));
       for (auto &[name, value] : interpreter.allOutputs())
-        if (value.size() == 1)
+        if (value.size() == 1 && !slots[0])
           sums[rank][name] += value[0];
     }
   });
