@@ -49,7 +49,8 @@ RepeatOp StepCutter::chunk(RepeatOp repeat, ValueRange carried, Stacked stacked,
     demand(value);
   Location loc = repeat.getLoc();
   auto *body = new Block();
-  OpBuilder inner = OpBuilder::atBlockEnd(body);
+  OpBuilder inner(b.getContext());
+  inner.setInsertionPointToEnd(body);
   IRMapping inside(made);
   Value local = body->addArgument(repeat.getRound().getType(), loc), round = wholeRound(inner, local);
   inside.map(repeat.getRound(), round);
@@ -216,7 +217,8 @@ void StepCutter::weightsChunk(const BackwardHalves &halves, Stacked stacked) {
     demand(value);
   Location loc = repeat.getLoc();
   auto *body = new Block();
-  OpBuilder inner = OpBuilder::atBlockEnd(body);
+  OpBuilder inner(b.getContext());
+  inner.setInsertionPointToEnd(body);
   IRMapping inside(made);
   Value local = body->addArgument(repeat.getRound().getType(), loc), round = wholeRound(inner, local);
   inside.map(repeat.getRound(), round);

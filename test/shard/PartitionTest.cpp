@@ -222,7 +222,7 @@ std::map<std::string, int64_t> with(std::map<std::string, int64_t> base, std::ma
   return other;
 }
 const std::map<std::string, int64_t> kDeep = with(kGpt2, {{"depth", 4}, {"batch", 8}, {"accumulate", 4}});
-const std::map<std::string, int64_t> kDeepMixtral = with(kMixtral, {{"depth", 4}, {"batch", 6}, {"accumulate", 3}});
+const std::map<std::string, int64_t> kDeepMixtral = with(kMixtral, {{"depth", 4}, {"batch", 8}, {"accumulate", 2}});
 
 const char *kTensor = R"({rules = [["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]]})";
 
