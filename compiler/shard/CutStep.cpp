@@ -140,8 +140,7 @@ void StepCutter::outputs() {
   for (OutputOp output : whole.getOps<OutputOp>()) {
     Value value = plan.isLast() ? demand(output.getValue()) : zeros(typeOf(output.getValue()));
     if (!parts.backward())
-      value = tofu::AllReduceOp::create(b, output.getLoc(), value.getType(), ReductionKind::sum, value,
-                                        b.getArrayAttr({plan.on}), DenseI64ArrayAttr());
+      value = sumOverStages(b, value, plan);
     OutputOp::create(b, output.getLoc(), output.getName(), value);
   }
 }

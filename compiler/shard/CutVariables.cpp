@@ -87,7 +87,7 @@ void VariableCutter::read(ReadOp op) {
   if (variable.getRole() != "gradient" || place.split || place.stages.size() == 1)
     return;
   bool all = static_cast<int64_t>(place.stages.size()) == plan.count();
-  here.value = onAllStages(here.value, all ? DenseI64ArrayAttr() : b.getDenseI64ArrayAttr(place.stages));
+  here.value = sumOverStages(b, here.value, plan, all ? DenseI64ArrayAttr() : b.getDenseI64ArrayAttr(place.stages));
   gradients[op.getVariable()] = here.value;
 }
 
@@ -107,16 +107,11 @@ void VariableCutter::sum(AddOp op) {
   known[op.getResult()] = {total, nullptr, true};
 }
 
-Value VariableCutter::onAllStages(Value value, DenseI64ArrayAttr among) {
-  return tofu::AllReduceOp::create(b, value.getLoc(), value.getType(), ReductionKind::sum, value,
-                                   b.getArrayAttr({plan.on}), among);
-}
-
 Value VariableCutter::whole(Value value) {
   Here &here = known[value];
   if (here.isSum) {
     Value own = here.value ? here.value : ConstantOp::create(b, value.getLoc(), 0.0).getResult();
-    here = {onAllStages(own, {}), nullptr, false};
+    here = {sumOverStages(b, own, plan), nullptr, false};
   }
   return here.value;
 }

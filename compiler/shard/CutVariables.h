@@ -32,7 +32,6 @@ private:
   void sum(AddOp op);
   /// The value on every stage.
   mlir::Value whole(mlir::Value value);
-  mlir::Value onAllStages(mlir::Value value, mlir::DenseI64ArrayAttr among);
   mlir::Operation *copy(mlir::Operation *op, const Place *of);
 
   ProgramOp program;

@@ -38,6 +38,15 @@ RepeatOp shard::findForward(ProgramOp program, const StagePlan &plan) {
   return {};
 }
 
+Value shard::sumOverStages(OpBuilder &builder, Value value, const StagePlan &plan, DenseI64ArrayAttr among) {
+  auto sums = builder.getInsertionBlock()->getOps<tofu::AllReduceOp>();
+  int64_t number = std::distance(sums.begin(), sums.end());
+  auto sum = tofu::AllReduceOp::create(builder, value.getLoc(), value.getType(), ReductionKind::sum, value,
+                                       builder.getArrayAttr({plan.on}), among);
+  sum->setAttr("kinu.number", builder.getI64IntegerAttr(number));
+  return sum;
+}
+
 llvm::SetVector<Value> shard::regionValues(Operation *op) {
   llvm::SetVector<Value> values;
   for (Region &region : op->getRegions())

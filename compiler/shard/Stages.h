@@ -57,6 +57,11 @@ private:
 /// The pipeline's repeat in a program, if it has it.
 RepeatOp findForward(ProgramOp program, const StagePlan &plan);
 
+/// A reduction over stages, all or some. No two of a program are alike: what one stage computes once must not be two for
+/// another, or they would wait for each other.
+mlir::Value sumOverStages(mlir::OpBuilder &builder, mlir::Value value, const StagePlan &plan,
+                          mlir::DenseI64ArrayAttr among = {});
+
 /// Values from outside of an op that its regions use.
 llvm::SetVector<mlir::Value> regionValues(mlir::Operation *op);
 /// These and the op's operands.

@@ -93,17 +93,17 @@ module attributes {
   // The gradient of what both stages have is summed over them, and counted once in the norm, which is summed over all.
   // FIRST-LABEL: kinu.program @update
   // FIRST: %[[G:.*]] = kinu.read @table.gradient
-  // FIRST: %[[SUM:.*]] = tofu.all_reduce sum %[[G]] on ["pipe"] : <id=8
+  // FIRST: %[[SUM:.*]] = tofu.all_reduce sum %[[G]] on ["pipe"] {kinu.number = 0 : i64} : <id=8
   // FIRST: kinu.reduce
   // FIRST: kinu.read @up.gradient : <layer=1, embed=4 : f32>
   // FIRST: %[[OWN:.*]] = kinu.add
-  // FIRST: tofu.all_reduce sum %[[OWN]] on ["pipe"] : <f32>
+  // FIRST: tofu.all_reduce sum %[[OWN]] on ["pipe"] {kinu.number = 1 : i64} : <f32>
   // FIRST: kinu.write @up
   // LAST-LABEL: kinu.program @update
-  // LAST: tofu.all_reduce sum %{{.*}} on ["pipe"] : <id=8
+  // LAST: tofu.all_reduce sum %{{.*}} on ["pipe"] {kinu.number = 0 : i64} : <id=8
   // LAST: kinu.read @up.gradient : <layer=2, embed=4 : f32>
   // LAST: %[[OWN:.*]] = kinu.reduce sum %{{.*}} over ["layer", "embed"]
-  // LAST: tofu.all_reduce sum %[[OWN]] on ["pipe"] : <f32>
+  // LAST: tofu.all_reduce sum %[[OWN]] on ["pipe"] {kinu.number = 1 : i64} : <f32>
   kinu.program @update {
     %g0 = kinu.read @table.gradient : !kinu.tensor<id=8, embed=4 : f32>
     %s0 = kinu.mul %g0, %g0 : (!kinu.tensor<id=8, embed=4 : f32>, !kinu.tensor<id=8, embed=4 : f32>) -> !kinu.tensor<id=8, embed=4 : f32>

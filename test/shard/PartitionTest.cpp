@@ -9,6 +9,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -72,6 +73,8 @@ std::vector<std::string> partitioned(const std::string &text, const Case &of) {
     PassManager passes(&context);
     passes.addPass(shard::createCutStage({stage}));
     passes.addPass(shard::createPartitionPrograms());
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
     EXPECT_TRUE(succeeded(passes.run(*module)));
     llvm::raw_string_ostream(results.emplace_back()) << *module;
   }
