@@ -12,6 +12,7 @@
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/xxhash.h"
@@ -76,26 +77,48 @@ static int32_t elementOf(NamedTensorType type) {
                          : kKinuI64;
 }
 
+/// The axes that a collective's group is over, and the places along the one of them that take part, if not all do.
+static std::string groupOf(tofu::AllReduceOp op) {
+  std::string text = llvm::join(op.getOn().getAsValueRange<StringAttr>(), ",");
+  if (auto among = op.getAmong())
+    for (int64_t place : *among)
+      text += ":" + std::to_string(place);
+  return text;
+}
+
+static emit::ExecutableCollective describeMessage(Operation *op) {
+  emit::ExecutableCollective row;
+  bool sends = isa<tofu::SendOp>(op);
+  NamedTensorType type = typeOf(sends ? op->getOperand(0) : op->getResult(0));
+  row.kind = sends ? kKinuSend : kKinuReceive;
+  row.dtype = elementOf(type);
+  row.count = type.getNumElements();
+  row.axes = op->getAttrOfType<StringAttr>("on").str();
+  row.peer = op->getAttrOfType<IntegerAttr>("peer").getInt();
+  row.tag = op->getAttrOfType<IntegerAttr>("tag").getInt();
+  return row;
+}
+
 emit::ExecutableCollective kinu::describeCollective(Operation *op) {
+  if (isa<tofu::SendOp, tofu::ReceiveOp>(op))
+    return describeMessage(op);
   emit::ExecutableCollective row;
   NamedTensorType operand = typeOf(op->getOperand(0)), result = typeOf(op->getResult(0));
   row.dtype = elementOf(operand);
   row.count = std::min(operand.getNumElements(), result.getNumElements());
-  SmallVector<StringRef> axes;
   if (auto reduce = dyn_cast<tofu::AllReduceOp>(op)) {
     row.kind = kKinuAllReduce;
     row.reduction = static_cast<int32_t>(reduce.getKind());
-    llvm::append_range(axes, reduce.getOn().getAsValueRange<StringAttr>());
+    row.axes = groupOf(reduce);
   } else {
     StringAttr on = op->getAttrOfType<StringAttr>("on");
-    axes.push_back(on);
+    row.axes = on.str();
     row.kind = isa<tofu::ReduceScatterOp>(op) ? kKinuReduceScatter
                : isa<tofu::AllGatherOp>(op)   ? kKinuAllGather
                                               : kKinuAllToAll;
     if (isa<tofu::AllToAllOp>(op))
       row.count /= operand.length(tofu::rankAxis(on));
   }
-  row.axes = llvm::join(axes, ",");
   return row;
 }
 
@@ -123,23 +146,33 @@ static emit::Executable makeTables(ModuleOp module, MutableArrayRef<KernelText> 
       }
     }
   }
-  tables.arenaBytes = module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt();
+  auto number = [&](StringRef name) {
+    auto found = module->getAttrOfType<IntegerAttr>(name);
+    return found ? found.getInt() : 0;
+  };
+  tables.arenaBytes = number("kinu.arena_bytes");
+  tables.storeOffset = number("kinu.store_offset");
+  tables.storeBytes = number("kinu.store_bytes");
+  tables.stores = std::max<int64_t>(1, number("kinu.stores"));
   return tables;
 }
 
 /// Assembly or LLVM IR of every kernel, one after another.
-static llvm::Error writeText(MutableArrayRef<KernelText> kernels, const machines::Machine &machine,
+static llvm::Error writeText(MutableArrayRef<std::vector<KernelText>> stages, const machines::Machine &machine,
                              const PipelineOptions &options) {
   std::string all;
-  for (KernelText &kernel : kernels) {
-    auto text =
-        compileOne(kernel, machine,
-                   options.product == Product::Assembly ? emit::OutputKind::Assembly : emit::OutputKind::LlvmText);
-    if (!text)
-      return text.takeError();
-    const char *comment = options.product == Product::Llvm ? ";" : machine.triple.starts_with("aarch64") ? "//" : "#";
-    all += std::string(comment) + " " + kernel.op.getSymName().str() + "\n" + text->substr(sizeof(KernelFacts)) + "\n";
-  }
+  llvm::StringSet<> written;
+  const char *comment = options.product == Product::Llvm ? ";" : machine.triple.starts_with("aarch64") ? "//" : "#";
+  auto kind = options.product == Product::Assembly ? emit::OutputKind::Assembly : emit::OutputKind::LlvmText;
+  for (std::vector<KernelText> &kernels : stages)
+    for (KernelText &kernel : kernels) {
+      if (!written.insert(kernel.symbol).second)
+        continue;
+      auto text = compileOne(kernel, machine, kind);
+      if (!text)
+        return text.takeError();
+      all += std::string(comment) + " " + kernel.op.getSymName().str() + "\n" + text->substr(sizeof(KernelFacts)) + "\n";
+    }
   return writeFile(options.output, all);
 }
 
@@ -150,24 +183,53 @@ std::vector<KernelText> kinu::kernelTexts(ModuleOp module) {
   return kernels;
 }
 
-llvm::Expected<CompiledLaunches> kinu::compileLaunches(ModuleOp module, const machines::Machine &machine,
-                                                       unsigned threads) {
-  std::vector<KernelText> kernels = kernelTexts(module);
+namespace {
+/// Objects of the kernels of all stages, each kernel once.
+struct CompiledKernels {
+  std::vector<std::string> objects;
+  std::vector<KernelFacts> facts;
+  llvm::StringMap<size_t> numbers; ///< by symbol
+  int64_t fromCache = 0;
+};
+} // namespace
+
+static llvm::Expected<CompiledKernels> compileAll(ArrayRef<std::vector<KernelText>> stages,
+                                                  const machines::Machine &machine, unsigned threads) {
+  CompiledKernels result;
   std::vector<emit::KernelJob> jobs;
-  for (const KernelText &kernel : kernels)
-    jobs.push_back({kernel.symbol, kernel.text,
-                    [&kernel, &machine] { return compileOne(kernel, machine, emit::OutputKind::Object); }});
+  for (const std::vector<KernelText> &kernels : stages)
+    for (const KernelText &kernel : kernels)
+      if (result.numbers.try_emplace(kernel.symbol, jobs.size()).second)
+        jobs.push_back({kernel.symbol, kernel.text,
+                        [&kernel, &machine] { return compileOne(kernel, machine, emit::OutputKind::Object); }});
   auto warn = [](StringRef message) { llvm::errs() << "warning: " << message << '\n'; };
   auto compiled = emit::compileKernels(jobs, machine, emit::KernelCache(), threads, warn);
   if (!compiled)
     return compiled.takeError();
-
-  std::vector<KernelFacts> facts(kernels.size());
-  for (auto [object, fact] : llvm::zip(compiled->objects, facts)) {
-    std::memcpy(&fact, object.data(), sizeof fact);
-    object.erase(0, sizeof fact);
+  result.objects = std::move(compiled->objects);
+  result.fromCache = compiled->fromCache;
+  for (std::string &object : result.objects) {
+    std::memcpy(&result.facts.emplace_back(), object.data(), sizeof(KernelFacts));
+    object.erase(0, sizeof(KernelFacts));
   }
-  return CompiledLaunches{std::move(compiled->objects), makeTables(module, kernels, facts), compiled->fromCache};
+  return result;
+}
+
+static emit::Executable tablesOf(ModuleOp module, MutableArrayRef<KernelText> kernels, const CompiledKernels &compiled) {
+  std::vector<KernelFacts> facts;
+  for (const Kernel &kernel : kernels)
+    facts.push_back(compiled.facts[compiled.numbers.lookup(kernel.symbol)]);
+  return makeTables(module, kernels, facts);
+}
+
+llvm::Expected<CompiledLaunches> kinu::compileLaunches(ModuleOp module, const machines::Machine &machine,
+                                                       unsigned threads) {
+  std::vector<KernelText> kernels = kernelTexts(module);
+  auto compiled = compileAll(kernels, machine, threads);
+  if (!compiled)
+    return compiled.takeError();
+  emit::Executable tables = tablesOf(module, kernels, *compiled);
+  return CompiledLaunches{std::move(compiled->objects), std::move(tables), compiled->fromCache};
 }
 
 /// Prints the report where it was asked for.
@@ -179,15 +241,16 @@ static llvm::Error writeReport(const report::Report &report, const PipelineOptio
   return writeFile(options.reportJson, [&](raw_ostream &os) { report::printJson(report, os); });
 }
 
-llvm::Error kinu::buildProduct(ModuleOp module, const TypedModel &plan, const machines::Machine &machine,
+llvm::Error kinu::buildProduct(ArrayRef<ModuleOp> stages, const TypedModel &plan, const machines::Machine &machine,
                                const PipelineOptions &options) {
-  if (options.product == Product::Llvm || options.product == Product::Assembly) {
-    std::vector<KernelText> kernels = kernelTexts(module);
+  std::vector<std::vector<KernelText>> kernels;
+  for (ModuleOp module : stages)
+    kernels.push_back(kernelTexts(module));
+  if (options.product == Product::Llvm || options.product == Product::Assembly)
     return writeText(kernels, machine, options);
-  }
   std::map<std::string, double> modelled;
   if (options.report) {
-    auto report = reportKernels(module, plan, machine, options);
+    auto report = reportKernels(stages.front(), plan, machine, options);
     if (!report)
       return report.takeError();
     if (llvm::Error error = writeReport(*report, options))
@@ -197,14 +260,17 @@ llvm::Error kinu::buildProduct(ModuleOp module, const TypedModel &plan, const ma
     for (const report::KernelRow &row : report->kernels)
       modelled[row.name] = row.seconds;
   }
-  auto compiled = compileLaunches(module, machine, options.threads);
+  auto compiled = compileAll(kernels, machine, options.threads);
   if (!compiled)
     return compiled.takeError();
   if (options.verbose)
     llvm::errs() << llvm::formatv("kernels: {0}, {1} of them from the cache\n", compiled->objects.size(),
                                   compiled->fromCache);
-  emit::Executable &tables = compiled->tables;
-  tables.manifest = emit::manifest(module, plan, machine, modelled);
+  std::vector<emit::Executable> tables;
+  for (auto [module, own] : llvm::zip(stages, kernels)) {
+    tables.push_back(tablesOf(module, own, *compiled));
+    tables.back().manifest = emit::manifest(module, plan, machine, modelled);
+  }
   if (options.product == Product::Object) {
     auto object = emit::compileTables(tables, machine);
     return object ? writeFile(options.output, *object) : object.takeError();

@@ -37,9 +37,9 @@ struct CompiledLaunches {
 llvm::Expected<CompiledLaunches> compileLaunches(mlir::ModuleOp module, const machines::Machine &machine,
                                                  unsigned threads);
 
-/// Compiles the kernels of an allocated module for the machine and writes what `options.product` asks for. `plan` is
-/// the model as it was elaborated for training.
-llvm::Error buildProduct(mlir::ModuleOp module, const TypedModel &plan, const machines::Machine &machine,
-                         const PipelineOptions &options);
+/// Compiles the kernels of allocated modules, one for each stage of a pipeline, for the machine and writes what
+/// `options.product` asks for. `plan` is the model as it was elaborated for training.
+llvm::Error buildProduct(llvm::ArrayRef<mlir::ModuleOp> stages, const TypedModel &plan,
+                         const machines::Machine &machine, const PipelineOptions &options);
 
 } // namespace kinu

@@ -162,7 +162,7 @@ private:
   }
 
   int planLayout() {
-    auto made = makePlan(*module, *train, layout, machine, diagnostics);
+    auto made = makePlan(allStages(), *train, layout, machine, diagnostics);
     if (!made || diagnostics.hasErrors())
       return kSpecErrors;
     costs = std::move(*made);
@@ -220,11 +220,25 @@ private:
   LogicalResult partition() {
     if (layout)
       shard::annotate(*module, *layout);
-    return passes([](OpPassManager &pm) {
-      pm.addPass(shard::createPartitionPrograms());
-      pm.addPass(createCanonicalizerPass());
-      pm.addPass(createCSEPass());
-    });
+    for (int64_t stage = 1; stage < shard::stages(*module); ++stage)
+      laterStages.emplace_back(cast<ModuleOp>((*module)->clone()));
+    for (auto [stage, each] : llvm::enumerate(allStages())) {
+      PassManager manager(&context);
+      manager.addPass(shard::createCutStage({static_cast<int64_t>(stage)}));
+      manager.addPass(shard::createPartitionPrograms());
+      manager.addPass(createCanonicalizerPass());
+      manager.addPass(createCSEPass());
+      if (failed(manager.run(each)))
+        return failure();
+    }
+    return success();
+  }
+
+  SmallVector<ModuleOp> allStages() {
+    SmallVector<ModuleOp> all{*module};
+    for (OwningOpRef<ModuleOp> &stage : laterStages)
+      all.push_back(*stage);
+    return all;
   }
 
   LogicalResult narrow() {
@@ -243,7 +257,12 @@ private:
   template <typename Build> LogicalResult passes(Build build) {
     PassManager manager(&context);
     build(manager);
-    return manager.run(*module);
+    return success(llvm::all_of(allStages(), [&](ModuleOp each) { return succeeded(manager.run(each)); }));
+  }
+
+  bool keepsContract(Stage stage) {
+    return llvm::all_of(allStages(),
+                        [&](ModuleOp each) { return succeeded(verify(each)) && succeeded(checkContract(each, stage)); });
   }
 
   /// Runs a stage unless the run is over; then checks its contract and writes its snapshot.
@@ -251,7 +270,7 @@ private:
     if (done || code)
       return;
     auto begin = std::chrono::steady_clock::now();
-    if (failed(body()) || failed(verify(*module)) || failed(checkContract(*module, stage))) {
+    if (failed(body()) || !keepsContract(stage)) {
       llvm::errs() << "error: stage `" << name(stage) << "` failed; this is a bug in kinu\n";
       code = kInternalError;
       return;
@@ -260,7 +279,8 @@ private:
       llvm::errs() << llvm::formatv("{0,-14} {1,8:f2} s\n", name(stage),
                                     std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     auto print = [&](llvm::raw_ostream &os) {
-      module->print(os, OpPrintingFlags().enableDebugInfo(options.locations, /*prettyForm=*/true));
+      for (auto [i, each] : llvm::enumerate(allStages()))
+        each.print(i ? os << "// -----\n" : os, OpPrintingFlags().enableDebugInfo(options.locations, /*prettyForm=*/true));
     };
     snapshot(stage, print);
     if (code)
@@ -275,8 +295,9 @@ private:
   }
 
   void printKernels(llvm::raw_ostream &os) {
-    for (step::KernelOp kernel : module->getOps<step::KernelOp>())
-      os << kernel << "\n";
+    for (ModuleOp each : allStages())
+      for (step::KernelOp kernel : each.getOps<step::KernelOp>())
+        os << kernel << "\n";
   }
 
   /// What `vectorize` leaves is the LLVM IR of every kernel; `emit` makes the product of it.
@@ -301,7 +322,7 @@ private:
     }
     if (replacesInput(products.output))
       return kUsage;
-    if (llvm::Error error = buildProduct(*module, *train, machine, products)) {
+    if (llvm::Error error = buildProduct(allStages(), *train, machine, products)) {
       bool io = error.isA<llvm::FileError>(), environment = error.isA<EnvironmentError>();
       llvm::errs() << "error: " << (io ? "cannot write " : "") << llvm::toString(std::move(error)) << '\n';
       if (!io && !environment)
@@ -397,6 +418,7 @@ private:
   const typed::Layout *layout = nullptr; ///< of `train`
   OwningOpRef<ModuleOp> module;
   std::optional<plan::Plan> costs; ///< of the layout
+  std::vector<OwningOpRef<ModuleOp>> laterStages; ///< of a pipeline, from `shard` on; `module` is the first stage then
   bool done = false;
   int code = 0;
 };

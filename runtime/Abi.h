@@ -19,15 +19,25 @@ struct KinuKernel {
   double bytes;         ///< bytes one launch must move: operands and results once each
 };
 
-enum KinuCollectiveKind : int32_t { kKinuAllReduce, kKinuReduceScatter, kKinuAllGather, kKinuAllToAll };
+enum KinuCollectiveKind : int32_t {
+  kKinuAllReduce,
+  kKinuReduceScatter,
+  kKinuAllGather,
+  kKinuAllToAll,
+  kKinuSend,   ///< begins; its operand is not written before the program runs again over the same store
+  kKinuReceive ///< waits
+};
 enum KinuReduction : int32_t { kKinuSum, kKinuMax, kKinuMin };
 enum KinuElement : int32_t { kKinuF32, kKinuI64, kKinuI1, kKinuBf16, kKinuF16 };
 
-/// What the ranks of a group send one another; one operand, one result.
+/// What the ranks of a group send one another; one operand, one result. A send has no result, a receive no operand.
 struct KinuCollective {
   int32_t kind, reduction, dtype;
   int64_t count;    ///< elements of the smaller of operand and result; of all-to-all, of what one rank gets
-  const char *axes; ///< of the mesh, separated by commas: the group is the ranks that differ in these only
+  const char *axes; ///< of the mesh, separated by commas: the group is the ranks that differ in these only. `pipe:0:3`:
+                    ///< of these only those at places 0 and 3
+  int32_t peer;     ///< of a send or receive: the other rank's place along the axis
+  int32_t tag;      ///< messages of one tag between two ranks come in the order in which they were sent
 };
 
 /// One launch: `kernels[kernel].run` over `buffers[i] = arena + offsets[firstArgument + i]`, inputs before results.
@@ -39,7 +49,7 @@ struct KinuLaunch {
 };
 
 struct KinuProgram {
-  const char *name; ///< "micro", "count", "update", "eval", "generate", "constants"
+  const char *name; ///< "micro" or, of a stage, "forward" and "backward", "count", "update", "eval", "generate", "constants"
   const KinuLaunch *launches;
   int64_t numLaunches;
   const int64_t *offsets;
@@ -55,9 +65,13 @@ struct KinuExecutable {
   const char *manifest; ///< JSON, zero-terminated: see Manifest.h
   const KinuCollective *collectives;
   int64_t numCollectives;
+  /// A stage of a pipeline has `stores` runs of `storeBytes` bytes, the first at `storeOffset`, one for each micro-batch that
+  /// is under way. Launches speak of the first.
+  int64_t storeOffset, storeBytes, stores;
+  const KinuExecutable *next; ///< of the next stage of the pipeline; null for the last
 };
 
 extern const KinuExecutable kinu_executable;
 }
 
-inline constexpr int64_t kKinuAbiVersion = 2;
+inline constexpr int64_t kKinuAbiVersion = 3;

@@ -6,6 +6,7 @@
 #include "runtime/Messages.h"
 #include "runtime/Safetensors.h"
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -38,17 +39,38 @@ static std::vector<int64_t> shapeOf(const Buffer &buffer) {
   return shape;
 }
 
+/// The variables of all stages that a file holds, in an order that is the same on all ranks.
+static std::vector<const Variable *> variablesIn(const std::string &file, const Manifest &manifest) {
+  std::vector<const Variable *> variables;
+  for (const Variable &variable : manifest.variables)
+    if (isIn(variable, file))
+      variables.push_back(&variable);
+  if (!manifest.pipeline)
+    return variables;
+  for (const Variable &variable : manifest.pipeline->elsewhere)
+    if (isIn(variable, file))
+      variables.push_back(&variable);
+  std::sort(variables.begin(), variables.end(),
+            [](const Variable *x, const Variable *y) { return x->place < y->place; });
+  return variables;
+}
+
+static bool isElsewhere(const Variable &variable, const Manifest &manifest) {
+  return manifest.pipeline && variable.stageAxis.empty();
+}
+
 /// The first rank makes the file with room for all tensors, then each writes its parts, and the first one reads the
 /// whole for its hash.
 static std::string writeParts(const std::string &path, const std::vector<TensorView> &tensors,
-                              const std::vector<const Variable *> &variables, const char *arena, const Mesh &mesh) {
+                              const std::vector<const Variable *> &variables, const Manifest &manifest,
+                              const char *arena, const Mesh &mesh) {
   if (mesh.first())
     reserveSafetensors(path, tensors, {{"format", "kinu"}});
   mesh.barrier();
   SafetensorsParts parts(path, tensors, {{"format", "kinu"}});
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Variable &variable = *variables[i];
-    if (!mesh.owns(variable))
+    if (isElsewhere(variable, manifest) || !mesh.owns(variable))
       continue;
     int64_t width = dtypeBytes(variable.dtype);
     forEachRun(variable, originOf(variable, mesh), [&](int64_t whole, int64_t local, int64_t count) {
@@ -63,15 +85,12 @@ static std::string writeParts(const std::string &path, const std::vector<TensorV
 static Json writeVariables(const fs::path &folder, const std::string &file, const Manifest &manifest, const char *arena,
                            const Mesh &mesh) {
   std::vector<TensorView> tensors;
-  std::vector<const Variable *> variables;
-  for (const Variable &variable : manifest.variables)
-    if (isIn(variable, file)) {
-      tensors.push_back({nameInFile(variable), variable.dtype, shapeOf(variable), arena + variable.offset});
-      variables.push_back(&variable);
-    }
+  std::vector<const Variable *> variables = variablesIn(file, manifest);
+  for (const Variable *variable : variables)
+    tensors.push_back({nameInFile(*variable), variable->dtype, shapeOf(*variable), arena + variable->offset});
   std::string path = (folder / file).string();
   std::string hash = mesh.ranks() == 1 ? writeSafetensors(path, tensors, {{"format", "kinu"}})
-                                       : writeParts(path, tensors, variables, arena, mesh);
+                                       : writeParts(path, tensors, variables, manifest, arena, mesh);
   return {{"bytes", fs::file_size(path)}, {"hash", hash}};
 }
 
@@ -164,18 +183,16 @@ static std::string describeShape(const std::vector<int64_t> &shape) {
 /// How the checkpoint's model differs from this executable's; empty if it does not.
 static std::string findDifference(const VerifiedCheckpoint &checkpoint, const Manifest &manifest) {
   size_t expected = 0;
-  for (const Variable &variable : manifest.variables) {
-    auto table = checkpoint.tables.find(isParameter(variable.role) ? weightsFile : momentsFile);
-    if (variable.role == Role::Gradient || table == checkpoint.tables.end())
-      continue;
-    ++expected;
-    auto found = table->second.find(nameInFile(variable));
-    if (found == table->second.end())
-      return text("it has no `", nameInFile(variable), "`");
-    if (found->second.shape != shapeOf(variable) || found->second.dtype != "F32")
-      return text("`", nameInFile(variable), "` is ", found->second.dtype, describeShape(found->second.shape),
-                  " there and F32", describeShape(shapeOf(variable)), " here");
-  }
+  for (const auto &[file, table] : checkpoint.tables)
+    for (const Variable *variable : variablesIn(file, manifest)) {
+      ++expected;
+      auto found = table.find(nameInFile(*variable));
+      if (found == table.end())
+        return text("it has no `", nameInFile(*variable), "`");
+      if (found->second.shape != shapeOf(*variable) || found->second.dtype != "F32")
+        return text("`", nameInFile(*variable), "` is ", found->second.dtype, describeShape(found->second.shape),
+                    " there and F32", describeShape(shapeOf(*variable)), " here");
+    }
   size_t stored = 0;
   for (const auto &[file, table] : checkpoint.tables)
     stored += table.size();

@@ -46,8 +46,22 @@ static void allReduce(const KinuCollective &collective, const char *from, char *
   }
 }
 
+MPI_Request startSend(const KinuCollective &collective, const void *buffer, const Mesh &mesh) {
+  MPI_Request request;
+  check(MPI_Isend(buffer, checkedCount(collective.count), typeOf(collective.dtype), collective.peer, collective.tag,
+                  mesh.group(collective.axes), &request));
+  return request;
+}
+
+static void receive(const KinuCollective &collective, void *buffer, MPI_Comm group) {
+  check(MPI_Recv(buffer, checkedCount(collective.count), typeOf(collective.dtype), collective.peer, collective.tag,
+                 group, MPI_STATUS_IGNORE));
+}
+
 void runCollective(const KinuCollective &collective, void *const *buffers, const Mesh &mesh) {
   MPI_Comm group = mesh.group(collective.axes);
+  if (collective.kind == kKinuReceive)
+    return receive(collective, buffers[0], group);
   MPI_Datatype type = typeOf(collective.dtype);
   const char *from = static_cast<const char *>(buffers[0]);
   char *to = static_cast<char *>(buffers[1]);

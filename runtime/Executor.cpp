@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 
 namespace kinu::rt {
 
@@ -51,16 +52,33 @@ Executor::Executor(const KinuExecutable &executable, const Manifest &manifest, i
       scratchPerThread(rt::scratchPerThread(executable)),
       memory(roundUp(executable.arenaBytes) + threads * scratchPerThread, memoryHelp(executable, manifest)),
       team(threads) {
-  for (int64_t p = 0; p < executable.numPrograms; ++p) {
-    const KinuProgram &code = executable.programs[p];
-    Program &program = programs.emplace_back(Program{&code, {}});
-    for (int64_t l = 0; l < code.numLaunches; ++l) {
-      const KinuLaunch &launch = code.launches[l];
-      size_t end = size_t(launch.firstArgument) + size_t(launch.numArguments);
-      program.buffers.resize(std::max(program.buffers.size(), end));
-      for (size_t i = size_t(launch.firstArgument); i < end; ++i)
-        program.buffers[i] = memory.data() + code.offsets[i];
-    }
+  for (int64_t p = 0; p < executable.numPrograms; ++p)
+    makeBuffers(programs.emplace_back(Program{&executable.programs[p], {}}));
+}
+
+/// A run that failed leaves others waiting; MPI is ended then.
+Executor::~Executor() {
+  if (std::uncaught_exceptions() == 0)
+    finishSends();
+}
+
+void Executor::makeBuffers(Program &program) {
+  const KinuProgram &code = *program.code;
+  size_t count = 0;
+  bool usesStores = false;
+  auto isInStore = [&](int64_t offset) {
+    return offset >= executable.storeOffset && offset < executable.storeOffset + executable.storeBytes;
+  };
+  for (int64_t l = 0; l < code.numLaunches; ++l) {
+    const KinuLaunch &launch = code.launches[l];
+    count = std::max(count, size_t(launch.firstArgument) + size_t(launch.numArguments));
+    for (int32_t i = 0; i < launch.numArguments; ++i)
+      usesStores |= isInStore(code.offsets[launch.firstArgument + i]);
+  }
+  for (int64_t store = 0; store < (usesStores ? executable.stores : 1); ++store) {
+    std::vector<void *> &buffers = program.buffers.emplace_back(count);
+    for (size_t i = 0; i < count; ++i)
+      buffers[i] = memory.data() + code.offsets[i] + (isInStore(code.offsets[i]) ? store * executable.storeBytes : 0);
   }
 }
 
@@ -83,31 +101,40 @@ void Executor::launch(const KinuKernel &kernel, void *const *buffers) {
   team.run(kernel.tasks, run);
 }
 
-void Executor::runIfPresent(std::string_view name) {
+void Executor::runIfPresent(std::string_view name, int64_t wanted) {
   Program *program = find(name);
   if (!program)
     return;
   position.program.store(program->code->name, std::memory_order_relaxed);
+  size_t store = std::min(size_t(wanted), program->buffers.size() - 1);
+  finishSends(*program, store);
   for (int64_t l = 0; l < program->code->numLaunches; ++l) {
     const KinuLaunch &next = program->code->launches[l];
-    void *const *buffers = program->buffers.data() + next.firstArgument;
     position.launch.store(&next, std::memory_order_relaxed);
+    if (!sends.empty())
+      pollSends();
     if (!times.empty() || (trace && trace->active()))
-      launchMeasured(next, buffers);
-    else if (next.kernel < 0)
-      runCollective(executable.collectives[-1 - next.kernel], buffers, ranks);
+      runMeasured(*program, store, next);
     else
-      launch(executable.kernels[next.kernel], buffers);
+      runNext(*program, store, next);
   }
   position.launch.store(nullptr, std::memory_order_relaxed);
 }
 
-void Executor::launchMeasured(const KinuLaunch &next, void *const *buffers) {
-  auto start = std::chrono::steady_clock::now();
-  if (next.kernel < 0)
-    runCollective(executable.collectives[-1 - next.kernel], buffers, ranks);
+void Executor::runNext(const Program &program, size_t store, const KinuLaunch &next) {
+  void *const *buffers = program.buffers[store].data() + next.firstArgument;
+  if (next.kernel >= 0)
+    return launch(executable.kernels[next.kernel], buffers);
+  const KinuCollective &collective = executable.collectives[-1 - next.kernel];
+  if (collective.kind == kKinuSend)
+    sends.push_back({&program, store, startSend(collective, buffers[0], ranks)});
   else
-    launch(executable.kernels[next.kernel], buffers);
+    runCollective(collective, buffers, ranks);
+}
+
+void Executor::runMeasured(const Program &program, size_t store, const KinuLaunch &next) {
+  auto start = std::chrono::steady_clock::now();
+  runNext(program, store, next);
   auto end = std::chrono::steady_clock::now();
   if (trace)
     trace->add(next.label, next.kernel < 0 ? "message" : executable.kernels[next.kernel].name, start, end);
@@ -119,10 +146,34 @@ void Executor::launchMeasured(const KinuLaunch &next, void *const *buffers) {
   ++time.launches;
 }
 
-void Executor::run(std::string_view name) {
+/// MPI makes progress only when it is called.
+void Executor::pollSends() {
+  std::erase_if(sends, [](Send &send) {
+    int done = 0;
+    MPI_Test(&send.request, &done, MPI_STATUS_IGNORE);
+    return done != 0;
+  });
+}
+
+void Executor::finishSends(const Program &program, size_t store) {
+  std::erase_if(sends, [&](Send &send) {
+    if (send.program != &program || send.store != store)
+      return false;
+    MPI_Wait(&send.request, MPI_STATUS_IGNORE);
+    return true;
+  });
+}
+
+void Executor::finishSends() {
+  for (Send &send : sends)
+    MPI_Wait(&send.request, MPI_STATUS_IGNORE);
+  sends.clear();
+}
+
+void Executor::run(std::string_view name, int64_t store) {
   if (!find(name))
     fail(Exit::Internal, "the executable has no program `", name, "`");
-  runIfPresent(name);
+  runIfPresent(name, store);
 }
 
 double Executor::operations(std::string_view name) const {

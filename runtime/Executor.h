@@ -25,11 +25,15 @@ public:
   /// Throws Failure: Exit::Internal if the executable does not fit this runtime, Exit::Io if memory is short.
   Executor(const KinuExecutable &executable, const Manifest &manifest, int threads,
            const Mesh &mesh = Mesh::alone());
+  ~Executor();
 
-  /// Runs the launches of `program`. Results do not depend on the number of threads.
-  void run(std::string_view program);
+  /// Runs the launches of `program` over one of the stores that a stage of a pipeline has for micro-batches under way. Results
+  /// do not depend on the number of threads.
+  void run(std::string_view program, int64_t store = 0);
   /// Like run, but does nothing if the executable has no such program.
-  void runIfPresent(std::string_view program);
+  void runIfPresent(std::string_view program, int64_t store = 0);
+  /// Waits until all that was sent to neighbours has left.
+  void finishSends();
 
   char *arena() const { return memory.data(); }
   template <class T> T *at(const Buffer &buffer) const { return reinterpret_cast<T *>(arena() + buffer.offset); }
@@ -49,18 +53,30 @@ public:
 private:
   struct Program {
     const KinuProgram *code;
-    std::vector<void *> buffers; ///< arena + offset for every argument of every launch
+    /// arena + offset for every argument of every launch; for each store if the program uses stores
+    std::vector<std::vector<void *>> buffers;
+  };
+  /// What a program has begun to send from a store.
+  struct Send {
+    const Program *program;
+    size_t store;
+    MPI_Request request;
   };
   Program *find(std::string_view program);
+  void makeBuffers(Program &program);
+  void finishSends(const Program &program, size_t store);
+  void pollSends();
+  void runNext(const Program &program, size_t store, const KinuLaunch &launch);
+  void runMeasured(const Program &program, size_t store, const KinuLaunch &launch);
   void launch(const KinuKernel &kernel, void *const *buffers);
-  void launchMeasured(const KinuLaunch &launch, void *const *buffers);
 
   const KinuExecutable &executable;
   const Mesh &ranks;
   int64_t scratchPerThread;
   Arena memory;
   Team team;
-  std::vector<Program> programs;
+  std::vector<Program> programs; ///< never changed once all are made
+  std::vector<Send> sends;       ///< under way
   std::vector<KernelTime> times; ///< one per kernel, and one for all collectives; empty when not measuring
   Trace *trace = nullptr;
 };

@@ -53,6 +53,14 @@ static std::vector<Fact> factsOf(const Manifest &manifest) {
           {"executable", text(std::hex, XXH3_64bits(tables.data(), tables.size()))}};
 }
 
+/// The tables of a stage of a pipeline.
+static const KinuExecutable &executableOf(int64_t stage) {
+  const KinuExecutable *executable = &kinu_executable;
+  for (; stage > 0; --stage)
+    executable = executable->next;
+  return *executable;
+}
+
 /// A rank that fails alone takes the others with it: they would wait for it for ever.
 static Exit runOnMesh(const Options &options, Manifest manifest) {
   Mesh mesh(manifest.mesh);
@@ -60,9 +68,15 @@ static Exit runOnMesh(const Options &options, Manifest manifest) {
   try {
     reportCrashes(mesh.rank(), errors);
     agreeOn(factsOf(manifest), mesh);
+    const KinuExecutable &executable =
+        executableOf(manifest.pipeline ? mesh.coordinate(manifest.pipeline->axis) : 0);
+    if (&executable != &kinu_executable) {
+      manifest = parseManifest(executable.manifest);
+      applyOptions(options, manifest.train);
+    }
     if (options.showPlacement)
       showPlacement(manifest, mesh);
-    return runCommand({kinu_executable, options, std::move(manifest), mesh, errors});
+    return runCommand({executable, options, std::move(manifest), mesh, errors});
   } catch (const std::exception &error) {
     if (mesh.ranks() == 1)
       throw;

@@ -20,6 +20,8 @@ int64_t Buffer::elements() const {
 }
 
 int64_t Buffer::wholeLength(std::string_view axis) const {
+  if (cut && cut->axis == axis)
+    return cut->whole;
   auto found = split.find(axis);
   return length(axis) * (found == split.end() ? 1 : found->second.parts);
 }
@@ -117,6 +119,10 @@ static Variable parseVariable(const Json &json, int64_t arenaBytes, const std::v
                                {"moment2", Role::Moment2},
                                {"gradient", Role::Gradient}});
   variable.of = json.value("of", variable.name);
+  variable.place = json.value("place", int64_t(0));
+  if (auto cut = json.find("cut"); cut != json.end())
+    variable.cut = {cut->at("axis"), cut->at("first"), cut->at("whole")};
+  variable.keptByOtherStage = json.contains("kept_by");
   if (auto init = json.find("init"); init != json.end() && init->is_object()) {
     variable.init.kind = named<InitKind>(init->at("kind"), "initialiser",
                                          {{"normal", InitKind::Normal},
@@ -207,6 +213,19 @@ static TrainPlan parseTrain(const Json &json) {
   return train;
 }
 
+/// Variables of other stages take no place: their bytes are not checked against the arena.
+static Pipeline parsePipeline(const Json &json) {
+  Pipeline pipeline;
+  pipeline.axis = json.at("axis");
+  pipeline.stage = json.at("stage");
+  pipeline.stages = json.at("stages");
+  for (const Json &variable : json.at("elsewhere"))
+    pipeline.elsewhere.push_back(parseVariable(variable, INT64_MAX, {}));
+  for (const Json &pass : json.at("schedule"))
+    pipeline.schedule.push_back({Pass::Kind(pass.at(0).get<int>()), pass.at(1), pass.at(2)});
+  return pipeline;
+}
+
 static Manifest parse(const Json &json) {
   Manifest manifest;
   manifest.model = json.at("model");
@@ -230,6 +249,11 @@ static Manifest parse(const Json &json) {
     manifest.lossCount = count->get<double>();
   manifest.train = parseTrain(json.at("train"));
   manifest.modelled = json.value("modelled", std::map<std::string, double, std::less<>>());
+  if (auto pipeline = json.find("pipeline"); pipeline != json.end()) {
+    manifest.pipeline = parsePipeline(*pipeline);
+    for (Variable &variable : manifest.variables)
+      variable.stageAxis = manifest.pipeline->axis;
+  }
   return manifest;
 }
 

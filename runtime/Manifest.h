@@ -28,6 +28,12 @@ struct Split {
   int64_t parts = 1;
 };
 
+/// The rounds of a whole variable that a stage of a pipeline has: from `first` on.
+struct Cut {
+  std::string axis;
+  int64_t first = 0, whole = 0;
+};
+
 /// A dense array in the arena; the last axis is contiguous. Of a tensor that ranks share it is this rank's part.
 struct Buffer {
   std::string name;
@@ -35,6 +41,9 @@ struct Buffer {
   std::vector<Axis> axes;
   int64_t offset = 0, bytes = 0;
   std::map<std::string, Split, std::less<>> split; ///< of the axes that are
+  std::optional<Cut> cut;
+  std::string stageAxis;         ///< of the mesh: along it stand the stages of a pipeline; empty without one
+  bool keptByOtherStage = false; ///< another stage has it, too, and writes it
 
   int64_t elements() const;
   /// Length of an axis in the whole tensor, which all ranks have together.
@@ -60,6 +69,7 @@ struct Variable : Buffer {
   Role role = Role::Weight;
   std::string of; ///< the parameter a moment or gradient belongs to
   Initializer init;
+  int64_t place = 0; ///< among the variables of all stages
 };
 
 struct Input : Buffer {
@@ -119,6 +129,20 @@ struct Placement {
   std::vector<int64_t> digits;
 };
 
+/// One pass of a pipeline's stage over a micro-batch.
+struct Pass {
+  enum class Kind { Forward, Backward, Weights } kind = Kind::Forward; ///< the last: gradients of weights
+  int64_t microBatch = 0, store = 0; ///< the store holds what the forward pass leaves to the backward pass
+};
+
+/// The stage of a pipeline that this executable is of.
+struct Pipeline {
+  std::string axis; ///< of the mesh
+  int64_t stage = 0, stages = 1;
+  std::vector<Variable> elsewhere; ///< of other stages: whole, and nowhere in the arena
+  std::vector<Pass> schedule;      ///< of a step
+};
+
 struct Manifest {
   std::string model, specHash, machine, kinuVersion;
   double peakFlopsPerCore = 0;
@@ -130,6 +154,7 @@ struct Manifest {
   std::optional<double> lossCount; ///< elements the loss of a global batch averages over, if static
   TrainPlan train;
   std::map<std::string, double, std::less<>> modelled; ///< seconds of one launch by kernel; empty: nobody asked
+  std::optional<Pipeline> pipeline;
 
   const ProgramInterface *program(std::string_view name) const; ///< null if there is none
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <sstream>
 #include <thread>
 
 namespace kinu::rt {
@@ -76,8 +77,10 @@ int64_t Mesh::part(const std::vector<std::string> &splitters) const {
 }
 
 bool Mesh::owns(const Buffer &buffer) const {
+  if (buffer.keptByOtherStage)
+    return false;
   for (const Axis &axis : axes) {
-    bool splits = false;
+    bool splits = axis.name == buffer.stageAxis; // every stage has something else
     for (const auto &[name, split] : buffer.split)
       splits |= std::find(split.on.begin(), split.on.end(), axis.name) != split.on.end();
     if (!splits && coordinate(axis.name) > 0)
@@ -86,17 +89,55 @@ bool Mesh::owns(const Buffer &buffer) const {
   return true;
 }
 
-MPI_Comm Mesh::group(const std::string &names) const {
-  if (auto known = groups.find(names); known != groups.end())
+namespace {
+/// `data,tensor`, or `pipe:0:3` for the ranks at places 0 and 3 along an axis only.
+struct GroupName {
+  explicit GroupName(const std::string &name) {
+    std::stringstream text(name);
+    std::string list, place;
+    std::getline(text, list, ':');
+    axes = "," + list + ",";
+    while (std::getline(text, place, ':'))
+      places.push_back(std::stoll(place));
+  }
+  bool has(const Axis &axis) const { return axes.find("," + axis.name + ",") != std::string::npos; }
+
+  std::string axes;
+  std::vector<int64_t> places;
+};
+} // namespace
+
+/// Made by its members alone: stages of a pipeline do not make the same groups in the same order.
+MPI_Comm Mesh::group(const std::string &name) const {
+  if (auto known = groups.find(name); known != groups.end())
     return known->second;
-  auto isIn = [&](const Axis &axis) { return ("," + names + ",").find("," + axis.name + ",") != std::string::npos; };
-  int color = 0;
-  for (const Axis &axis : axes)
-    if (!isIn(axis))
-      color = color * int(axis.length) + int(coordinate(axis.name));
+  GroupName wanted(name);
+  std::vector<int> members{0};
+  for (const Axis &axis : axes) {
+    std::vector<int> next;
+    for (int rank : members)
+      for (int64_t place = 0; place < axis.length; ++place) {
+        bool is = !wanted.has(axis) ? place == coordinate(axis.name)
+                                    : wanted.places.empty() || std::find(wanted.places.begin(), wanted.places.end(),
+                                                                         place) != wanted.places.end();
+        if (is)
+          next.push_back(rank * int(axis.length) + int(place));
+      }
+    members = std::move(next);
+  }
+  MPI_Group world, group;
   MPI_Comm communicator;
-  MPI_Comm_split(MPI_COMM_WORLD, color, self, &communicator);
-  return groups[names] = communicator;
+  MPI_Comm_group(MPI_COMM_WORLD, &world);
+  MPI_Group_incl(world, int(members.size()), members.data(), &group);
+  // The tag keeps groups apart that are made at the same time.
+  MPI_Comm_create_group(MPI_COMM_WORLD, group, int(std::hash<std::string>()(name) % 16384), &communicator);
+  MPI_Group_free(&group);
+  MPI_Group_free(&world);
+  return groups[name] = communicator;
+}
+
+void Mesh::sum(std::vector<double> &values, const std::string &name) const {
+  MPI_Allreduce(MPI_IN_PLACE, values.data(), int(values.size()), MPI_DOUBLE, MPI_SUM, group(name));
 }
 
 int Mesh::agree(int flags) const {
@@ -137,6 +178,8 @@ std::vector<int64_t> originOf(const Buffer &buffer, const Mesh &mesh) {
   for (const Axis &axis : buffer.axes) {
     auto split = buffer.split.find(axis.name);
     origin.push_back(split == buffer.split.end() ? 0 : mesh.part(split->second.on) * axis.length);
+    if (buffer.cut && buffer.cut->axis == axis.name)
+      origin.back() += buffer.cut->first;
   }
   return origin;
 }

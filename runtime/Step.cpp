@@ -80,6 +80,15 @@ std::map<std::string, double> MetricSums::averages() const {
   return averages;
 }
 
+std::vector<double *> MetricSums::all() {
+  std::vector<double *> values;
+  for (auto &[name, parts] : sums) {
+    values.push_back(&parts.first);
+    values.push_back(&parts.second);
+  }
+  return values;
+}
+
 RowRange rowsOf(const ProgramInterface &program, int64_t batch, const Mesh &mesh) {
   for (const Input &input : program.inputs)
     if (auto split = input.split.find("batch"); split != input.split.end())
@@ -97,7 +106,8 @@ static const ProgramInterface &require(const Manifest &manifest, const char *nam
 TrainingStep::TrainingStep(Executor &executor, const Manifest &manifest, const InputLoader &loader,
                            const TokenShard &shard, uint64_t seed, int64_t steps)
     : executor(executor), manifest(manifest), loader(loader), shard(shard), seed(seed), steps(steps),
-      microBatch(manifest.train.batch / manifest.train.microBatches), micro(require(manifest, "micro")),
+      microBatch(manifest.train.batch / manifest.train.microBatches),
+      micro(require(manifest, manifest.pipeline ? "forward" : "micro")),
       updateProgram(require(manifest, "update")) {
   loader.check(micro);
   if (int64_t fieldCount = countFields(manifest.train.data.bindings)) {
@@ -163,16 +173,48 @@ double TrainingStep::countLossElements(int64_t step) {
   return sum > 0 ? sum : 1;
 }
 
-StepResult TrainingStep::accumulate(int64_t step) {
-  double lossCount = countLossElements(step), lossSum = 0, auxSum = 0;
-  MetricSums metrics;
-  for (int64_t m = 0; m < manifest.train.microBatches; ++m) {
-    load(micro, step, m);
-    setScalars(micro, scalarsFor(step, m, lossCount), executor.arena(), executor.mesh());
-    executor.run("micro");
+void TrainingStep::pass(std::string_view name, const ProgramInterface &program, int64_t step, int64_t m,
+                        double lossCount, int64_t store) {
+  load(program, step, m);
+  setScalars(program, scalarsFor(step, m, lossCount), executor.arena(), executor.mesh());
+  executor.run(name, store);
+}
+
+/// Losses are the last stage's; the others have zeros for them.
+void TrainingStep::runPipeline(int64_t step, double lossCount, double &lossSum, double &auxSum, MetricSums &metrics) {
+  for (const Pass &next : manifest.pipeline->schedule) {
+    const char *name = next.kind == Pass::Kind::Forward    ? "forward"
+                       : next.kind == Pass::Kind::Backward ? "backward"
+                                                           : "weights";
+    pass(name, require(manifest, name), step, next.microBatch, lossCount, next.store);
+    if (next.kind != Pass::Kind::Forward)
+      continue;
     lossSum += readScalar(micro, "$loss_sum", executor.arena());
     auxSum += readScalar(micro, "$aux_sum", executor.arena());
     metrics.add(micro, executor.arena());
+  }
+  std::vector<double *> sums = metrics.all();
+  sums.insert(sums.end(), {&lossSum, &auxSum});
+  std::vector<double> values;
+  for (double *sum : sums)
+    values.push_back(*sum);
+  executor.mesh().sum(values, manifest.pipeline->axis);
+  for (size_t i = 0; i < sums.size(); ++i)
+    *sums[i] = values[i];
+}
+
+StepResult TrainingStep::accumulate(int64_t step) {
+  double lossCount = countLossElements(step), lossSum = 0, auxSum = 0;
+  MetricSums metrics;
+  if (manifest.pipeline) {
+    runPipeline(step, lossCount, lossSum, auxSum, metrics);
+  } else {
+    for (int64_t m = 0; m < manifest.train.microBatches; ++m) {
+      pass("micro", micro, step, m, lossCount, 0);
+      lossSum += readScalar(micro, "$loss_sum", executor.arena());
+      auxSum += readScalar(micro, "$aux_sum", executor.arena());
+      metrics.add(micro, executor.arena());
+    }
   }
   StepResult result;
   result.loss = lossSum / lossCount + auxSum / double(manifest.train.batch);
@@ -191,8 +233,10 @@ void TrainingStep::update(int64_t step, StepResult &result) {
 }
 
 double TrainingStep::operationsPerStep() const {
-  return double(manifest.train.microBatches) * (executor.operations("micro") + executor.operations("count")) +
-         executor.operations("update");
+  double perMicroBatch = 0;
+  for (const char *program : {"micro", "forward", "backward", "weights", "count"})
+    perMicroBatch += executor.operations(program);
+  return double(manifest.train.microBatches) * perMicroBatch + executor.operations("update");
 }
 
 double TrainingStep::epoch(int64_t step) const {

@@ -31,6 +31,8 @@ class MetricSums {
 public:
   void add(const ProgramInterface &program, const char *arena, double factor = 1);
   std::map<std::string, double> averages() const;
+  /// The sums, to be added up over ranks that have outputs of the same names.
+  std::vector<double *> all();
 
 private:
   std::map<std::string, std::pair<double, double>> sums; ///< name to (sum, count)
@@ -50,7 +52,8 @@ struct StepResult {
   std::map<std::string, double> metrics;
 };
 
-/// Draws samples of the training part and runs the programs `count`, `micro` and `update` over them.
+/// Draws samples of the training part and runs the programs `count`, `micro` and `update` over them; in a stage of a
+/// pipeline `forward` and `backward` instead of `micro`.
 class TrainingStep {
 public:
   /// Throws Failure (Exit::BadData) if the training part is too small for one window.
@@ -65,7 +68,7 @@ public:
   void load(const ProgramInterface &program, int64_t step, int64_t micro);
 
   /// Whether gradients are multiples by `lossScale.scale`, as in fp16.
-  bool scalesLoss() const { return micro.input("$loss_scale") != nullptr; }
+  bool scalesLoss() const { return updateProgram.input("$loss_scale") || micro.input("$loss_scale"); }
   LossScale lossScale; ///< of the next step
 
   int64_t tokensPerStep() const { return manifest.train.batch * manifest.train.seq; }
@@ -75,6 +78,11 @@ public:
 private:
   Sample sample(int64_t index) const;
   double countLossElements(int64_t step);
+  /// Runs one program over a micro-batch.
+  void pass(std::string_view name, const ProgramInterface &program, int64_t step, int64_t micro, double lossCount,
+            int64_t store);
+  /// This stage's passes of a step, in the order of its schedule.
+  void runPipeline(int64_t step, double lossCount, double &lossSum, double &auxSum, MetricSums &metrics);
   Scalars scalarsFor(int64_t step, int64_t micro, double lossCount) const;
 
   Executor &executor;
@@ -85,7 +93,8 @@ private:
   int64_t steps, microBatch, samplesPerEpoch = 0, firstToken = 0;
   std::optional<WindowOrder> windows; ///< empty when samples are lines
   std::vector<Sample> rows;
-  const ProgramInterface &micro, &updateProgram;
+  const ProgramInterface &micro; ///< of a stage of a pipeline, its forward pass
+  const ProgramInterface &updateProgram;
 };
 
 } // namespace kinu::rt

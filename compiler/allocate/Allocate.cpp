@@ -38,14 +38,37 @@ struct Allocate : allocate::impl::AllocateBase<Allocate> {
   }
 
 private:
+  /// What lies once for each micro-batch that is under way in a stage of a pipeline.
+  static bool isOfMicroBatch(VariableOp variable) {
+    return variable.getRole() == "stash" || variable.getRole() == "message";
+  }
+
   int64_t placeVariables() {
     int64_t next = 0;
-    for (VariableOp variable : getOperation().getOps<VariableOp>()) {
+    auto place = [&](VariableOp variable) {
       variable->setAttr("kinu.offset", Builder(&getContext()).getI64IntegerAttr(next));
       offsets[variable.getSymName()] = next;
       next = llvm::alignTo(next + bytesOf(cast<NamedTensorType>(variable.getType())), kAlignment);
-    }
-    return next;
+    };
+    for (VariableOp variable : getOperation().getOps<VariableOp>())
+      if (!isOfMicroBatch(variable))
+        place(variable);
+    int64_t storeOffset = next;
+    for (VariableOp variable : getOperation().getOps<VariableOp>())
+      if (isOfMicroBatch(variable))
+        place(variable);
+    return next + placeStores(storeOffset, next - storeOffset);
+  }
+
+  /// Programs speak of the first store; the others lie behind it. Returns the bytes of the others.
+  int64_t placeStores(int64_t offset, int64_t bytes) {
+    auto stores = getOperation()->getAttrOfType<IntegerAttr>("kinu.stores");
+    if (!stores)
+      return 0;
+    Builder builder(&getContext());
+    getOperation()->setAttr("kinu.store_offset", builder.getI64IntegerAttr(offset));
+    getOperation()->setAttr("kinu.store_bytes", builder.getI64IntegerAttr(bytes));
+    return bytes * (stores.getInt() - 1);
   }
 
   static int64_t placeOf(Buffer &buffer, int64_t base) { return buffer.fixed ? *buffer.fixed : base + buffer.offset; }
@@ -60,8 +83,12 @@ private:
         places.push_back(placeOf(buffers.of(result), base));
       launch.setOffsets(places);
     } else if (tofu::isCollective(&op)) {
-      op.setAttr("kinu.offsets", builder.getDenseI64ArrayAttr({placeOf(buffers.of(op.getOperand(0)), base),
-                                                               placeOf(buffers.of(op.getResult(0)), base)}));
+      SmallVector<int64_t> places;
+      for (Value operand : op.getOperands())
+        places.push_back(placeOf(buffers.of(operand), base));
+      for (Value result : op.getResults())
+        places.push_back(placeOf(buffers.of(result), base));
+      op.setAttr("kinu.offsets", builder.getDenseI64ArrayAttr(places));
     } else if (isa<InputOp>(op)) {
       op.setAttr("kinu.offset", builder.getI64IntegerAttr(placeOf(buffers.of(op.getResult(0)), base)));
     } else if (auto output = dyn_cast<OutputOp>(op)) {

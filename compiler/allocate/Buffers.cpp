@@ -70,7 +70,8 @@ LogicalResult Buffers::analyse() {
     }
     if (auto write = dyn_cast<WriteOp>(op)) {
       int64_t place = offsetOf(write.getVariable(), write.getRounds());
-      destination[viewed(write.getValue())] = place;
+      if (!destination.try_emplace(viewed(write.getValue()), place).second)
+        return write.emitOpError("requires a value that is computed in no other place");
       written.push_back({place, bytesOf(typeOf(write.getValue()))});
     }
     positions[&op] = position++;

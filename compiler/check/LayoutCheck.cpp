@@ -38,6 +38,7 @@ struct LayoutReader {
   void read(const MicrobatchClause &clause);
   void read(const ShardClause &clause);
   void read(const PipelineClause &clause);
+  std::string describe(const Option &option, int64_t layers, const typed::MeshAxis *stages);
   void read(const ZeroClause &clause);
   void read(const RecomputeClause &clause);
   void read(const PrecisionClause &clause);
@@ -191,6 +192,31 @@ void LayoutReader::read(const ShardClause &clause) {
   }
 }
 
+/// `schedule: 1f1b`, and `layers: 3 4 4 3` of `layers: (3, 4, 4, 3)`.
+std::string LayoutReader::describe(const Option &option, int64_t layers, const typed::MeshAxis *stages) {
+  std::string text = option.name.text;
+  if (option.value && llvm::isa<NameExpr>(*option.value))
+    text += ": " + llvm::cast<NameExpr>(*option.value).name;
+  if (option.name.text != "layers")
+    return text;
+  auto *list = option.value ? llvm::dyn_cast<TupleExpr>(option.value.get()) : nullptr;
+  int64_t sum = 0;
+  std::string counts;
+  for (const ExprPtr &element : list ? llvm::ArrayRef(list->elements) : llvm::ArrayRef<ExprPtr>()) {
+    int64_t count = context.sizeFrom(*element, 1, "the layers of a stage").value_or(1);
+    sum += count;
+    counts += (counts.empty() ? "" : " ") + std::to_string(count);
+  }
+  int64_t wanted = stages && !stages->degrees.empty() ? stages->degrees[0] : 0;
+  if (!list || sum != layers || static_cast<int64_t>(list->elements.size()) != wanted)
+    error("stage-layers", option.name.range,
+          "`layers` is a list of the layers of each stage: " + std::to_string(wanted) + " numbers of which the sum is " +
+              std::to_string(layers) + (list ? ", but there are " + std::to_string(list->elements.size()) +
+                                                   " and the sum is " + std::to_string(sum) : ""))
+        .suggest("leave it out for stages that are as equal as can be");
+  return text + ": " + counts;
+}
+
 void LayoutReader::read(const PipelineClause &clause) {
   const typed::MeshAxis *stages = mesh(clause.mesh);
   typed::LayoutRule &made = rule("pipeline", clause.range);
@@ -213,9 +239,7 @@ void LayoutReader::read(const PipelineClause &clause) {
     made.subjects.push_back(joined);
   }
   for (const Option &option : clause.options)
-    made.detail +=
-        (made.detail.empty() ? "" : ", ") + option.name.text +
-        (option.value && llvm::isa<NameExpr>(*option.value) ? ": " + llvm::cast<NameExpr>(*option.value).name : "");
+    made.detail += (made.detail.empty() ? "" : ", ") + describe(option, layers, stages);
   for (int64_t degree : stages ? stages->degrees : std::vector<int64_t>())
     if (degree > layers)
       error("too-many-stages", clause.range,

@@ -10,7 +10,7 @@
 
 using namespace kinu::emit;
 
-static_assert(kKinuAbiVersion == 2, "the tables below follow version 2 of the ABI");
+static_assert(kKinuAbiVersion == 3, "the tables below follow version 3 of the ABI");
 
 namespace {
 /// Builds constants in one module; equal strings are stored once.
@@ -21,7 +21,8 @@ public:
         int32(llvm::Type::getInt32Ty(context)), int64(llvm::Type::getInt64Ty(context)),
         real(llvm::Type::getDoubleTy(context)) {}
 
-  llvm::Constant *executable(const Executable &executable) {
+  /// `next`: the executable of the next stage of a pipeline.
+  llvm::Constant *executable(const Executable &executable, llvm::Constant *next) {
     std::vector<llvm::Constant *> kernels, programs, collectives;
     for (const ExecutableKernel &row : executable.kernels)
       kernels.push_back(kernel(row));
@@ -29,26 +30,29 @@ public:
       programs.push_back(program(row));
     for (const ExecutableCollective &row : executable.collectives)
       collectives.push_back(collective(row));
-    auto *type =
-        llvm::StructType::get(int64, int64, pointer, int64, pointer, int64, pointer, pointer, int64);
-    return llvm::ConstantStruct::get(type, {integer(kKinuAbiVersion), integer(executable.arenaBytes),
-                                            array(kernelType(), kernels), integer(int64_t(kernels.size())),
-                                            array(programType(), programs), integer(int64_t(programs.size())),
-                                            string(executable.manifest), array(collectiveType(), collectives),
-                                            integer(int64_t(collectives.size()))});
+    auto *type = llvm::StructType::get(context, {int64, int64, pointer, int64, pointer, int64, pointer, pointer, int64,
+                                                 int64, int64, int64, pointer});
+    return llvm::ConstantStruct::get(
+        type, {integer(kKinuAbiVersion), integer(executable.arenaBytes), array(kernelType(), kernels),
+               integer(int64_t(kernels.size())), array(programType(), programs), integer(int64_t(programs.size())),
+               string(executable.manifest), array(collectiveType(), collectives), integer(int64_t(collectives.size())),
+               integer(executable.storeOffset), integer(executable.storeBytes), integer(executable.stores), next});
   }
+
+  llvm::Constant *null() { return llvm::ConstantPointerNull::get(pointer); }
 
 private:
   llvm::StructType *kernelType() { return llvm::StructType::get(pointer, pointer, int64, int64, real, real); }
   llvm::StructType *launchType() { return llvm::StructType::get(int32, int32, int32, pointer); }
   llvm::StructType *programType() { return llvm::StructType::get(pointer, pointer, int64, pointer); }
 
-  llvm::StructType *collectiveType() { return llvm::StructType::get(int32, int32, int32, int64, pointer); }
+  llvm::StructType *collectiveType() { return llvm::StructType::get(int32, int32, int32, int64, pointer, int32, int32); }
 
   llvm::Constant *collective(const ExecutableCollective &row) {
     auto word = [&](int32_t value) { return llvm::ConstantInt::get(int32, uint64_t(value)); };
     return llvm::ConstantStruct::get(collectiveType(), {word(row.kind), word(row.reduction), word(row.dtype),
-                                                        integer(row.count), string(row.axes)});
+                                                        integer(row.count), string(row.axes), word(row.peer),
+                                                        word(row.tag)});
   }
 
   llvm::Constant *kernel(const ExecutableKernel &row) {
@@ -101,17 +105,31 @@ private:
 };
 } // namespace
 
-llvm::Expected<std::string> kinu::emit::compileTables(const Executable &executable, const machines::Machine &machine) {
+/// What is wrong with the tables of an executable; empty if nothing is.
+static std::string fault(const Executable &executable) {
   for (const ExecutableProgram &program : executable.programs)
     for (const ExecutableLaunch &launch : program.launches)
       if (launch.kernel >= 0 ? size_t(launch.kernel) >= executable.kernels.size()
                              : size_t(-1 - launch.kernel) >= executable.collectives.size())
-        return llvm::createStringError("program " + program.name + " launches kernel " + std::to_string(launch.kernel) +
-                                       " of " + std::to_string(executable.kernels.size()));
+        return "program " + program.name + " launches kernel " + std::to_string(launch.kernel) + " of " +
+               std::to_string(executable.kernels.size());
+  return "";
+}
+
+llvm::Expected<std::string> kinu::emit::compileTables(llvm::ArrayRef<Executable> stages,
+                                                      const machines::Machine &machine) {
+  for (const Executable &executable : stages)
+    if (std::string what = fault(executable); !what.empty())
+      return llvm::createStringError(what);
   llvm::LLVMContext context;
   llvm::Module module("tables", context);
-  llvm::Constant *tables = TableBuilder(module).executable(executable);
-  new llvm::GlobalVariable(module, tables->getType(), /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage, tables,
-                           "kinu_executable");
+  TableBuilder builder(module);
+  llvm::Constant *next = builder.null();
+  for (size_t stage = stages.size(); stage-- > 0;) {
+    llvm::Constant *tables = builder.executable(stages[stage], next);
+    auto linkage = stage == 0 ? llvm::GlobalValue::ExternalLinkage : llvm::GlobalValue::PrivateLinkage;
+    next = new llvm::GlobalVariable(module, tables->getType(), /*isConstant=*/true, linkage, tables,
+                                    stage == 0 ? "kinu_executable" : "");
+  }
   return compileModule(module, machine, {OutputKind::Object, /*optimization=*/0});
 }

@@ -3,6 +3,7 @@
 
 #include "compiler/machines/Machine.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
@@ -26,6 +27,7 @@ struct ExecutableCollective {
   int32_t kind = 0, reduction = 0, dtype = 0;
   int64_t count = 0;
   std::string axes;
+  int32_t peer = 0, tag = 0;
 };
 
 /// A launch's row: see KinuLaunch.
@@ -45,12 +47,13 @@ struct Executable {
   std::vector<ExecutableProgram> programs;
   std::vector<ExecutableCollective> collectives;
   int64_t arenaBytes = 0;
+  int64_t storeOffset = 0, storeBytes = 0, stores = 1;
   std::string manifest; ///< JSON
 };
 
-/// An object file that defines `kinu_executable` and refers to the kernels' symbols. Launches must name kernels that
-/// exist.
-llvm::Expected<std::string> compileTables(const Executable &executable, const machines::Machine &machine);
+/// An object file that defines `kinu_executable`, the first of `stages`, from which the others are reached, and refers to
+/// the kernels' symbols. Launches must name kernels that exist.
+llvm::Expected<std::string> compileTables(llvm::ArrayRef<Executable> stages, const machines::Machine &machine);
 
 struct LinkOptions {
   std::string runtimeFolder; ///< where libKinuRuntime.a is; empty: $KINU_RUNTIME_DIR, else beside the compiler
@@ -59,7 +62,7 @@ struct LinkOptions {
 
 /// Links kernels, tables and the runtime to the executable `output`. Fails with the linker's own words, or with what
 /// to run if the runtime or the arm64 sysroot is missing.
-llvm::Error linkExecutable(const std::vector<std::string> &kernelObjects, const Executable &executable,
+llvm::Error linkExecutable(const std::vector<std::string> &kernelObjects, llvm::ArrayRef<Executable> stages,
                            const machines::Machine &machine, const std::string &output,
                            const LinkOptions &options = {});
 

@@ -183,7 +183,8 @@ static llvm::Expected<std::string> writeObjects(const std::vector<std::string> &
   return response;
 }
 
-llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObjects, const Executable &executable,
+llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObjects,
+                                       llvm::ArrayRef<Executable> stages,
                                        const Machine &machine, const std::string &output, const LinkOptions &options) {
   std::string sysroot;
   if (isCrossLink(machine)) {
@@ -195,7 +196,7 @@ llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObj
   auto runtime = findRuntime(options, sysroot);
   if (!runtime)
     return runtime.takeError();
-  auto tables = compileTables(executable, machine);
+  auto tables = compileTables(stages, machine);
   if (!tables)
     return tables.takeError();
 

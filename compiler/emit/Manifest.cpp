@@ -39,6 +39,48 @@ static void addSplit(Operation *op, json::Object &entry) {
   entry["split"] = std::move(axes);
 }
 
+/// Which rounds of a whole variable a stage of a pipeline has, or which other stage has the variable, too, and writes it.
+static void addStage(VariableOp variable, json::Object &entry) {
+  if (auto place = variable->getAttrOfType<IntegerAttr>("kinu.place"))
+    entry["place"] = place.getInt();
+  if (auto cut = variable->getAttrOfType<DenseI64ArrayAttr>("kinu.cut"))
+    entry["cut"] = json::Object{{"axis", cast<NamedTensorType>(variable.getType()).getAxes()[0].name.getValue()},
+                                {"first", cut[0]},
+                                {"whole", cut[1]}};
+  if (auto keeper = variable->getAttrOfType<IntegerAttr>("kinu.kept_by"))
+    entry["kept_by"] = keeper.getInt();
+}
+
+/// Variables of other stages, which checkpoints hold.
+static json::Array elsewhere(ModuleOp module) {
+  json::Array all;
+  auto list = module->getAttrOfType<ArrayAttr>("kinu.elsewhere");
+  for (auto entry : list.getAsRange<DictionaryAttr>()) {
+    if (entry.getAs<StringAttr>("role") == "copy")
+      continue;
+    json::Object one = tensor(cast<NamedTensorType>(entry.getAs<TypeAttr>("type").getValue()), 0);
+    for (StringRef name : {"name", "role", "of"})
+      if (auto text = entry.getAs<StringAttr>(name))
+        one[name] = text.getValue();
+    one["place"] = entry.getAs<IntegerAttr>("place").getInt();
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+/// The stage, and what it does in a step: [0 forward, 1 backward or 2 weights, micro-batch, store] for each pass.
+static json::Object pipeline(ModuleOp module, DictionaryAttr pipeline) {
+  json::Array schedule;
+  ArrayRef<int64_t> slots = module->getAttrOfType<DenseI64ArrayAttr>("kinu.schedule").asArrayRef();
+  for (; !slots.empty(); slots = slots.drop_front(3))
+    schedule.push_back(json::Array{slots[0], slots[1], slots[2]});
+  return json::Object{{"axis", pipeline.getAs<StringAttr>("on").getValue()},
+                      {"stage", module->getAttrOfType<IntegerAttr>("kinu.stage").getInt()},
+                      {"stages", pipeline.getAs<DenseI64ArrayAttr>("bounds").size() - 1},
+                      {"elsewhere", elsewhere(module)},
+                      {"schedule", std::move(schedule)}};
+}
+
 static json::Array mesh(ModuleOp module) {
   json::Array axes;
   if (tofu::MeshOp mesh = tofu::meshOf(module))
@@ -60,13 +102,14 @@ static int64_t offsetOf(Operation *op) { return op->getAttrOfType<IntegerAttr>("
 static json::Array variables(ModuleOp module) {
   json::Array all;
   for (VariableOp variable : module.getOps<VariableOp>()) {
-    // Filled by the programs `constants` and `refresh`, of no concern to anybody else.
-    if (variable.getRole() == "table" || variable.getRole() == "copy")
+    // Filled by programs, of no concern to anybody else.
+    if (llvm::is_contained({"table", "copy", "stash", "message"}, variable.getRole()))
       continue;
     json::Object entry = tensor(cast<NamedTensorType>(variable.getType()), offsetOf(variable));
     entry["name"] = variable.getSymName();
     entry["role"] = variable.getRole();
     addSplit(variable, entry);
+    addStage(variable, entry);
     if (variable.getOwner())
       entry["of"] = *variable.getOwner();
     entry["init"] = json::Object{{"kind", variable.getInit()},
@@ -173,6 +216,8 @@ std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machin
                     {"loss_count", nullptr}};
   if (auto count = module->getAttrOfType<FloatAttr>("kinu.loss_count")) // else the program `count` computes it
     root["loss_count"] = count.getValueAsDouble();
+  if (auto stages = module->getAttrOfType<DictionaryAttr>("kinu.pipeline"))
+    root["pipeline"] = pipeline(module, stages);
   root["train"] = train(plan.train.value_or(typed::TrainConfig()));
   if (!modelled.empty()) {
     json::Object times;

@@ -170,6 +170,8 @@ private:
         assignRepeat(repeat);
       else if (auto write = dyn_cast<WriteOp>(op))
         follow(write);
+      else if (auto read = dyn_cast<ReadOp>(op))
+        readStash(read);
       else if (op.getNumResults() && !isa<ReadOp, InputOp, IndexOp, ConstantOp>(op))
         assign(&op);
     }
@@ -208,6 +210,8 @@ private:
   /// A written value takes the order of its variable, unless that would only move the copying elsewhere.
   void follow(WriteOp write) {
     auto variable = SymbolTable::lookupNearestSymbolFrom<VariableOp>(write, write.getVariableAttr());
+    if (variable.getRole() == "stash")
+      return stashAs(variable, typeOf(write.getValue()));
     SmallVector<StringAttr> order = namesOf(cast<NamedTensorType>(variable.getType()));
     Operation *op = write.getValue().getDefiningOp();
     NamedTensorType wanted = reorder(typeOf(write.getValue()), order);
@@ -221,6 +225,26 @@ private:
     }
     OpBuilder b(write);
     write.getValueMutable().assign(BroadcastOp::create(b, write.getLoc(), wanted, write.getValue()));
+  }
+
+  /// What one program keeps for another lies as it is computed.
+  static void stashAs(VariableOp variable, NamedTensorType slice) {
+    variable.setType(reorder(cast<NamedTensorType>(variable.getType()), roundsThen(variable, slice)));
+  }
+
+  static SmallVector<StringAttr> roundsThen(VariableOp variable, NamedTensorType slice) {
+    SmallVector<StringAttr> order;
+    for (const Axis &axis : cast<NamedTensorType>(variable.getType()).getAxes())
+      if (!slice.has(axis.name))
+        order.push_back(axis.name);
+    order.append(namesOf(slice));
+    return order;
+  }
+
+  static void readStash(ReadOp read) {
+    auto variable = SymbolTable::lookupNearestSymbolFrom<VariableOp>(read, read.getVariableAttr());
+    if (variable.getRole() == "stash")
+      read.getResult().setType(reorder(read.getType(), namesOf(cast<NamedTensorType>(variable.getType()))));
   }
 
   /// Gives an op's result an order, and with it the products that it is computed from at the same point.

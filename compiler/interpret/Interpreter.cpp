@@ -78,6 +78,12 @@ void Evaluation::operation(Operation *op) {
   SmallVector<TensorRef> operands;
   for (Value operand : op->getOperands())
     operands.push_back(values[operand]);
+  if (state.collective && op->getDialect() && op->getDialect()->getNamespace() == "tofu") {
+    Tensor received = state.collective(op, operands.empty() ? nullptr : operands[0].get());
+    if (op->getNumResults())
+      set(op->getResult(0), std::move(received));
+    return;
+  }
   TensorRef result = evaluateElementwise(op, operands);
   if (!result)
     result = evaluateAxes(op, operands);
@@ -85,8 +91,6 @@ void Evaluation::operation(Operation *op) {
     result = evaluateLookup(op, operands, fault);
   if (!result)
     result = evaluateRandom(op, operands);
-  if (!result && state.collective && op->getDialect() && op->getDialect()->getNamespace() == "tofu")
-    return set(op->getResult(0), state.collective(op, *operands[0]));
   if (result)
     values[op->getResult(0)] = state.roundCasts ? rounded(result, op->getResult(0)) : result;
   else

@@ -28,9 +28,9 @@ public:
   void setInput(llvm::StringRef name, double value);
   void setInput(llvm::StringRef name, int64_t value);
 
-  /// What ranks send one another: called with each `tofu` op and its operand, in the order of the program; returns the
-  /// op's result for this rank. Without it such ops are faults.
-  std::function<Tensor(mlir::Operation *, const Tensor &)> collective;
+  /// What ranks send one another: called with each `tofu` op and its operand, null if it has none, in the order of the
+  /// program; returns the op's result for this rank, if it has one. Without it such ops are faults.
+  std::function<Tensor(mlir::Operation *, const Tensor *)> collective;
 
   /// Runs a program over the inputs set so far. Fails if there is no such program, an input that it reads was not set
   /// or has other axes, or an index is out of range where the graph promises it is not.

@@ -136,7 +136,7 @@ bool Parser::parseOption(Option &option) {
   if (!cursor.accept(TokenKind::Colon))
     return true;
   if (!cursor.at(TokenKind::NumberWord))
-    return (option.value = exprs.parseExpr()) != nullptr;
+    return (option.value = exprs.parseExprOrTuple()) != nullptr;
   auto word = std::make_unique<NameExpr>(cursor.here());
   word->name = cursor.text().str();
   cursor.take();

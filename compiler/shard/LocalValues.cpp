@@ -145,7 +145,8 @@ Part LocalValues::reduce(Part part, NamedTensorType whole, const Sharding &wante
     part.sharding[m] = wanted[m];
   }
   if (!on.empty())
-    part.value = tofu::AllReduceOp::create(b, loc, part.value.getType(), kind, part.value, b.getArrayAttr(on));
+    part.value = tofu::AllReduceOp::create(b, loc, part.value.getType(), kind, part.value, b.getArrayAttr(on),
+                                           DenseI64ArrayAttr());
   return part;
 }
 

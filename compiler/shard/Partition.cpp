@@ -35,6 +35,9 @@ LogicalResult Partition::visit(Operation *op) {
       .Case([&](RepeatOp op) { return repeat(op); })
       .Case([&](AttentionOp op) { return attention(op); })
       .Case([&](AttentionBackwardOp op) { return attentionBackward(op); })
+      .Case([&](tofu::AllReduceOp op) { return allReduce(op), success(); })
+      .Case([&](tofu::SendOp op) { return send(op), success(); })
+      .Case([&](tofu::ReceiveOp op) { return receive(op), success(); })
       .Default([&](Operation *other) -> LogicalResult {
         if (!other->hasTrait<Elementwise>())
           return other->emitOpError("has no sharding rule");

@@ -5,10 +5,16 @@
 
 namespace kinu::shard {
 
+/// How a value lies that stages of a pipeline hand to one another, as what a repeat carries does.
+inline Sharding handedOn(const Rules &rules, NamedTensorType type) {
+  return type.isFloat() ? rules.betweenBlocks(type) : rules.natural(type);
+}
+
 /// Where variables lie; programs agree on it.
 struct StoredVariable {
   NamedTensorType whole;
   Sharding sharding; ///< a gradient that is summed only when the step is done is partial here
+  bool follows = false; ///< it lies as what is written to it: what one program keeps for another
 };
 using StoredVariables = llvm::StringMap<StoredVariable>;
 
@@ -44,6 +50,11 @@ private:
   void input(InputOp op);
   void output(OutputOp op);
   mlir::LogicalResult repeat(RepeatOp op);
+
+  // PartitionStages.cpp: what stages of a pipeline send one another.
+  void allReduce(tofu::AllReduceOp op);
+  void send(tofu::SendOp op);
+  void receive(tofu::ReceiveOp op);
 
   // PartitionAttention.cpp
   mlir::LogicalResult attention(AttentionOp op);

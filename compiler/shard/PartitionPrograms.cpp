@@ -19,8 +19,10 @@ static StoredVariable storedAs(VariableOp variable, const Rules &rules,
                                const llvm::SmallDenseSet<StringAttr> &repeated) {
   auto type = cast<NamedTensorType>(variable.getType());
   StringRef role = variable.getRole();
-  if (role == "table")
-    return {type, rules.whole()};
+  if (role == "table" || role == "stash")
+    return {type, rules.whole(), role == "stash"};
+  if (role == "message")
+    return {type, handedOn(rules, type)};
   int64_t level = role.starts_with("moment") ? 1 : role == "gradient" ? 2 : 3;
   // Moments are only used whole; the rest also in slices, one for each round of a repeat.
   auto may = [&](StringAttr axis) { return level == 1 || !repeated.contains(axis); };
@@ -39,6 +41,8 @@ struct PartitionPrograms : shard::impl::PartitionProgramsBase<PartitionPrograms>
     FailureOr<Rules> rules = Rules::of(module);
     if (failed(rules))
       return signalPassFailure();
+    if (isWholePerStage(module))
+      return;
     // Of composites attention alone has a sharding rule.
     expandComposites(module, [](Operation *op) { return !isa<AttentionOp, AttentionBackwardOp>(op); });
     llvm::SmallDenseSet<StringAttr> repeated;
@@ -54,6 +58,13 @@ struct PartitionPrograms : shard::impl::PartitionProgramsBase<PartitionPrograms>
   }
 
 private:
+  /// Whether each stage of a pipeline is one rank.
+  static bool isWholePerStage(ModuleOp module) {
+    auto pipeline = module->getAttrOfType<DictionaryAttr>("kinu.pipeline");
+    tofu::MeshOp mesh = tofu::meshOf(module);
+    return pipeline && mesh.degree(pipeline.getAs<StringAttr>("on").getValue()) == mesh.ranks();
+  }
+
   static LogicalResult partition(ProgramOp program, const Rules &rules, StoredVariables &stored) {
     Block *whole = &program.getBody().front();
     auto *local = new Block();

@@ -27,10 +27,12 @@ void Partition::read(ReadOp op) {
 }
 
 LogicalResult Partition::write(WriteOp op) {
-  const StoredVariable &variable = variables[op.getVariable()];
+  StoredVariable &variable = variables[op.getVariable()];
   SmallVector<Value> rounds;
   for (Value round : op.getRounds())
     rounds.push_back(local(round, rules.whole()));
+  if (variable.follows)
+    variable.sharding = values.settle(op.getValue());
   WriteOp::create(b, op.getLoc(), op.getVariable(), rounds, local(op.getValue(), variable.sharding));
   return success();
 }
@@ -89,7 +91,7 @@ LogicalResult Partition::repeat(RepeatOp op) {
   SmallVector<Value> carried, stacked;
   SmallVector<Sharding> carriedAs, stackedAs;
   for (Value value : op.getCarried()) {
-    carriedAs.push_back(typeOf(value).isFloat() ? rules.betweenBlocks(typeOf(value)) : rules.natural(typeOf(value)));
+    carriedAs.push_back(handedOn(rules, typeOf(value)));
     carried.push_back(values.get(value, carriedAs.back()));
   }
   for (Value value : op.getStacked()) {

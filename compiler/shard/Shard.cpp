@@ -1,5 +1,10 @@
 #include "compiler/shard/Shard.h"
 
+#include "compiler/shard/MicroBatchSchedule.h"
+#include "dialects/kinu/Kinu.h"
+
+#include "llvm/ADT/StringExtras.h"
+
 using namespace mlir;
 using namespace kinu;
 
@@ -20,18 +25,59 @@ static int64_t ranks(const typed::Layout &layout) {
   return product;
 }
 
+/// The value of an option of a clause, `schedule` of `schedule: 1f1b, layers: 3 4 4 3`; empty if it is not given.
+static StringRef optionOf(const typed::LayoutRule &rule, StringRef name) {
+  SmallVector<StringRef> options;
+  StringRef(rule.detail).split(options, ", ");
+  for (StringRef option : options)
+    if (auto [known, value] = option.split(": "); known == name)
+      return value;
+  return "";
+}
+
+static const typed::LayoutRule *pipelineOf(const typed::Layout &layout) {
+  for (const typed::LayoutRule &rule : layout.rules)
+    if (rule.verb == "pipeline" && degreeOf(layout, rule.mesh[0]) > 1)
+      return &rule;
+  return nullptr;
+}
+
+static std::string scheduleOf(const typed::LayoutRule &rule) {
+  StringRef word = optionOf(rule, "schedule");
+  return word.empty() ? "1f1b" : word.str();
+}
+
+static int64_t repeatsOf(const TypedModel &model) {
+  return llvm::count_if(model.body.values,
+                        [](const typed::Value *value) { return value->kind == typed::Kind::Repeat; });
+}
+
+/// What a pipeline asks for that no pass does.
+static std::string missingInPipeline(const typed::LayoutRule &rule, const TypedModel &model,
+                                     const typed::Layout &layout) {
+  if (rule.subjects.size() != 1 || repeatsOf(model) != 1)
+    return "a pipeline over a model of several repeats";
+  if (std::string word = scheduleOf(rule); !shard::parseScheduleKind(word))
+    return "the schedule `" + word + "` (there are `" + llvm::join(shard::scheduleWords(), "`, `") + "`)";
+  for (const typed::LayoutRule &other : layout.rules)
+    if (other.verb == "shard" || other.verb == "zero")
+      if (llvm::is_contained(other.mesh, rule.mesh[0]))
+        return "a pipeline on a mesh axis that `" + other.verb + "` uses, too,";
+  return "";
+}
+
 /// What a rule asks for that no pass does yet, for the message; empty if all is there.
-static std::string missing(const typed::LayoutRule &rule, const typed::Layout &layout) {
+static std::string missing(const typed::LayoutRule &rule, const TypedModel &model, const typed::Layout &layout) {
   if (rule.verb == "pipeline" && degreeOf(layout, rule.mesh[0]) > 1)
-    return "a pipeline of more than one stage";
+    return missingInPipeline(rule, model, layout);
   if (ranks(layout) > 1 && (rule.verb == "recompute" || rule.verb == "precision" || rule.verb == "overlap"))
     return "`" + rule.verb + "` in a layout";
   return "";
 }
 
-static void checkSupported(const typed::Layout &layout, Diagnostics &diagnostics) {
+static void checkSupported(const typed::Layout &layout, const TypedModel &model, Diagnostics &diagnostics) {
   for (const typed::LayoutRule &rule : layout.rules)
-    if (std::string what = missing(rule, layout); !what.empty())
+    if (std::string what = missing(rule, model, layout); !what.empty())
       diagnostics.error("unsupported-layout", rule.range, what + " cannot be built yet")
           .suggest("leave the clause out, or give its mesh axis a degree of 1");
 }
@@ -42,7 +88,7 @@ const typed::Layout *shard::find(const TypedModel &model, const std::string &nam
   std::string known;
   for (const typed::Layout &layout : model.layouts) {
     if (layout.name == name) {
-      checkSupported(layout, diagnostics);
+      checkSupported(layout, model, diagnostics);
       return diagnostics.hasErrors() ? nullptr : &layout;
     }
     known += (known.empty() ? "`" : ", `") + layout.name + "`";
@@ -74,6 +120,52 @@ static ArrayAttr list(OpBuilder &builder, StringRef first, ArrayRef<std::string>
   return builder.getArrayAttr(all);
 }
 
+SmallVector<int64_t> shard::stageBounds(int64_t rounds, int64_t stages) {
+  SmallVector<int64_t> bounds{0};
+  int64_t longer = rounds % stages, first = (stages - longer) / 2;
+  for (int64_t stage = 0; stage < stages; ++stage)
+    bounds.push_back(bounds.back() + rounds / stages + (stage >= first && stage < first + longer));
+  return bounds;
+}
+
+/// The first round of each stage, and the number of rounds.
+static SmallVector<int64_t> boundsOf(const typed::LayoutRule &rule, int64_t rounds, int64_t stages) {
+  StringRef layers = optionOf(rule, "layers");
+  if (layers.empty())
+    return shard::stageBounds(rounds, stages);
+  SmallVector<int64_t> bounds{0};
+  SmallVector<StringRef> counts;
+  layers.split(counts, ' ');
+  for (StringRef count : counts)
+    bounds.push_back(bounds.back() + std::stoll(count.str()));
+  return bounds;
+}
+
+static void annotatePipeline(ModuleOp module, const typed::Layout &layout) {
+  const typed::LayoutRule *rule = pipelineOf(layout);
+  if (!rule)
+    return;
+  StringRef axis = StringRef(rule->subjects[0]).rsplit('.').second;
+  axis = axis.empty() ? StringRef(rule->subjects[0]) : axis;
+  int64_t rounds = 0;
+  module.walk([&](RepeatOp repeat) {
+    if (repeat.getAxis() == axis)
+      rounds = repeat.getCount();
+  });
+  Builder builder(module.getContext());
+  NamedAttrList attributes;
+  attributes.set("repeat", builder.getStringAttr(axis));
+  attributes.set("on", builder.getStringAttr(rule->mesh[0]));
+  attributes.set("schedule", builder.getStringAttr(scheduleOf(*rule)));
+  attributes.set("bounds", builder.getDenseI64ArrayAttr(boundsOf(*rule, rounds, degreeOf(layout, rule->mesh[0]))));
+  module->setAttr("kinu.pipeline", attributes.getDictionary(module.getContext()));
+}
+
+int64_t shard::stages(ModuleOp module) {
+  auto pipeline = module->getAttrOfType<DictionaryAttr>("kinu.pipeline");
+  return pipeline ? pipeline.getAs<DenseI64ArrayAttr>("bounds").size() - 1 : 1;
+}
+
 void shard::annotate(ModuleOp module, const typed::Layout &layout) {
   if (ranks(layout) == 1)
     return;
@@ -99,4 +191,5 @@ void shard::annotate(ModuleOp module, const typed::Layout &layout) {
   attributes.set("rules", builder.getArrayAttr(rules));
   attributes.set("between", builder.getArrayAttr(between));
   module->setAttr("kinu.layout", attributes.getDictionary(module.getContext()));
+  annotatePipeline(module, layout);
 }

@@ -27,8 +27,14 @@ const typed::Layout *find(const TypedModel &model, const std::string &name, Diag
 /// layout's size. The layout's own check has seen that they divide.
 int64_t microBatches(const TypedModel &model, const typed::Layout &layout);
 
-/// Writes the layout to the module: a `tofu.mesh` with the first degree of each axis, and `kinu.layout`. A layout of one
-/// rank leaves nothing.
+/// Writes the layout to the module: a `tofu.mesh` with the first degree of each axis, `kinu.layout`, and
+/// `kinu.pipeline` if it has a pipeline. A layout of one rank leaves nothing.
 void annotate(mlir::ModuleOp module, const typed::Layout &layout);
+
+/// The stages that an annotated module is to be cut into: 1 without a pipeline.
+int64_t stages(mlir::ModuleOp module);
+/// The first round of each stage, and the number of rounds. Where they do not divide, stages in the middle have one more:
+/// the first has the embedding besides, the last the loss.
+llvm::SmallVector<int64_t> stageBounds(int64_t rounds, int64_t stages);
 
 } // namespace kinu::shard

@@ -11,7 +11,7 @@ namespace kinu::tofu {
 
 /// Whether ranks send one another something here.
 inline bool isCollective(mlir::Operation *op) {
-  return mlir::isa<AllReduceOp, ReduceScatterOp, AllGatherOp, AllToAllOp>(op);
+  return mlir::isa<AllReduceOp, ReduceScatterOp, AllGatherOp, AllToAllOp, SendOp, ReceiveOp>(op);
 }
 /// The axis of a tensor that stands for the ranks along an axis of the mesh: `rank.NAME`, which no model's axis is called.
 mlir::StringAttr rankAxis(mlir::StringAttr meshAxis);

@@ -68,10 +68,14 @@ class Tofu_Collective<string mnemonic, list<Trait> traits = []> : Tofu_Op<mnemon
 
 def AllReduceOp : Tofu_Collective<"all_reduce", [AllTypesMatch<["operand", "result"]>]> {
   let summary = "the sum, maximum or minimum of the group's tensors, on every rank of it";
-  let description = [{ Sums of 16-bit floats are not made: `shard` reduces in fp32. Lifespan: from `shard` to `emit`. }];
-  let arguments = (ins ReductionKind:$kind, Kinu_Any:$operand, StrArrayAttr:$on);
+  let description = [{
+    Sums of 16-bit floats are not made: `shard` reduces in fp32. `among`: only these places along the one mesh axis take
+    part, as where the first and last stage of a pipeline share a weight. Lifespan: from `shard` to `emit`.
+  }];
+  let arguments = (ins ReductionKind:$kind, Kinu_Any:$operand, StrArrayAttr:$on,
+                       OptionalAttr<DenseI64ArrayAttr>:$among);
   let results = (outs Kinu_Any:$result);
-  let assemblyFormat = "$kind $operand `on` $on attr-dict `:` type($operand)";
+  let assemblyFormat = "$kind $operand `on` $on (`among` $among^)? attr-dict `:` type($operand)";
 }
 
 def ReduceScatterOp : Tofu_Collective<"reduce_scatter"> {
@@ -111,6 +115,35 @@ def AllToAllOp : Tofu_Collective<"all_to_all", [AllTypesMatch<["operand", "resul
   let results = (outs Kinu_Any:$result);
   let assemblyFormat = "$operand `on` $on attr-dict `:` type($operand)";
   let hasVerifier = 1;
+}
+
+def SendOp : Tofu_Op<"send", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "begins to send a tensor to the rank at another place along a mesh axis";
+  let description = [{
+    Does not wait: the operand must be in memory that nobody writes before the same program runs again, which `kinu-cut-stage`
+    sees to by sending what it reads from a variable of role `message`. Messages of one tag between two ranks arrive in the order
+    in which they are sent. Lifespan: from `shard` to `emit`.
+
+    ```mlir
+    tofu.send %h to 1 on "pipe" tag 0 : !kinu.tensor<batch=4, embed=64 : f32>
+    ```
+  }];
+  let arguments = (ins Kinu_Any:$operand, I64Attr:$peer, StrAttr:$on, I64Attr:$tag);
+  let assemblyFormat = "$operand `to` $peer `on` $on `tag` $tag attr-dict `:` type($operand)";
+}
+
+def ReceiveOp : Tofu_Op<"receive", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits for what the rank at another place along a mesh axis sends";
+  let description = [{
+    The next message of its tag, of the same type in the same order of axes. Lifespan: from `shard` to `emit`.
+
+    ```mlir
+    %h = tofu.receive from 0 on "pipe" tag 0 : !kinu.tensor<batch=4, embed=64 : f32>
+    ```
+  }];
+  let arguments = (ins I64Attr:$peer, StrAttr:$on, I64Attr:$tag);
+  let results = (outs Kinu_Any:$result);
+  let assemblyFormat = "`from` $peer `on` $on `tag` $tag attr-dict `:` type($result)";
 }
 
 #endif

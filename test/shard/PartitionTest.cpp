@@ -9,6 +9,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -29,6 +30,7 @@ struct Case {
   std::map<std::string, int64_t> defines;
   const char *mesh;   ///< as in `tofu.mesh`
   const char *layout; ///< the attribute `kinu.layout`
+  const char *pipeline = nullptr; ///< the attribute `kinu.pipeline`
 };
 
 std::string afterDifferentiate(const Case &of, std::optional<TypedModel> &plan) {
@@ -51,21 +53,32 @@ std::string afterDifferentiate(const Case &of, std::optional<TypedModel> &plan) 
   return (*text)->getBuffer().str();
 }
 
-std::string partitioned(const std::string &text, const Case &of) {
+/// The module of each stage; of one if there is no pipeline.
+std::vector<std::string> partitioned(const std::string &text, const Case &of) {
   MLIRContext context;
   context.loadDialect<KinuDialect, tofu::TofuDialect>();
-  auto module = parseSourceString<ModuleOp>(text, &context);
-  auto mesh = parseSourceString<ModuleOp>("module attributes {kinu.layout = " + std::string(of.layout) +
-                                              "} { tofu.mesh " + of.mesh + " }",
-                                          &context);
-  (*module)->setAttr("kinu.layout", (*mesh)->getAttr("kinu.layout"));
-  tofu::meshOf(*mesh)->moveBefore(&module->getBody()->front());
-  PassManager passes(&context);
-  passes.addPass(shard::createPartitionPrograms());
-  EXPECT_TRUE(succeeded(passes.run(*module)));
-  std::string result;
-  llvm::raw_string_ostream(result) << *module;
-  return result;
+  std::vector<std::string> results;
+  int64_t stages = 1;
+  for (int64_t stage = 0; stage < stages; ++stage) {
+    auto module = parseSourceString<ModuleOp>(text, &context);
+    std::string pipeline = of.pipeline ? ", kinu.pipeline = " + std::string(of.pipeline) : "";
+    auto mesh = parseSourceString<ModuleOp>("module attributes {kinu.layout = " + std::string(of.layout) + pipeline +
+                                                "} { tofu.mesh " + of.mesh + " }",
+                                            &context);
+    for (StringRef name : {"kinu.layout", "kinu.pipeline"})
+      if (Attribute attribute = (*mesh)->getAttr(name))
+        (*module)->setAttr(name, attribute);
+    stages = shard::stages(*module);
+    tofu::meshOf(*mesh)->moveBefore(&module->getBody()->front());
+    PassManager passes(&context);
+    passes.addPass(shard::createCutStage({stage}));
+    passes.addPass(shard::createPartitionPrograms());
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
+    EXPECT_TRUE(succeeded(passes.run(*module)));
+    llvm::raw_string_ostream(results.emplace_back()) << *module;
+  }
+  return results;
 }
 
 Tensor scalar(MLIRContext *context, double value) {
@@ -121,6 +134,26 @@ protected:
         EXPECT_NEAR(ranks->output(name), value[0], 1e-9 * std::max(1.0, std::abs(value[0]))) << program.str() << name;
   }
 
+  /// The passes of a step, in the order of each stage; outputs are the sums over micro-batches.
+  void runPipeline(int64_t step) {
+    std::map<std::string, double> wanted;
+    std::vector<Ranks::Inputs> microBatches;
+    for (int64_t micro = 0; micro < plan->train->accumulate; ++micro) {
+      microBatches.push_back(inputs("micro", step, micro));
+      for (auto &[name, value] : microBatches.back())
+        whole->setInput(name, value);
+      llvm::Error error = whole->run("micro");
+      ASSERT_FALSE(error) << llvm::toString(std::move(error));
+      for (auto &[name, value] : whole->allOutputs())
+        if (value.size() == 1)
+          wanted[name] += value[0];
+    }
+    std::map<std::string, double> made = ranks->runStep(microBatches);
+    ASSERT_EQ(ranks->fault, "");
+    for (auto &[name, value] : wanted)
+      EXPECT_NEAR(made[name], value, 1e-9 * std::max(1.0, std::abs(value))) << name;
+  }
+
   std::optional<TypedModel> plan;
   std::string text;
   MLIRContext context;
@@ -131,8 +164,11 @@ protected:
 
 TEST_P(Partition, TwoStepsAreOneRanks) {
   for (int64_t step : {0, 1}) {
-    for (int64_t micro = 0; micro < plan->train->accumulate; ++micro)
-      ASSERT_NO_FATAL_FAILURE(run("micro", step, micro));
+    if (GetParam().pipeline)
+      ASSERT_NO_FATAL_FAILURE(runPipeline(step));
+    else
+      for (int64_t micro = 0; micro < plan->train->accumulate; ++micro)
+        ASSERT_NO_FATAL_FAILURE(run("micro", step, micro));
     ASSERT_NO_FATAL_FAILURE(run("update", step, 0));
   }
   double largest = 0;
@@ -182,6 +218,15 @@ const std::map<std::string, int64_t> kT5{{"vocab", 64},  {"width", 32},  {"depth
                                          {"hidden", 48}, {"buckets", 8}, {"context", 16}, {"batch", 4},  {"seq", 8},
                                          {"source", 12}, {"accumulate", 1}};
 
+/// `base` with other sizes.
+std::map<std::string, int64_t> with(std::map<std::string, int64_t> base, std::map<std::string, int64_t> other) {
+  for (auto [name, size] : base)
+    other.emplace(name, size);
+  return other;
+}
+const std::map<std::string, int64_t> kDeep = with(kGpt2, {{"depth", 4}, {"batch", 8}, {"accumulate", 4}});
+const std::map<std::string, int64_t> kDeepMixtral = with(kMixtral, {{"depth", 4}, {"batch", 8}, {"accumulate", 2}});
+
 const char *kTensor = R"({rules = [["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]]})";
 
 INSTANTIATE_TEST_SUITE_P(
@@ -226,6 +271,19 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"T5", "t5", kT5, R"(["data", "tensor"] [2, 2])",
              R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
                  between = [["seq", "tensor"]], zero = 1, zero_on = "data"})"},
+        Case{"PipelineOfTwo", "gpt2", kDeep, R"(["pipe"] [2])", R"({rules = []})",
+             R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 2, 4>, schedule = "gpipe"})"},
+        Case{"PipelineUneven", "gpt2", kDeep, R"(["pipe"] [3])", R"({rules = []})",
+             R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 1, 3, 4>, schedule = "1f1b"})"},
+        Case{"PipelineZeroBubble", "gpt2", kDeep, R"(["pipe", "tensor"] [3, 2])", kTensor,
+             R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 1, 2, 4>, schedule = "zero_bubble"})"},
+        Case{"PipelineDataTensorZero", "gpt2", kDeep, R"(["data", "pipe", "tensor"] [2, 2, 2])",
+             R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
+                 between = [["seq", "tensor"]], zero = 1, zero_on = "data"})",
+             R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 3, 4>, schedule = "1f1b"})"},
+        Case{"PipelineMixtral", "mixtral-8x7b", kDeepMixtral, R"(["pipe", "expert"] [2, 2])",
+             R"({rules = [["expert", "expert"]]})",
+             R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 1, 4>, schedule = "1f1b"})"},
         Case{"BatchOnTwoAxes", "gpt2", kWide, R"(["pod", "data"] [2, 2])", R"({rules = [["batch", "pod", "data"]]})"}),
     [](const testing::TestParamInfo<Case> &info) { return std::string(info.param.name); });
 

@@ -13,11 +13,15 @@ using namespace kinu;
 using namespace kinu::test;
 using interpret::Tensor;
 
-Ranks::Ranks(const std::string &text) {
+Ranks::Ranks(const std::vector<std::string> &texts) {
+  int64_t stage = 0, ranks = 1;
+  std::string stages;
   do {
     auto &context = contexts.emplace_back(std::make_unique<MLIRContext>(MLIRContext::Threading::DISABLED));
     context->loadDialect<KinuDialect, tofu::TofuDialect>();
-    auto &module = modules.emplace_back(parseSourceString<ModuleOp>(text, context.get()));
+    if (!stages.empty())
+      stage = coordinate(count(), stages);
+    auto &module = modules.emplace_back(parseSourceString<ModuleOp>(texts[stage], context.get()));
     if (!module)
       llvm::report_fatal_error("a partitioned module does not parse");
     if (mesh.names.empty()) {
@@ -25,15 +29,16 @@ Ranks::Ranks(const std::string &text) {
       for (StringRef name : op.getAxes().getAsValueRange<StringAttr>())
         mesh.names.push_back(name.str());
       mesh.degrees.assign(op.getDegrees().begin(), op.getDegrees().end());
+      ranks = op.ranks();
+      if (auto pipeline = (*module)->getAttrOfType<DictionaryAttr>("kinu.pipeline"))
+        stages = pipeline.getAs<StringAttr>("on").str();
     }
     auto &interpreter = interpreters.emplace_back(std::make_unique<interpret::Interpreter>(*module));
     int64_t rank = count() - 1;
-    interpreter->collective = [this, rank](Operation *op, const Tensor &x) { return exchange(rank, op, x); };
+    interpreter->collective = [this, rank](Operation *op, const Tensor *x) { return exchange(rank, op, x); };
     for (const std::string &axis : mesh.names)
       interpreter->setInput("$rank." + axis, coordinate(rank, axis));
-  } while (count() < tofu::meshOf(*modules[0]).ranks());
-  sent.resize(count());
-  barrier = std::make_unique<std::barrier<>>(count());
+  } while (count() < ranks);
 }
 
 std::vector<int64_t> Ranks::coordinates(int64_t rank) const {
@@ -61,6 +66,16 @@ std::vector<int64_t> Ranks::origins(int64_t rank, NamedTensorType local, Diction
     result.push_back(place * axis.length);
   }
   return result;
+}
+
+/// The whole of a variable of which a rank has a part: over the mesh, and over the stages of a pipeline.
+static NamedTensorType wholeType(VariableOp variable) {
+  auto whole = variable->getAttrOfType<TypeAttr>("kinu.whole");
+  auto type = cast<NamedTensorType>(whole ? whole.getValue() : variable.getType());
+  SmallVector<Axis> axes(type.getAxes());
+  if (auto cut = variable->getAttrOfType<DenseI64ArrayAttr>("kinu.cut"))
+    axes[0].length = cut[1];
+  return type.withAxes(axes);
 }
 
 static void copyPart(Tensor &part, Tensor &whole, ArrayRef<int64_t> origins, bool out) {
@@ -99,36 +114,55 @@ Tensor Ranks::part(int64_t rank, const Tensor &whole, NamedTensorType local, Dic
 
 static VariableOp find(ModuleOp module, StringRef path) { return module.lookupSymbol<VariableOp>(path); }
 
+static std::vector<int64_t> beginsAt(std::vector<int64_t> origins, VariableOp variable) {
+  if (auto cut = variable->getAttrOfType<DenseI64ArrayAttr>("kinu.cut"))
+    origins[0] += cut[0];
+  return origins;
+}
+
 void Ranks::setVariable(StringRef path, const Tensor &whole) {
   for (int64_t rank = 0; rank < count(); ++rank) {
     VariableOp variable = find(*modules[rank], path);
-    interpreters[rank]->setVariable(path, part(rank, whole, cast<NamedTensorType>(variable.getType()),
-                                               variable->getAttrOfType<DictionaryAttr>("kinu.split")));
+    if (!variable)
+      continue; // another stage's
+    auto type = cast<NamedTensorType>(variable.getType());
+    Tensor all = carriedOver(whole, contexts[rank].get()), own(type);
+    copyPart(own, all, beginsAt(origins(rank, type, variable->getAttrOfType<DictionaryAttr>("kinu.split")), variable),
+             true);
+    interpreters[rank]->setVariable(path, own);
   }
 }
 
 Tensor Ranks::variable(StringRef path) {
-  VariableOp variable = find(*modules[0], path);
-  auto type = cast<NamedTensorType>(variable->getAttrOfType<TypeAttr>("kinu.whole").getValue());
-  Tensor result(type);
-  std::vector<bool> known(result.size());
+  std::optional<Tensor> result;
+  std::vector<bool> known;
   for (int64_t rank = 0; rank < count(); ++rank) {
     VariableOp here = find(*modules[rank], path);
-    Tensor local = interpreters[rank]->variable(path), before = result;
-    copyPart(local, result, origins(rank, local.type, here->getAttrOfType<DictionaryAttr>("kinu.split")), false);
+    if (!here)
+      continue;
+    if (!result) {
+      result.emplace(wholeType(here));
+      known.resize(result->size());
+    }
+    std::vector<int64_t> origin = beginsAt(
+        origins(rank, cast<NamedTensorType>(here.getType()), here->getAttrOfType<DictionaryAttr>("kinu.split")), here);
+    Tensor local = interpreters[rank]->variable(path), before = *result;
+    copyPart(local, *result, origin, false);
     Tensor mark(local.type);
     std::fill(mark.floats.begin(), mark.floats.end(), 1.0);
-    Tensor marks(type);
-    copyPart(mark, marks, origins(rank, local.type, here->getAttrOfType<DictionaryAttr>("kinu.split")), false);
-    for (int64_t i = 0; i < result.size(); ++i) {
+    Tensor marks(result->type);
+    copyPart(mark, marks, origin, false);
+    for (int64_t i = 0; i < result->size(); ++i) {
       if (marks.floats[i] == 0)
         continue;
       if (known[i])
-        disagreement = std::max(disagreement, std::abs(result.floats[i] - before.floats[i]));
+        disagreement = std::max(disagreement, std::abs(result->floats[i] - before.floats[i]));
       known[i] = true;
     }
   }
-  return result;
+  if (!result || llvm::is_contained(known, false))
+    fault = path.str() + " is not whole on all ranks together";
+  return *result;
 }
 
 /// The ranks that differ from `rank` in the axes that a collective is over, in their order.
@@ -138,10 +172,12 @@ std::vector<int64_t> Ranks::group(int64_t rank, Operation *op) const {
     llvm::append_range(on, list.getAsValueRange<StringAttr>());
   else
     on.push_back(op->getAttrOfType<StringAttr>("on").getValue());
+  auto among = op->getAttrOfType<DenseI64ArrayAttr>("among");
   std::vector<int64_t> result;
   for (int64_t other = 0; other < count(); ++other)
     if (llvm::all_of(mesh.names, [&](const std::string &name) {
-          return llvm::is_contained(on, name) || coordinate(rank, name) == coordinate(other, name);
+          return llvm::is_contained(on, name) ? !among || llvm::is_contained(among.asArrayRef(), coordinate(other, name))
+                                              : coordinate(rank, name) == coordinate(other, name);
         }))
       result.push_back(other);
   return result;
@@ -167,13 +203,61 @@ static Tensor sliceOf(const Tensor &tensor, NamedTensorType type, StringRef axis
   return result;
 }
 
-Tensor Ranks::exchange(int64_t rank, Operation *op, const Tensor &operand) {
-  sent[rank] = &operand;
-  barrier->arrive_and_wait();
+std::vector<Tensor> Ranks::meet(int64_t rank, const std::vector<int64_t> &members, const Tensor &operand) {
+  std::unique_lock lock(mutex);
+  std::pair key{members, met[{members, rank}]++};
+  Meeting &meeting = meetings[key];
+  meeting.brought.emplace(rank, operand);
+  changed.notify_all();
+  changed.wait(lock, [&] { return stopped || meeting.brought.size() == members.size(); });
+  std::vector<Tensor> all;
+  for (int64_t member : members)
+    all.push_back(stopped ? operand : meeting.brought.at(member));
+  if (++meeting.left == members.size())
+    meetings.erase(key);
+  return all;
+}
+
+Tensor Ranks::receive(int64_t from, int64_t to, int64_t tag, NamedTensorType type) {
+  std::unique_lock lock(mutex);
+  std::deque<Tensor> &letters = mail[{from, to, tag}];
+  changed.wait(lock, [&] { return stopped || !letters.empty(); });
+  if (letters.empty())
+    return Tensor(type);
+  Tensor result = carriedOver(letters.front(), type.getContext());
+  letters.pop_front();
+  return result.reordered(type);
+}
+
+int64_t Ranks::neighbour(int64_t rank, StringRef axis, int64_t place) const {
+  for (int64_t other = 0; other < count(); ++other)
+    if (llvm::all_of(mesh.names, [&](const std::string &name) {
+          return coordinate(other, name) == (name == axis ? place : coordinate(rank, name));
+        }))
+      return other;
+  llvm_unreachable("the mesh has all places");
+}
+
+Tensor Ranks::exchange(int64_t rank, Operation *op, const Tensor *operand) {
+  if (auto send = dyn_cast<tofu::SendOp>(op)) {
+    std::unique_lock lock(mutex);
+    mail[{rank, neighbour(rank, send.getOn(), send.getPeer()), send.getTag()}].push_back(*operand);
+    changed.notify_all();
+    return *operand;
+  }
+  if (auto receives = dyn_cast<tofu::ReceiveOp>(op))
+    return receive(neighbour(rank, receives.getOn(), receives.getPeer()), rank, receives.getTag(), receives.getType());
+  return reduced(rank, op, *operand);
+}
+
+Tensor Ranks::reduced(int64_t rank, Operation *op, const Tensor &operand) {
   std::vector<int64_t> members = group(rank, op);
   auto type = cast<NamedTensorType>(op->getResult(0).getType());
   Tensor result(type);
-  auto received = [&](int64_t member) { return carriedOver(*sent[member], type.getContext()); };
+  std::vector<Tensor> all = meet(rank, members, operand);
+  auto received = [&](int64_t member) {
+    return carriedOver(all[llvm::find(members, member) - members.begin()], type.getContext());
+  };
   int64_t self = llvm::find(members, rank) - members.begin();
   if (auto reduce = dyn_cast<tofu::AllReduceOp>(op)) {
     result = received(members[0]).reordered(type);
@@ -207,31 +291,71 @@ Tensor Ranks::exchange(int64_t rank, Operation *op, const Tensor &operand) {
                       });
     }
   }
-  barrier->arrive_and_wait(); // nobody goes on while others still read what it sent
   return result;
 }
 
-void Ranks::run(StringRef program, const std::map<std::string, Tensor> &inputs) {
-  for (int64_t rank = 0; rank < count(); ++rank) {
-    auto op = modules[rank]->lookupSymbol<ProgramOp>(program);
-    for (auto &[name, whole] : inputs)
-      interpreters[rank]->setInput(name, carriedOver(whole, contexts[rank].get()));
-    for (InputOp input : op.getOps<InputOp>())
-      if (auto split = input->getAttrOfType<DictionaryAttr>("kinu.split"); split && inputs.contains(input.getName().str()))
-        interpreters[rank]->setInput(input.getName(), part(rank, inputs.at(input.getName().str()), input.getType(), split));
-  }
-  std::vector<std::string> faults(count());
+void Ranks::setInputs(int64_t rank, StringRef program, const Inputs &inputs) {
+  auto op = modules[rank]->lookupSymbol<ProgramOp>(program);
+  for (auto &[name, whole] : inputs)
+    interpreters[rank]->setInput(name, carriedOver(whole, contexts[rank].get()));
+  for (InputOp input : op.getOps<InputOp>())
+    if (auto split = input->getAttrOfType<DictionaryAttr>("kinu.split"); split && inputs.contains(input.getName().str()))
+      interpreters[rank]->setInput(input.getName(), part(rank, inputs.at(input.getName().str()), input.getType(), split));
+}
+
+void Ranks::runRank(int64_t rank, StringRef program) {
+  llvm::Error error = interpreters[rank]->run(program);
+  if (!error)
+    return;
+  std::unique_lock lock(mutex);
+  std::string message = llvm::toString(std::move(error));
+  fault = fault.empty() ? message : fault;
+  stopped = true;
+  changed.notify_all();
+}
+
+void Ranks::onAllRanks(llvm::function_ref<void(int64_t)> work) {
   std::vector<std::thread> threads;
   for (int64_t rank = 0; rank < count(); ++rank)
-    threads.emplace_back([&, rank] {
-      if (llvm::Error error = interpreters[rank]->run(program))
-        faults[rank] = llvm::toString(std::move(error));
-      if (!faults[rank].empty())
-        barrier->arrive_and_drop();
-    });
+    threads.emplace_back([&, rank] { work(rank); });
   for (std::thread &thread : threads)
     thread.join();
-  for (const std::string &message : faults)
-    if (fault.empty() && !message.empty())
-      fault = message;
+}
+
+void Ranks::run(StringRef program, const Inputs &inputs) {
+  for (int64_t rank = 0; rank < count(); ++rank)
+    setInputs(rank, program, inputs);
+  onAllRanks([&](int64_t rank) { runRank(rank, program); });
+}
+
+std::map<std::string, double> Ranks::runStep(const std::vector<Inputs> &microBatches) {
+  std::vector<std::map<std::string, double>> sums(count());
+  onAllRanks([&](int64_t rank) {
+    ModuleOp module = *modules[rank];
+    interpret::Interpreter &interpreter = *interpreters[rank];
+    std::map<int64_t, std::map<std::string, Tensor>> stores; // what forward passes left, by store
+    ArrayRef<int64_t> slots = module->getAttrOfType<DenseI64ArrayAttr>("kinu.schedule").asArrayRef();
+    for (; !slots.empty() && fault.empty(); slots = slots.drop_front(3)) {
+      StringRef program = slots[0] == 2 ? "weights" : slots[0] ? "backward" : "forward";
+      if (slots[0])
+        for (auto &[name, value] : stores[slots[2]])
+          interpreter.setVariable(name, value);
+      setInputs(rank, program, microBatches[slots[1]]);
+      runRank(rank, program);
+      for (VariableOp variable : module.getOps<VariableOp>())
+        if (variable.getRole() == "stash")
+          stores[slots[2]].insert_or_assign(variable.getSymName().str(), interpreter.variable(variable.getSymName()));
+      for (auto &[name, value] : interpreter.allOutputs())
+        if (value.size() == 1 && !slots[0])
+          sums[rank][name] += value[0];
+    }
+  });
+  // Of ranks that differ in other axes than the stages', each has the whole.
+  std::map<std::string, double> result;
+  auto pipeline = (*modules[0])->getAttrOfType<DictionaryAttr>("kinu.pipeline");
+  StringRef on = pipeline.getAs<StringAttr>("on").getValue();
+  for (int64_t stage = 0; stage < degree(on); ++stage)
+    for (auto &[name, sum] : sums[neighbour(0, on, stage)])
+      result[name] += sum;
+  return result;
 }

@@ -7,15 +7,18 @@
 
 #include "mlir/IR/OwningOpRef.h"
 
-#include <atomic>
-#include <barrier>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
 
 namespace kinu::test {
 
 class Ranks {
 public:
-  /// `text`: a module that `kinu-partition` left.
-  explicit Ranks(const std::string &text);
+  using Inputs = std::map<std::string, interpret::Tensor>;
+
+  /// `texts`: a module that `kinu-partition` left, for each stage of a pipeline.
+  explicit Ranks(const std::vector<std::string> &texts);
 
   /// Gives every rank its part of a variable, by the attributes that the pass left.
   void setVariable(llvm::StringRef path, const interpret::Tensor &whole);
@@ -23,7 +26,10 @@ public:
   /// same must agree; `disagreement` says by how much they do not.
   interpret::Tensor variable(llvm::StringRef path);
   /// Runs a program on all ranks. Inputs of the model are whole and cut as `kinu.split` says.
-  void run(llvm::StringRef program, const std::map<std::string, interpret::Tensor> &inputs);
+  void run(llvm::StringRef program, const Inputs &inputs);
+  /// Runs the passes of a pipeline's step, each rank in the order of its stage. Returns the sums of the outputs of all
+  /// forward passes.
+  std::map<std::string, double> runStep(const std::vector<Inputs> &microBatches);
   double output(llvm::StringRef name) const { return interpreters[0]->output(name)[0]; }
   bool hasOutput(llvm::StringRef name) const { return interpreters[0]->hasOutput(name); }
 
@@ -44,15 +50,36 @@ private:
   std::vector<int64_t> origins(int64_t rank, NamedTensorType local, mlir::DictionaryAttr split) const;
   interpret::Tensor part(int64_t rank, const interpret::Tensor &whole, NamedTensorType local,
                          mlir::DictionaryAttr split) const;
-  interpret::Tensor exchange(int64_t rank, mlir::Operation *op, const interpret::Tensor &operand);
+  interpret::Tensor exchange(int64_t rank, mlir::Operation *op, const interpret::Tensor *operand);
+  interpret::Tensor reduced(int64_t rank, mlir::Operation *op, const interpret::Tensor &operand);
   std::vector<int64_t> group(int64_t rank, mlir::Operation *op) const;
+  /// What the members of a group bring to their next collective, in their order.
+  std::vector<interpret::Tensor> meet(int64_t rank, const std::vector<int64_t> &members,
+                                      const interpret::Tensor &operand);
+  interpret::Tensor receive(int64_t from, int64_t to, int64_t tag, NamedTensorType type);
+  /// The rank at another place along an axis.
+  int64_t neighbour(int64_t rank, llvm::StringRef axis, int64_t place) const;
+  void setInputs(int64_t rank, llvm::StringRef program, const Inputs &inputs);
+  void runRank(int64_t rank, llvm::StringRef program);
+  /// Does something on every rank at once.
+  void onAllRanks(llvm::function_ref<void(int64_t)> work);
+
+  struct Meeting {
+    std::map<int64_t, interpret::Tensor> brought;
+    size_t left = 0;
+  };
 
   Mesh mesh;
   std::vector<std::unique_ptr<mlir::MLIRContext>> contexts;
   std::vector<mlir::OwningOpRef<mlir::ModuleOp>> modules;
   std::vector<std::unique_ptr<interpret::Interpreter>> interpreters;
-  std::vector<const interpret::Tensor *> sent; ///< by each rank, in the collective under way
-  std::unique_ptr<std::barrier<>> barrier;
+
+  std::mutex mutex; ///< of all that follows
+  std::condition_variable changed;
+  bool stopped = false; ///< a rank failed: nobody waits any more
+  std::map<std::pair<std::vector<int64_t>, int64_t>, Meeting> meetings; ///< by members, and how many they had before
+  std::map<std::pair<std::vector<int64_t>, int64_t>, int64_t> met;      ///< by members and rank
+  std::map<std::tuple<int64_t, int64_t, int64_t>, std::deque<interpret::Tensor>> mail; ///< by sender, receiver and tag
 };
 
 } // namespace kinu::test
