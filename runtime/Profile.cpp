@@ -74,7 +74,7 @@ static void printProfile(const Run &run, const std::vector<ProfileRow> &rows, in
     modelled += row.modelled;
   }
   bool isModelled = !run.manifest.modelled.empty();
-  std::printf("\n%ld steps of %.3f s", long(steps), step);
+  std::printf("\n%ld step%s of %.3f s", long(steps), steps == 1 ? "" : "s", step);
   if (isModelled)
     std::printf("; the model says %.3f s, %.2f of it", modelled, modelled / step);
   else
