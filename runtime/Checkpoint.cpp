@@ -183,16 +183,20 @@ static std::string describeShape(const std::vector<int64_t> &shape) {
 /// How the checkpoint's model differs from this executable's; empty if it does not.
 static std::string findDifference(const VerifiedCheckpoint &checkpoint, const Manifest &manifest) {
   size_t expected = 0;
-  for (const auto &[file, table] : checkpoint.tables)
+  for (const char *file : {weightsFile, momentsFile}) {
+    auto table = checkpoint.tables.find(file);
+    if (table == checkpoint.tables.end())
+      continue;
     for (const Variable *variable : variablesIn(file, manifest)) {
       ++expected;
-      auto found = table.find(nameInFile(*variable));
-      if (found == table.end())
+      auto found = table->second.find(nameInFile(*variable));
+      if (found == table->second.end())
         return text("it has no `", nameInFile(*variable), "`");
       if (found->second.shape != shapeOf(*variable) || found->second.dtype != "F32")
         return text("`", nameInFile(*variable), "` is ", found->second.dtype, describeShape(found->second.shape),
                     " there and F32", describeShape(shapeOf(*variable)), " here");
     }
+  }
   size_t stored = 0;
   for (const auto &[file, table] : checkpoint.tables)
     stored += table.size();
