@@ -217,7 +217,7 @@ static llvm::Expected<CompiledKernels> compileAll(ArrayRef<std::vector<KernelTex
 
 static emit::Executable tablesOf(ModuleOp module, MutableArrayRef<KernelText> kernels, const CompiledKernels &compiled) {
   std::vector<KernelFacts> facts;
-  for (const Kernel &kernel : kernels)
+  for (const KernelText &kernel : kernels)
     facts.push_back(compiled.facts[compiled.numbers.lookup(kernel.symbol)]);
   return makeTables(module, kernels, facts);
 }

@@ -7,7 +7,7 @@
 // wants that later.
 // CHECK: kinu.arena_bytes = 768 : i64, kinu.variable_bytes = 256 : i64
 // CHECK: kinu.variable @w {{.*}}{kinu.offset = 0 : i64}
-// CHECK-LABEL: kinu.program @eval attributes {kinu.program_bytes = 512 : i64}
+// CHECK-LABEL: kinu.program @eval attributes {kinu.live_bytes = 512 : i64, kinu.program_bytes = 512 : i64, kinu.sent_bytes = 0 : i64}
 // CHECK: kinu.input "x" {kinu.offset = [[X:[0-9]+]] : i64}
 // CHECK: step.launch @over(%{{.*}}) "a" at {{\[}}[[X]], [[A:[0-9]+]]]
 // CHECK: step.launch @over(%{{.*}}) "b" at {{\[}}[[A]], [[A]]]
@@ -62,10 +62,10 @@ step.kernel @apart loops rows ["seq"] inplace [] {
 // What is written is computed in the variable's own memory: the second round's slice lies 256 bytes behind the first. A
 // view has the place of what it views. Programs share the memory behind the variables: the arena ends where the larger does.
 // CHECK: kinu.arena_bytes = 1024 : i64, kinu.variable_bytes = 512 : i64
-// CHECK-LABEL: kinu.program @update attributes {kinu.program_bytes = 256 : i64}
+// CHECK-LABEL: kinu.program @update attributes {{.*}}kinu.program_bytes = 256 : i64
 // CHECK: step.launch @over(%{{.*}}) "t" at [256, 512]
 // CHECK: step.launch @over(%{{.*}}) "a" at [512, 256]
-// CHECK-LABEL: kinu.program @shares attributes {kinu.program_bytes = 512 : i64}
+// CHECK-LABEL: kinu.program @shares attributes {{.*}}kinu.program_bytes = 512 : i64
 // CHECK: kinu.input "x" {kinu.offset = 512 : i64}
 // CHECK: step.launch @over(%{{.*}}) "b" at [512,
 kinu.variable @w weight normal(0.0, 0.02) : !s
@@ -93,7 +93,7 @@ step.kernel @over loops rows ["seq"] inplace [0, 0] {
 
 // A sum on its way to a variable is made in the variable from the start, here at byte 0; not if the old value is read
 // meanwhile, as that of @v (byte 256) is.
-// CHECK-LABEL: kinu.program @sums attributes {kinu.program_bytes = 512 : i64}
+// CHECK-LABEL: kinu.program @sums attributes {{.*}}kinu.program_bytes = 512 : i64
 // CHECK: step.launch @over(%{{.*}}) "a" at {{\[}}[[X:[0-9]+]], 0]
 // CHECK: step.launch @over(%{{.*}}) "b" at [0, 0]
 // CHECK: step.launch @over(%{{.*}}) "c" at [0, 0]
