@@ -72,9 +72,11 @@ static llvm::Expected<std::string> compileOne(const KernelText &kernel, const ma
 
 static int32_t elementOf(NamedTensorType type) {
   Type element = type.getElement();
-  return element.isF32() ? kKinuF32 : element.isBF16() ? kKinuBf16 : element.isF16() ? kKinuF16
-         : type.isBool() ? kKinuI1
-                         : kKinuI64;
+  return element.isF32()    ? kKinuF32
+         : element.isBF16() ? kKinuBf16
+         : element.isF16()  ? kKinuF16
+         : type.isBool()    ? kKinuI1
+                            : kKinuI64;
 }
 
 /// The axes that a collective's group is over, and the places along the one of them that take part, if not all do.
@@ -136,8 +138,9 @@ static emit::Executable makeTables(ModuleOp module, MutableArrayRef<KernelText> 
     table.name = program.getSymName();
     for (Operation &op : program.getBody().front()) {
       if (auto launch = dyn_cast<step::LaunchOp>(op)) {
-        table.launches.push_back(
-            {numbers.lookup(launch.getKernel()), std::vector<int64_t>(launch.getOffsets()->begin(), launch.getOffsets()->end()), launch.getLabel().str()});
+        table.launches.push_back({numbers.lookup(launch.getKernel()),
+                                  std::vector<int64_t>(launch.getOffsets()->begin(), launch.getOffsets()->end()),
+                                  launch.getLabel().str()});
       } else if (tofu::isCollective(&op)) {
         tables.collectives.push_back(describeCollective(&op));
         table.launches.push_back({-static_cast<int32_t>(tables.collectives.size()),

@@ -13,8 +13,8 @@
 #include "compiler/recognise/Recognise.h"
 #include "compiler/schedule/Schedule.h"
 #include "compiler/shard/Shard.h"
-#include "dialects/tofu/Tofu.h"
 #include "compiler/support/WriteFile.h"
+#include "dialects/tofu/Tofu.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Transforms/Passes.h"
@@ -261,8 +261,8 @@ private:
   }
 
   bool keepsContract(Stage stage) {
-    return llvm::all_of(allStages(),
-                        [&](ModuleOp each) { return succeeded(verify(each)) && succeeded(checkContract(each, stage)); });
+    return llvm::all_of(
+        allStages(), [&](ModuleOp each) { return succeeded(verify(each)) && succeeded(checkContract(each, stage)); });
   }
 
   /// Runs a stage unless the run is over; then checks its contract and writes its snapshot.
@@ -280,7 +280,8 @@ private:
                                     std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     auto print = [&](llvm::raw_ostream &os) {
       for (auto [i, each] : llvm::enumerate(allStages()))
-        each.print(i ? os << "// -----\n" : os, OpPrintingFlags().enableDebugInfo(options.locations, /*prettyForm=*/true));
+        each.print(i ? os << "// -----\n" : os,
+                   OpPrintingFlags().enableDebugInfo(options.locations, /*prettyForm=*/true));
     };
     snapshot(stage, print);
     if (code)

@@ -49,7 +49,8 @@ struct KinuLaunch {
 };
 
 struct KinuProgram {
-  const char *name; ///< "micro" or, of a stage, "forward" and "backward", "count", "update", "eval", "generate", "constants"
+  const char
+      *name; ///< "micro" or, of a stage, "forward" and "backward", "count", "update", "eval", "generate", "constants"
   const KinuLaunch *launches;
   int64_t numLaunches;
   const int64_t *offsets;
@@ -65,8 +66,8 @@ struct KinuExecutable {
   const char *manifest; ///< JSON, zero-terminated: see Manifest.h
   const KinuCollective *collectives;
   int64_t numCollectives;
-  /// A stage of a pipeline has `stores` runs of `storeBytes` bytes, the first at `storeOffset`, one for each micro-batch that
-  /// is under way. Launches speak of the first.
+  /// A stage of a pipeline has `stores` runs of `storeBytes` bytes, the first at `storeOffset`, one for each
+  /// micro-batch that is under way. Launches speak of the first.
   int64_t storeOffset, storeBytes, stores;
   const KinuExecutable *next; ///< of the next stage of the pipeline; null for the last
 };

@@ -105,8 +105,8 @@ static fs::path agreeOnPath(const std::string &folder, int64_t step, const Mesh 
   return path;
 }
 
-void saveCheckpoint(const std::string &folder, const Manifest &manifest, const char *arena,
-                    const TrainingState &state, const Mesh &mesh) {
+void saveCheckpoint(const std::string &folder, const Manifest &manifest, const char *arena, const TrainingState &state,
+                    const Mesh &mesh) {
   fs::path path = agreeOnPath(folder, state.step, mesh);
   try {
     Json json = {{"format", formatVersion},
@@ -222,8 +222,12 @@ static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifes
   }
   try {
     const Json &json = checkpoint.manifest;
-    TrainingState state{json.at("step"), json.at("seed"), json.value("data", std::string()),
-                        json.value("batch", int64_t(0)), json.value("seq", int64_t(0)), {}};
+    TrainingState state{json.at("step"),
+                        json.at("seed"),
+                        json.value("data", std::string()),
+                        json.value("batch", int64_t(0)),
+                        json.value("seq", int64_t(0)),
+                        {}};
     if (auto scale = json.find("loss_scale"); scale != json.end())
       state.lossScale = {scale->at("scale"), scale->at("clean_steps"), scale->at("skipped")};
     return state;

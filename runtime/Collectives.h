@@ -6,9 +6,9 @@
 
 namespace kinu::rt {
 
-/// Runs a collective over its group, or waits for what a kKinuReceive is of: operand in buffers[0], result in the last of
-/// the buffers. Blocks until both may be used.
-/// Sums are made in the order that MPI chooses for the group's size, the same in every run.
+/// Runs a collective over its group, or waits for what a kKinuReceive is of: operand in buffers[0], result in the last
+/// of the buffers. Blocks until both may be used. Sums are made in the order that MPI chooses for the group's size, the
+/// same in every run.
 void runCollective(const KinuCollective &collective, void *const *buffers, const Mesh &mesh);
 
 /// Begins a kKinuSend; the buffer must stay as it is until the request is done.

@@ -98,7 +98,8 @@ static void parseSplit(const Json &json, const std::vector<Axis> &mesh, Buffer &
     return;
   for (const auto &[axis, on] : split->items())
     for (const Json &name : on) {
-      auto rank = std::find_if(mesh.begin(), mesh.end(), [&](const Axis &known) { return known.name == name.get<std::string>(); });
+      auto rank = std::find_if(mesh.begin(), mesh.end(),
+                               [&](const Axis &known) { return known.name == name.get<std::string>(); });
       if (rank == mesh.end())
         fail(Exit::Internal, "the executable's manifest splits `", buffer.name, "` over an unknown axis of the mesh");
       Split &here = buffer.split[axis];

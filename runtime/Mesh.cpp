@@ -33,12 +33,12 @@ Mesh::Mesh(const std::vector<Axis> &axes) : axes(axes), total(product(axes)) {
   std::string shape;
   for (const Axis &axis : axes)
     shape += (shape.empty() ? "" : " x ") + axis.name + " " + std::to_string(axis.length);
-  fail(Exit::Mismatch, self > 0     ? "" // one rank speaks for all
-                       : total == 1 ? text("this executable trains on one rank, but ", launched,
-                                           " were started; start it with `mpirun -n 1` or without mpirun")
-                                    : text("this executable is for ", total, " ranks (", shape, "), but ", launched,
-                                           launched == 1 ? " was" : " were", " started; start it with `mpirun -n ",
-                                           total, "`"));
+  fail(Exit::Mismatch, self > 0 ? "" // one rank speaks for all
+                       : total == 1
+                           ? text("this executable trains on one rank, but ", launched,
+                                  " were started; start it with `mpirun -n 1` or without mpirun")
+                           : text("this executable is for ", total, " ranks (", shape, "), but ", launched,
+                                  launched == 1 ? " was" : " were", " started; start it with `mpirun -n ", total, "`"));
 }
 
 Mesh::~Mesh() {

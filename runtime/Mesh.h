@@ -36,8 +36,8 @@ public:
   /// Whether this rank is the first of those that have the same part of a buffer.
   bool owns(const Buffer &buffer) const;
 
-  /// The ranks that differ from this one in these axes only, in their order: see KinuCollective::axes. Made at first use,
-  /// which must be by all of them at once.
+  /// The ranks that differ from this one in these axes only, in their order: see KinuCollective::axes. Made at first
+  /// use, which must be by all of them at once.
   MPI_Comm group(const std::string &axes) const;
   /// Replaces each value by its sum over a group.
   void sum(std::vector<double> &values, const std::string &axes) const;

@@ -107,8 +107,7 @@ TrainingStep::TrainingStep(Executor &executor, const Manifest &manifest, const I
                            const TokenShard &shard, uint64_t seed, int64_t steps)
     : executor(executor), manifest(manifest), loader(loader), shard(shard), seed(seed), steps(steps),
       microBatch(manifest.train.batch / manifest.train.microBatches),
-      micro(require(manifest, manifest.pipeline ? "forward" : "micro")),
-      updateProgram(require(manifest, "update")) {
+      micro(require(manifest, manifest.pipeline ? "forward" : "micro")), updateProgram(require(manifest, "update")) {
   loader.check(micro);
   if (int64_t fieldCount = countFields(manifest.train.data.bindings)) {
     samplesPerEpoch = shard.pieces() / fieldCount;

@@ -20,8 +20,7 @@ struct Scalars {
 };
 
 /// Fills the reserved inputs ($step, $seed, ...) of `program`, the rank's place on the mesh among them.
-void setScalars(const ProgramInterface &program, const Scalars &scalars, char *arena,
-                const Mesh &mesh = Mesh::alone());
+void setScalars(const ProgramInterface &program, const Scalars &scalars, char *arena, const Mesh &mesh = Mesh::alone());
 
 /// The scalar output `name` of `program`; 0 if it has none.
 double readScalar(const ProgramInterface &program, std::string_view name, const char *arena);

@@ -110,7 +110,8 @@ void Buffers::startInVariables() {
   }
 }
 
-/// Whether nothing reads the variable that has memory at `place` from the launch on, and one value at most is written there.
+/// Whether nothing reads the variable that has memory at `place` from the launch on, and one value at most is written
+/// there.
 bool Buffers::isUnusedAfter(step::LaunchOp launch, Place place) {
   for (auto read : program.getOps<ReadOp>())
     if (lastUse.lookup(read) >= positions.lookup(launch) &&

@@ -210,9 +210,11 @@ std::string LayoutReader::describe(const Option &option, int64_t layers, const t
   int64_t wanted = stages && !stages->degrees.empty() ? stages->degrees[0] : 0;
   if (!list || sum != layers || static_cast<int64_t>(list->elements.size()) != wanted)
     error("stage-layers", option.name.range,
-          "`layers` is a list of the layers of each stage: " + std::to_string(wanted) + " numbers of which the sum is " +
-              std::to_string(layers) + (list ? ", but there are " + std::to_string(list->elements.size()) +
-                                                   " and the sum is " + std::to_string(sum) : ""))
+          "`layers` is a list of the layers of each stage: " + std::to_string(wanted) +
+              " numbers of which the sum is " + std::to_string(layers) +
+              (list ? ", but there are " + std::to_string(list->elements.size()) + " and the sum is " +
+                          std::to_string(sum)
+                    : ""))
         .suggest("leave it out for stages that are as equal as can be");
   return text + ": " + counts;
 }

@@ -30,8 +30,8 @@ public:
       programs.push_back(program(row));
     for (const ExecutableCollective &row : executable.collectives)
       collectives.push_back(collective(row));
-    auto *type = llvm::StructType::get(context, {int64, int64, pointer, int64, pointer, int64, pointer, pointer, int64,
-                                                 int64, int64, int64, pointer});
+    auto *type = llvm::StructType::get(
+        context, {int64, int64, pointer, int64, pointer, int64, pointer, pointer, int64, int64, int64, int64, pointer});
     return llvm::ConstantStruct::get(
         type, {integer(kKinuAbiVersion), integer(executable.arenaBytes), array(kernelType(), kernels),
                integer(int64_t(kernels.size())), array(programType(), programs), integer(int64_t(programs.size())),
@@ -46,13 +46,15 @@ private:
   llvm::StructType *launchType() { return llvm::StructType::get(int32, int32, int32, pointer); }
   llvm::StructType *programType() { return llvm::StructType::get(pointer, pointer, int64, pointer); }
 
-  llvm::StructType *collectiveType() { return llvm::StructType::get(int32, int32, int32, int64, pointer, int32, int32); }
+  llvm::StructType *collectiveType() {
+    return llvm::StructType::get(int32, int32, int32, int64, pointer, int32, int32);
+  }
 
   llvm::Constant *collective(const ExecutableCollective &row) {
     auto word = [&](int32_t value) { return llvm::ConstantInt::get(int32, uint64_t(value)); };
-    return llvm::ConstantStruct::get(collectiveType(), {word(row.kind), word(row.reduction), word(row.dtype),
-                                                        integer(row.count), string(row.axes), word(row.peer),
-                                                        word(row.tag)});
+    return llvm::ConstantStruct::get(collectiveType(),
+                                     {word(row.kind), word(row.reduction), word(row.dtype), integer(row.count),
+                                      string(row.axes), word(row.peer), word(row.tag)});
   }
 
   llvm::Constant *kernel(const ExecutableKernel &row) {
@@ -67,10 +69,10 @@ private:
     std::vector<llvm::Constant *> launches;
     std::vector<uint64_t> offsets;
     for (const ExecutableLaunch &launch : row.launches) {
-      launches.push_back(llvm::ConstantStruct::get(
-          launchType(),
-          {llvm::ConstantInt::getSigned(int32, launch.kernel), llvm::ConstantInt::get(int32, offsets.size()),
-           llvm::ConstantInt::get(int32, launch.offsets.size()), string(launch.label)}));
+      launches.push_back(llvm::ConstantStruct::get(launchType(), {llvm::ConstantInt::getSigned(int32, launch.kernel),
+                                                                  llvm::ConstantInt::get(int32, offsets.size()),
+                                                                  llvm::ConstantInt::get(int32, launch.offsets.size()),
+                                                                  string(launch.label)}));
       offsets.insert(offsets.end(), launch.offsets.begin(), launch.offsets.end());
     }
     return llvm::ConstantStruct::get(programType(), {string(row.name), array(launchType(), launches),

@@ -51,8 +51,8 @@ struct Executable {
   std::string manifest; ///< JSON
 };
 
-/// An object file that defines `kinu_executable`, the first of `stages`, from which the others are reached, and refers to
-/// the kernels' symbols. Launches must name kernels that exist.
+/// An object file that defines `kinu_executable`, the first of `stages`, from which the others are reached, and refers
+/// to the kernels' symbols. Launches must name kernels that exist.
 llvm::Expected<std::string> compileTables(llvm::ArrayRef<Executable> stages, const machines::Machine &machine);
 
 struct LinkOptions {

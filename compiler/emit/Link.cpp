@@ -183,8 +183,7 @@ static llvm::Expected<std::string> writeObjects(const std::vector<std::string> &
   return response;
 }
 
-llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObjects,
-                                       llvm::ArrayRef<Executable> stages,
+llvm::Error kinu::emit::linkExecutable(const std::vector<std::string> &kernelObjects, llvm::ArrayRef<Executable> stages,
                                        const Machine &machine, const std::string &output, const LinkOptions &options) {
   std::string sysroot;
   if (isCrossLink(machine)) {

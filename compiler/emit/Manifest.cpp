@@ -39,7 +39,8 @@ static void addSplit(Operation *op, json::Object &entry) {
   entry["split"] = std::move(axes);
 }
 
-/// Which rounds of a whole variable a stage of a pipeline has, or which other stage has the variable, too, and writes it.
+/// Which rounds of a whole variable a stage of a pipeline has, or which other stage has the variable, too, and writes
+/// it.
 static void addStage(VariableOp variable, json::Object &entry) {
   if (auto place = variable->getAttrOfType<IntegerAttr>("kinu.place"))
     entry["place"] = place.getInt();

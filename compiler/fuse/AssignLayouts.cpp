@@ -187,8 +187,9 @@ private:
     if (isa<tofu::ReduceScatterOp, tofu::AllToAllOp>(op))
       ranksFirst(op);
     if (auto scatter = dyn_cast<tofu::ReduceScatterOp>(op))
-      return op->getResult(0).setType(typeOf(scatter.getOperand()).without(namesAttr(
-          &getContext(), {tofu::rankAxis(scatter.getOnAttr()).getValue()})));
+      return op->getResult(0).setType(
+          typeOf(scatter.getOperand())
+              .without(namesAttr(&getContext(), {tofu::rankAxis(scatter.getOnAttr()).getValue()})));
     // The operand of these has the result's type.
     if (isa<CumSumOp, tofu::AllReduceOp, tofu::AllToAllOp>(op))
       return op->getResult(0).setType(op->getOperand(0).getType());

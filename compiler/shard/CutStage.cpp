@@ -1,8 +1,8 @@
 // One stage of a pipeline out of a whole module.
 //
-// Between stages go what the repeat carries, forward, and its gradients, backward. All else is arranged so that nothing has to:
-// what depends on no layer is computed where it is wanted, gradients of a weight that several stages read are added up after the
-// step, and numbers of the optimizer that speak of all variables are sums over stages.
+// Between stages go what the repeat carries, forward, and its gradients, backward. All else is arranged so that nothing
+// has to: what depends on no layer is computed where it is wanted, gradients of a weight that several stages read are
+// added up after the step, and numbers of the optimizer that speak of all variables are sums over stages.
 #include "compiler/shard/CutStep.h"
 #include "compiler/shard/CutVariables.h"
 #include "compiler/shard/MicroBatchSchedule.h"
@@ -99,7 +99,8 @@ private:
   /// `kinu.schedule`: of each pass of this stage the direction (a number), the micro-batch and the store, in order.
   void setSchedule(const StagePlan &plan) {
     auto count = getOperation()->getAttrOfType<IntegerAttr>("kinu.micro_batches");
-    MicroBatchSchedule schedule = scheduleMicroBatches(*parseScheduleKind(plan.schedule), plan.count(), count ? count.getInt() : 1);
+    MicroBatchSchedule schedule =
+        scheduleMicroBatches(*parseScheduleKind(plan.schedule), plan.count(), count ? count.getInt() : 1);
     SmallVector<int64_t> slots;
     for (const Slot &slot : schedule.stages[plan.stage])
       slots.append({static_cast<int64_t>(slot.direction), slot.microBatch, slot.buffer});

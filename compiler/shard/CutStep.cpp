@@ -248,11 +248,11 @@ void StepCutter::backward(StringRef name, const BackwardHalves *halves) {
     carried = received = receive(repeat, plan.stage + 1, upTag());
   else
     for (auto [i, init] : llvm::enumerate(repeat.getCarried()))
-      carried.push_back(parts.partOf(init) == StepParts::Anywhere
-                            ? demand(init)
-                            : ReadOp::create(b, init.getLoc(), init.getType(), "stash.seed." + std::to_string(i),
-                                             ValueRange())
-                                  .getResult());
+      carried.push_back(
+          parts.partOf(init) == StepParts::Anywhere
+              ? demand(init)
+              : ReadOp::create(b, init.getLoc(), init.getType(), "stash.seed." + std::to_string(i), ValueRange())
+                    .getResult());
   carried.resize(repeat.getCarried().size());
   RepeatOp result = chunk(
       repeat, carried, [&](OpBuilder &inner, unsigned i, Value round) { return recall(inner, i, round); },

@@ -1,4 +1,5 @@
-// One stage's part of a program that runs through the layers: the pipeline's repeat, what stands before it and after it.
+// One stage's part of a program that runs through the layers: the pipeline's repeat, what stands before it and after
+// it.
 #pragma once
 
 #include "compiler/shard/CutBackward.h"
@@ -8,8 +9,8 @@
 namespace kinu::shard {
 
 /// Writes the programs of a stage in front of the whole program. Their messages are variables of role `message`, what a
-/// forward pass leaves to the backward pass of the same micro-batch variables of role `stash`: the runtime has a set of both
-/// for each micro-batch that is under way.
+/// forward pass leaves to the backward pass of the same micro-batch variables of role `stash`: the runtime has a set of
+/// both for each micro-batch that is under way.
 class StepCutter {
 public:
   StepCutter(ProgramOp whole, const StepParts &parts, const StagePlan &plan)
@@ -19,7 +20,8 @@ public:
   /// also begins the backward pass; without, every stage gets the outputs.
   void forward(llvm::StringRef name);
   void backward(llvm::StringRef name);
-  /// The same in two programs: the first one hands over to the stage before, the second one computes gradients of weights.
+  /// The same in two programs: the first one hands over to the stage before, the second one computes gradients of
+  /// weights.
   void backwardInHalves(llvm::StringRef name, llvm::StringRef weights);
 
 private:

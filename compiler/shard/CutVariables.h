@@ -7,9 +7,9 @@
 
 namespace kinu::shard {
 
-/// Rewrites a program without layers so that it computes what the stage's variables need. A number to which variables of all
-/// stages add, such as the norm of the gradient, is summed over the stages; the gradient of a weight that several stages have
-/// is summed over these.
+/// Rewrites a program without layers so that it computes what the stage's variables need. A number to which variables
+/// of all stages add, such as the norm of the gradient, is summed over the stages; the gradient of a weight that
+/// several stages have is summed over these.
 class VariableCutter {
 public:
   VariableCutter(ProgramOp program, const VariableStages &stages, const StagePlan &plan)
@@ -21,9 +21,9 @@ private:
   using Place = VariableStages::Place;
   /// What the stage has of a value of the whole program.
   struct Here {
-    mlir::Value value;          ///< null if nothing
-    const Place *of = nullptr;  ///< of the variables that it is computed from; null if it is the same on every stage
-    bool isSum = false;         ///< the whole value is the sum over all stages
+    mlir::Value value;         ///< null if nothing
+    const Place *of = nullptr; ///< of the variables that it is computed from; null if it is the same on every stage
+    bool isSum = false;        ///< the whole value is the sum over all stages
   };
 
   mlir::LogicalResult visit(mlir::Operation *op);

@@ -82,8 +82,8 @@ namespace {
 /// The passes done so far, and when.
 struct Player {
   Player(const MicroBatchSchedule &schedule, llvm::ArrayRef<PassTime> times, double delay)
-      : schedule(schedule), times(times), delay(delay), count(int64_t(schedule.stages.size())),
-        doneForward(count), doneBackward(count) {
+      : schedule(schedule), times(times), delay(delay), count(int64_t(schedule.stages.size())), doneForward(count),
+        doneBackward(count) {
     for (auto &slots : schedule.stages)
       for (const Slot &slot : slots)
         splits |= slot.direction == Direction::Weights;
@@ -137,7 +137,7 @@ struct Player {
   llvm::ArrayRef<PassTime> times;
   double delay;
   int64_t count;
-  bool splits = false; ///< gradients of weights have passes of their own
+  bool splits = false;                                        ///< gradients of weights have passes of their own
   std::vector<std::vector<double>> doneForward, doneBackward; ///< ends, by stage and micro-batch
   Timeline timeline;
 };

@@ -57,8 +57,8 @@ Operation *Partition::copy(Operation *op, ValueRange operands, const Sharding &s
   return made;
 }
 
-/// How an op that works point by point lies: split where the rules or an operand say so. Operands that lack the axis are
-/// needed whole, and those that have it, split.
+/// How an op that works point by point lies: split where the rules or an operand say so. Operands that lack the axis
+/// are needed whole, and those that have it, split.
 Sharding Partition::joint(ValueRange operands, NamedTensorType result) {
   Sharding wanted = rules.whole(), natural = rules.natural(result), between = rules.betweenBlocks(result);
   for (unsigned m = 0; m < wanted.size(); ++m) {

@@ -13,7 +13,7 @@ inline Sharding handedOn(const Rules &rules, NamedTensorType type) {
 /// Where variables lie; programs agree on it.
 struct StoredVariable {
   NamedTensorType whole;
-  Sharding sharding; ///< a gradient that is summed only when the step is done is partial here
+  Sharding sharding;    ///< a gradient that is summed only when the step is done is partial here
   bool follows = false; ///< it lies as what is written to it: what one program keeps for another
 };
 using StoredVariables = llvm::StringMap<StoredVariable>;

@@ -25,6 +25,4 @@ void Partition::send(tofu::SendOp op) {
                        op.getOn(), op.getTag());
 }
 
-void Partition::receive(tofu::ReceiveOp op) {
-  copy(op, {}, handedOn(rules, op.getType()));
-}
+void Partition::receive(tofu::ReceiveOp op) { copy(op, {}, handedOn(rules, op.getType())); }

@@ -7,20 +7,21 @@ include "mlir/Pass/PassBase.td"
 def CutStage : Pass<"kinu-cut-stage", "::mlir::ModuleOp"> {
   let summary = "keeps one stage of a pipeline";
   let description = [{
-    Requires the attribute `kinu.pipeline`: the repeat whose rounds are shared out, the mesh axis of the stages, the first round
-    of each, and the schedule; without it nothing changes. Run once on a copy of the module for each stage. Afterwards there are a
-    program `forward` and a program `backward` for one micro-batch instead of `micro`; `eval` and `generate` run through the stages;
-    variables are the stage's own, and what `kinu.elsewhere` lists is other stages'. What goes to a neighbour is read from a
-    variable of role `message`, what a forward pass keeps for the backward pass lies in variables of role `stash`; `kinu.schedule`
-    is the order of the passes in a step and `kinu.stores` how many sets of these variables there are. Stands before
-    `kinu-partition`: a stage is a graph of whole tensors, and what stages send one another is shared out as any other value.
+    Requires the attribute `kinu.pipeline`: the repeat whose rounds are shared out, the mesh axis of the stages, the
+    first round of each, and the schedule; without it nothing changes. Run once on a copy of the module for each
+    stage. Afterwards there are a program `forward` and a program `backward` for one micro-batch instead of `micro`;
+    `eval` and `generate` run through the stages; variables are the stage's own, and what `kinu.elsewhere` lists is
+    other stages'. What goes to a neighbour is read from a variable of role `message`, what a forward pass keeps for
+    the backward pass lies in variables of role `stash`; `kinu.schedule` is the order of the passes in a step and
+    `kinu.stores` how many sets of these variables there are. Stands before `kinu-partition`: a stage is a graph of
+    whole tensors, and what stages send one another is shared out as any other value.
 
     ```mlir
     // the second of two stages, of a model of 4 layers
     %h = kinu.repeat "layer" 4 carried(%embedded) ... { ^bb0(%layer, %x): %w = kinu.read @layer.up[%layer] ... }
     // becomes
     %received = tofu.receive from 0 on "pipe" tag 0
-    %h = kinu.repeat "layer" 2 carried(%received) ... { ^bb0(%local, %x): %layer = %local + 2; %w = kinu.read @layer.up[%local] ... }
+    %h = kinu.repeat "layer" 2 carried(%received) ... { ^bb0(%local, %x): %w = kinu.read @layer.up[%local] ... }
     ```
   }];
   let options = [Option<"stage", "stage", "int64_t", /*default=*/"0", "which stage is kept">];

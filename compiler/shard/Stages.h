@@ -8,8 +8,9 @@
 
 namespace kinu::shard {
 
-/// What the attribute `kinu.pipeline` of a module says: `repeat`, the axis of the repeat that is cut; `on`, the mesh axis
-/// of the stages; `bounds`, the first round of each stage and the number of rounds; `schedule`, a word of the language.
+/// What the attribute `kinu.pipeline` of a module says: `repeat`, the axis of the repeat that is cut; `on`, the mesh
+/// axis of the stages; `bounds`, the first round of each stage and the number of rounds; `schedule`, a word of the
+/// language.
 struct StagePlan {
   mlir::StringAttr repeat, on, schedule;
   llvm::SmallVector<int64_t> bounds;
@@ -30,8 +31,8 @@ struct StagePlan {
 /// A program that has the pipeline's repeat, and perhaps its backward repeat: which part of a step each op belongs to.
 ///
 /// `Anywhere` depends on no layer: inputs, weights that are read, masks, embeddings. It is computed in each stage that
-/// wants it. `Head` depends on the last layer, and belongs to the last stage; `Tail` depends on the backward repeat, and
-/// belongs to the first.
+/// wants it. `Head` depends on the last layer, and belongs to the last stage; `Tail` depends on the backward repeat,
+/// and belongs to the first.
 class StepParts {
 public:
   enum Part { Anywhere, Head, Tail };
@@ -57,8 +58,8 @@ private:
 /// The pipeline's repeat in a program, if it has it.
 RepeatOp findForward(ProgramOp program, const StagePlan &plan);
 
-/// A reduction over stages, all or some. No two of a program are alike: what one stage computes once must not be two for
-/// another, or they would wait for each other.
+/// A reduction over stages, all or some. No two of a program are alike: what one stage computes once must not be two
+/// for another, or they would wait for each other.
 mlir::Value sumOverStages(mlir::OpBuilder &builder, mlir::Value value, const StagePlan &plan,
                           mlir::DenseI64ArrayAttr among = {});
 
@@ -73,8 +74,8 @@ public:
   static mlir::FailureOr<VariableStages> of(mlir::ModuleOp module, const StagePlan &plan);
 
   struct Place {
-    bool split = false;                 ///< each stage keeps the slices of its rounds
-    llvm::SmallVector<int64_t> stages;  ///< those that keep it
+    bool split = false;                ///< each stage keeps the slices of its rounds
+    llvm::SmallVector<int64_t> stages; ///< those that keep it
     bool has(int64_t stage) const { return llvm::is_contained(stages, stage); }
   };
   /// Of a variable, by that of the parameter that it belongs to.

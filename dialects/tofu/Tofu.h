@@ -13,7 +13,8 @@ namespace kinu::tofu {
 inline bool isCollective(mlir::Operation *op) {
   return mlir::isa<AllReduceOp, ReduceScatterOp, AllGatherOp, AllToAllOp, SendOp, ReceiveOp>(op);
 }
-/// The axis of a tensor that stands for the ranks along an axis of the mesh: `rank.NAME`, which no model's axis is called.
+/// The axis of a tensor that stands for the ranks along an axis of the mesh: `rank.NAME`, which no model's axis is
+/// called.
 mlir::StringAttr rankAxis(mlir::StringAttr meshAxis);
 /// The mesh of a module; null for one rank.
 MeshOp meshOf(mlir::ModuleOp module);

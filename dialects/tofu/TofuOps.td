@@ -120,9 +120,9 @@ def AllToAllOp : Tofu_Collective<"all_to_all", [AllTypesMatch<["operand", "resul
 def SendOp : Tofu_Op<"send", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "begins to send a tensor to the rank at another place along a mesh axis";
   let description = [{
-    Does not wait: the operand must be in memory that nobody writes before the same program runs again, which `kinu-cut-stage`
-    sees to by sending what it reads from a variable of role `message`. Messages of one tag between two ranks arrive in the order
-    in which they are sent. Lifespan: from `shard` to `emit`.
+    Does not wait: the operand must be in memory that nobody writes before the same program runs again, which
+    `kinu-cut-stage` sees to by sending what it reads from a variable of role `message`. Messages of one tag between
+    two ranks arrive in the order in which they are sent. Lifespan: from `shard` to `emit`.
 
     ```mlir
     tofu.send %h to 1 on "pipe" tag 0 : !kinu.tensor<batch=4, embed=64 : f32>

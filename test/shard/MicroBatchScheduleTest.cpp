@@ -29,8 +29,8 @@ TEST(MicroBatchSchedule, StagesWarmUpThenAlternate) {
   EXPECT_EQ(describe(scheduleMicroBatches(ScheduleKind::GPipe, 3, 2).stages[1]), " f0 f1 b0 b1");
 }
 
-/// Gradients of weights are late by as many micro-batches as there are stages before, and so the last stage begins at once
-/// with the next backward pass.
+/// Gradients of weights are late by as many micro-batches as there are stages before, and so the last stage begins at
+/// once with the next backward pass.
 TEST(MicroBatchSchedule, WeightsWait) {
   MicroBatchSchedule schedule = scheduleMicroBatches(ScheduleKind::ZeroBubble, 3, 4);
   EXPECT_EQ(describe(schedule.stages[0]), " f0 f1 f2 b0 w0 f3 b1 w1 b2 w2 b3 w3");

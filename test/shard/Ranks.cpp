@@ -176,8 +176,9 @@ std::vector<int64_t> Ranks::group(int64_t rank, Operation *op) const {
   std::vector<int64_t> result;
   for (int64_t other = 0; other < count(); ++other)
     if (llvm::all_of(mesh.names, [&](const std::string &name) {
-          return llvm::is_contained(on, name) ? !among || llvm::is_contained(among.asArrayRef(), coordinate(other, name))
-                                              : coordinate(rank, name) == coordinate(other, name);
+          return llvm::is_contained(on, name)
+                     ? !among || llvm::is_contained(among.asArrayRef(), coordinate(other, name))
+                     : coordinate(rank, name) == coordinate(other, name);
         }))
       result.push_back(other);
   return result;
@@ -278,8 +279,8 @@ Tensor Ranks::reduced(int64_t rank, Operation *op, const Tensor &operand) {
     StringRef axis = tofu::rankAxis(op->getAttrOfType<StringAttr>("on"));
     NamedTensorType one = type.without(namesAttr(type.getContext(), {axis}));
     for (auto [i, member] : llvm::enumerate(members)) {
-      Tensor piece = isa<tofu::AllGatherOp>(op) ? received(member).reordered(one)
-                                                : sliceOf(received(member), one, axis, self);
+      Tensor piece =
+          isa<tofu::AllGatherOp>(op) ? received(member).reordered(one) : sliceOf(received(member), one, axis, self);
       int64_t base = static_cast<int64_t>(i) * interpret::strideOf(type, axis);
       ArrayRef<Axis> space = one.getAxes();
       interpret::walk(space, {interpret::stridesIn(space, one), interpret::stridesIn(space, type)},
@@ -299,8 +300,10 @@ void Ranks::setInputs(int64_t rank, StringRef program, const Inputs &inputs) {
   for (auto &[name, whole] : inputs)
     interpreters[rank]->setInput(name, carriedOver(whole, contexts[rank].get()));
   for (InputOp input : op.getOps<InputOp>())
-    if (auto split = input->getAttrOfType<DictionaryAttr>("kinu.split"); split && inputs.contains(input.getName().str()))
-      interpreters[rank]->setInput(input.getName(), part(rank, inputs.at(input.getName().str()), input.getType(), split));
+    if (auto split = input->getAttrOfType<DictionaryAttr>("kinu.split");
+        split && inputs.contains(input.getName().str()))
+      interpreters[rank]->setInput(input.getName(),
+                                   part(rank, inputs.at(input.getName().str()), input.getType(), split));
 }
 
 void Ranks::runRank(int64_t rank, StringRef program) {

@@ -76,7 +76,7 @@ private:
 
   std::mutex mutex; ///< of all that follows
   std::condition_variable changed;
-  bool stopped = false; ///< a rank failed: nobody waits any more
+  bool stopped = false;                                                 ///< a rank failed: nobody waits any more
   std::map<std::pair<std::vector<int64_t>, int64_t>, Meeting> meetings; ///< by members, and how many they had before
   std::map<std::pair<std::vector<int64_t>, int64_t>, int64_t> met;      ///< by members and rank
   std::map<std::tuple<int64_t, int64_t, int64_t>, std::deque<interpret::Tensor>> mail; ///< by sender, receiver and tag
