@@ -174,7 +174,8 @@ static llvm::Error writeText(MutableArrayRef<std::vector<KernelText>> stages, co
       auto text = compileOne(kernel, machine, kind);
       if (!text)
         return text.takeError();
-      all += std::string(comment) + " " + kernel.op.getSymName().str() + "\n" + text->substr(sizeof(KernelFacts)) + "\n";
+      all +=
+          std::string(comment) + " " + kernel.op.getSymName().str() + "\n" + text->substr(sizeof(KernelFacts)) + "\n";
     }
   return writeFile(options.output, all);
 }
@@ -218,7 +219,8 @@ static llvm::Expected<CompiledKernels> compileAll(ArrayRef<std::vector<KernelTex
   return result;
 }
 
-static emit::Executable tablesOf(ModuleOp module, MutableArrayRef<KernelText> kernels, const CompiledKernels &compiled) {
+static emit::Executable tablesOf(ModuleOp module, MutableArrayRef<KernelText> kernels,
+                                 const CompiledKernels &compiled) {
   std::vector<KernelFacts> facts;
   for (const KernelText &kernel : kernels)
     facts.push_back(compiled.facts[compiled.numbers.lookup(kernel.symbol)]);

@@ -23,7 +23,8 @@ template <typename Allowed> static LogicalResult allOps(ModuleOp module, StringR
 
 /// Ops that stay in a program when its computation is in kernels.
 static bool isStep(Operation *op) {
-  return isa<InputOp, ReadOp, WriteOp, OutputOp, ConstantOp, step::LaunchOp, step::ViewOp, tofu::MeshOp>(op) || tofu::isCollective(op);
+  return isa<InputOp, ReadOp, WriteOp, OutputOp, ConstantOp, step::LaunchOp, step::ViewOp, tofu::MeshOp>(op) ||
+         tofu::isCollective(op);
 }
 
 LogicalResult kinu::checkContract(ModuleOp module, Stage stage) {

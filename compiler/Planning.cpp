@@ -9,7 +9,9 @@
 using namespace kinu;
 
 /// Check has seen that the name is known.
-static machines::Machine machineOf(const typed::Layout &layout) { return llvm::cantFail(machines::find(layout.machine)); }
+static machines::Machine machineOf(const typed::Layout &layout) {
+  return llvm::cantFail(machines::find(layout.machine));
+}
 
 bool kinu::chooseDegrees(TypedModel &model, const typed::Layout *layout, int64_t nodes, Diagnostics &diagnostics) {
   if (!layout || nodes == 0)
@@ -27,7 +29,8 @@ bool kinu::chooseDegrees(TypedModel &model, const typed::Layout *layout, int64_t
 }
 
 std::optional<plan::Plan> kinu::makePlan(llvm::ArrayRef<mlir::ModuleOp> stages, const TypedModel &model,
-                                         const typed::Layout *layout, const machines::Machine &machine, Diagnostics &diagnostics) {
+                                         const typed::Layout *layout, const machines::Machine &machine,
+                                         Diagnostics &diagnostics) {
   if (!model.train) {
     diagnostics.error("nothing-to-plan", SourceRange(), "the spec has no `train` block: there is no step to plan")
         .suggest("write how the model is trained, at least `batch`, `steps` and `optimizer`");

@@ -9,9 +9,11 @@ namespace kinu {
 /// if there are none, which is reported.
 bool chooseDegrees(TypedModel &model, const typed::Layout *layout, int64_t nodes, Diagnostics &diagnostics);
 
-/// The plan of allocated modules, one for each stage of a pipeline; without a layout, of one rank on `machine`. Errors are in `diagnostics`.
-std::optional<plan::Plan> makePlan(llvm::ArrayRef<mlir::ModuleOp> stages, const TypedModel &model, const typed::Layout *layout,
-                                   const machines::Machine &machine, Diagnostics &diagnostics);
+/// The plan of allocated modules, one for each stage of a pipeline; without a layout, of one rank on `machine`. Errors
+/// are in `diagnostics`.
+std::optional<plan::Plan> makePlan(llvm::ArrayRef<mlir::ModuleOp> stages, const TypedModel &model,
+                                   const typed::Layout *layout, const machines::Machine &machine,
+                                   Diagnostics &diagnostics);
 
 /// Writes job scripts and the rank file beside the executable `output`.
 llvm::Error writeLaunchFiles(const plan::Plan &plan, const std::string &output);

@@ -39,7 +39,8 @@ void agreeOn(const std::vector<Fact> &facts, const Mesh &mesh) {
   std::string difference;
   for (const Fact &fact : facts)
     if (std::string other = valueOf(fact.name, first); fact.value != other)
-      difference += text(difference.empty() ? "" : "; ", fact.name, " is ", fact.value, " here and ", other, " on rank 0");
+      difference +=
+          text(difference.empty() ? "" : "; ", fact.name, " is ", fact.value, " here and ", other, " on rank 0");
   fail(Exit::Mismatch, "ranks do not agree: ", difference, "; start all ranks with the same files and options");
 }
 

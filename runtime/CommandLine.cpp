@@ -37,7 +37,8 @@ static std::string examples(const std::string &name) {
               name,
               " profile                      where the time of a step goes\n"
               "\nExit codes: 0 done, 2 bad command line, 100 stopped by a signal (run again to go on), 101 checkpoint\n"
-              "of another spec or seed, or ranks that do not agree, 102 bad text or tokenizer, 103 no valid checkpoint, 104 diverged,\n"
+              "of another spec or seed, or ranks that do not agree, 102 bad text or tokenizer, 103 no valid "
+              "checkpoint, 104 diverged,\n"
               "106 a file cannot be read or written, 107 a rank is stopped or dead, 108 internal error\n");
 }
 
@@ -67,7 +68,8 @@ static void addTrainOptions(CLI::App &app, Options &options) {
       ->check(count());
   app.add_option("--metrics", options.metrics, "metrics as JSON lines [CHECKPOINT-DIR/metrics.jsonl]");
   app.add_flag("--fresh", options.fresh, "start over, whatever checkpoints there are");
-  app.add_option("--trace", options.trace, "write when launches ran to TRACE.RANK.json, for chrome://tracing or Perfetto");
+  app.add_option("--trace", options.trace,
+                 "write when launches ran to TRACE.RANK.json, for chrome://tracing or Perfetto");
   app.add_option("--trace-steps", options.traceSteps, "steps that are traced [3]")->check(count(1));
   app.add_flag("--show-placement", options.showPlacement, "print where each rank stands");
   app.add_option("--watchdog", options.watchdog, "seconds after which a silent rank ends the job [120]; 0: never")
@@ -113,8 +115,8 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   CLI::App *generate = app.add_subcommand("generate", "writes text, from the newest checkpoint");
   CLI::App *info = app.add_subcommand("info", "prints sizes, memory and variables");
   CLI::App *gradients = app.add_subcommand("gradients", "loss and gradients of the first step, from initial weights");
-  CLI::App *profile = app.add_subcommand(
-      "profile", "measures kernels over --steps steps [3] from initial weights; saves nothing");
+  CLI::App *profile =
+      app.add_subcommand("profile", "measures kernels over --steps steps [3] from initial weights; saves nothing");
   app.add_subcommand("train", "trains; what happens without a command");
   addGenerateOptions(*generate, options);
   gradients->add_option("--out", options.out, "safetensors file to write")->required();

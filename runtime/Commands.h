@@ -11,8 +11,8 @@ Exit evaluateCheckpoint(const Run &run);
 /// `info`: prints sizes, memory, programs and variables.
 void printInfo(const Run &run);
 
-/// `profile`: trains a few steps from initial weights and prints what each kernel took, beside what the compiler's model
-/// says if the executable was built with --report=kernels. Saves nothing. Returns Exit::Stopped if a signal came.
+/// `profile`: trains a few steps from initial weights and prints what each kernel took, beside what the compiler's
+/// model says if the executable was built with --report=kernels. Saves nothing. Returns Exit::Stopped if a signal came.
 Exit profileSteps(const Run &run);
 
 /// `gradients`: loss and gradients of the first step from initial weights, to the safetensors file --out: `loss`,

@@ -23,12 +23,11 @@ struct KernelTime {
 class Executor {
 public:
   /// Throws Failure: Exit::Internal if the executable does not fit this runtime, Exit::Io if memory is short.
-  Executor(const KinuExecutable &executable, const Manifest &manifest, int threads,
-           const Mesh &mesh = Mesh::alone());
+  Executor(const KinuExecutable &executable, const Manifest &manifest, int threads, const Mesh &mesh = Mesh::alone());
   ~Executor();
 
-  /// Runs the launches of `program` over one of the stores that a stage of a pipeline has for micro-batches under way. Results
-  /// do not depend on the number of threads.
+  /// Runs the launches of `program` over one of the stores that a stage of a pipeline has for micro-batches under way.
+  /// Results do not depend on the number of threads.
   void run(std::string_view program, int64_t store = 0);
   /// Like run, but does nothing if the executable has no such program.
   void runIfPresent(std::string_view program, int64_t store = 0);

@@ -13,10 +13,10 @@ namespace kinu::rt {
 /// Exit codes of the executable. 1 to 92 and 128 up are taken by launchers.
 enum class Exit : int {
   Done = 0,
-  Usage = 2,          ///< bad command line
-  Stopped = 100,      ///< clean stop after a signal: run the same command again to go on
-  Mismatch = 101,     ///< the checkpoint belongs to another spec or seed; ranks do not agree; other ranks than the mesh has
-  BadData = 102,      ///< corpus or tokenizer missing or malformed
+  Usage = 2,      ///< bad command line
+  Stopped = 100,  ///< clean stop after a signal: run the same command again to go on
+  Mismatch = 101, ///< the checkpoint belongs to another spec or seed; ranks do not agree; other ranks than the mesh has
+  BadData = 102,  ///< corpus or tokenizer missing or malformed
   NoCheckpoint = 103, ///< checkpoints are there, none is valid; or none where one is needed
   Diverged = 104,     ///< the loss is not a finite number
   Io = 106,           ///< a file cannot be written or read, or memory cannot be had

@@ -22,7 +22,8 @@ static int64_t byteCount(const TensorView &tensor) {
 }
 
 /// The length and the JSON header, padded so that the data starts at a multiple of 64 bytes.
-static std::string headerOf(const std::vector<TensorView> &tensors, const std::map<std::string, std::string> &metadata) {
+static std::string headerOf(const std::vector<TensorView> &tensors,
+                            const std::map<std::string, std::string> &metadata) {
   nlohmann::ordered_json header;
   if (!metadata.empty())
     header["__metadata__"] = metadata;

@@ -156,7 +156,8 @@ void Watchdog::Thread::lookAtSelf() {
   }
   // The neighbour of a stopped rank speaks first.
   if (since(movedAt) > 2 * seconds)
-    end(text("rank ", mesh.rank(), ": nothing has moved for ", int64_t(since(movedAt)), " s, at ", describe(ownBeat())));
+    end(text("rank ", mesh.rank(), ": nothing has moved for ", int64_t(since(movedAt)), " s, at ",
+             describe(ownBeat())));
 }
 
 void Watchdog::Thread::checkNeighbour() {
@@ -164,8 +165,9 @@ void Watchdog::Thread::checkNeighbour() {
     return;
   double silent = since(heardAt);
   if (silent > seconds)
-    end(text("rank ", before(), " has not been heard of for ", int64_t(silent), " s: it is stopped, or its node is down; ",
-             "it was at ", describe(heard), "; rank ", mesh.rank(), " is at ", describe(ownBeat())));
+    end(text("rank ", before(), " has not been heard of for ", int64_t(silent),
+             " s: it is stopped, or its node is down; ", "it was at ", describe(heard), "; rank ", mesh.rank(),
+             " is at ", describe(ownBeat())));
   // When a rank dies the launcher tells the others to stop, and ends them a second later.
   if (stopRequested() && !signalled) {
     signalled = true;
@@ -226,11 +228,11 @@ static void sayPosition(const char *what) {
 }
 
 static void onCrash(int signal) {
-  sayPosition(signal == SIGSEGV   ? "crashes (segmentation fault)"
-              : signal == SIGBUS  ? "crashes (bus error: a file that is mapped was cut, or memory has failed)"
-              : signal == SIGFPE  ? "crashes (arithmetic exception)"
-              : signal == SIGILL  ? "crashes (illegal instruction: it was built for another processor)"
-                                  : "aborts");
+  sayPosition(signal == SIGSEGV  ? "crashes (segmentation fault)"
+              : signal == SIGBUS ? "crashes (bus error: a file that is mapped was cut, or memory has failed)"
+              : signal == SIGFPE ? "crashes (arithmetic exception)"
+              : signal == SIGILL ? "crashes (illegal instruction: it was built for another processor)"
+                                 : "aborts");
   std::signal(signal, SIG_DFL);
   raise(signal);
 }

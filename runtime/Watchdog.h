@@ -15,8 +15,8 @@ namespace kinu::rt {
 
 class Watchdog {
 public:
-  /// To be made and destroyed by all ranks at once. After `seconds` of silence, or of a step that does not go on, the job
-  /// ends with Exit::Hang and words on `errors`. 0 seconds: it does nothing.
+  /// To be made and destroyed by all ranks at once. After `seconds` of silence, or of a step that does not go on, the
+  /// job ends with Exit::Hang and words on `errors`. 0 seconds: it does nothing.
   Watchdog(const Mesh &mesh, double seconds, std::FILE *errors);
   ~Watchdog();
 
@@ -25,7 +25,8 @@ private:
   std::unique_ptr<Thread> thread;
 };
 
-/// From now on a crash, or a call of exit() in the middle of a step, says on `errors` which rank it was and what it did.
+/// From now on a crash, or a call of exit() in the middle of a step, says on `errors` which rank it was and what it
+/// did.
 void reportCrashes(int rank, std::FILE *errors);
 
 } // namespace kinu::rt

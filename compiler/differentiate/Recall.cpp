@@ -7,8 +7,8 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::differentiate;
 
-/// Cheap enough to compute twice, given its operands: one pass that fuses with its use, or a norm, whose operand its own
-/// gradient wants anyway.
+/// Cheap enough to compute twice, given its operands: one pass that fuses with its use, or a norm, whose operand its
+/// own gradient wants anyway.
 static bool isCheap(Operation *op) {
   return op->hasTrait<Elementwise>() || isa<BroadcastOp, RenameOp, SliceOp, NormOp>(op);
 }

@@ -14,7 +14,8 @@ using namespace kinu;
 namespace {
 struct ExpandComposites : fuse::impl::ExpandCompositesBase<ExpandComposites> {
   void runOnOperation() override {
-    expanded += expandComposites(getOperation(), [](Operation *op) { return !isa<AttentionOp, AttentionBackwardOp>(op); });
+    expanded +=
+        expandComposites(getOperation(), [](Operation *op) { return !isa<AttentionOp, AttentionBackwardOp>(op); });
   }
 };
 } // namespace

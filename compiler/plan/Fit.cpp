@@ -71,9 +71,10 @@ void plan::checkMemory(const Plan &plan, const PlanInputs &inputs, Diagnostics &
                             ? (plan.ranksPerNode == 1 ? "its node has " : "its share of the node is ")
                             : "its memory group has ";
     std::string who = plan.stages.size() > 1 ? "a rank of stage " + std::to_string(number) : "a rank";
-    auto &error = diagnostics.error("does-not-fit", inputs.layout.range,
-                                    "`" + plan.layout + "` does not fit: " + who + " needs " + size(stage.memory.arena) +
-                                        " and " + whose + size(room) + ", " + size(over) + " too little");
+    auto &error =
+        diagnostics.error("does-not-fit", inputs.layout.range,
+                          "`" + plan.layout + "` does not fit: " + who + " needs " + size(stage.memory.arena) +
+                              " and " + whose + size(room) + ", " + size(over) + " too little");
     std::vector<std::string> enough, partly;
     for (const Remedy &remedy : remedies(plan, stage.memory, inputs.layout))
       if (remedy.saves > 0)

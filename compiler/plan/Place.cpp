@@ -40,15 +40,14 @@ static std::optional<Wish> wishOf(const typed::LayoutRule &rule, unsigned mesh, 
       continue;
     auto outer = partOf(network, name);
     if (!outer) {
-      diagnostics.error("unknown-network-axis", rule.range, "the network " + network.name + " has no axis `" + name + "`")
+      diagnostics
+          .error("unknown-network-axis", rule.range, "the network " + network.name + " has no axis `" + name + "`")
           .suggest("a job sees `x`, `y` and `z`, and the ranks of a `node`");
       return std::nullopt;
     }
     if (!llvm::is_contained(wish.slots, *outer)) {
       std::string whole = nameOf(*outer);
-      diagnostics
-          .error("place-inner-axis", rule.range,
-                 "a job sees `" + name + "` only together with `" + whole + "`")
+      diagnostics.error("place-inner-axis", rule.range, "a job sees `" + name + "` only together with `" + whole + "`")
           .suggest("write `place " + rule.subjects[0] + " on (" + whole + ", " + name + ")`");
       return std::nullopt;
     }
@@ -92,7 +91,8 @@ static std::vector<Flow> flowsOf(const Plan &plan) {
 static std::string links(double hops) { return llvm::formatv("{0:f1}", hops); }
 
 /// What a clause, or the rule of collectives on cuboids, does not get: an error under `place strict`, else a warning.
-static kinu::Diagnostic &complain(Diagnostics &diagnostics, bool strict, StringRef id, SourceRange range, std::string text) {
+static kinu::Diagnostic &complain(Diagnostics &diagnostics, bool strict, StringRef id, SourceRange range,
+                                  std::string text) {
   return strict ? diagnostics.error(id, range, std::move(text)) : diagnostics.warning(id, range, std::move(text));
 }
 
@@ -108,10 +108,11 @@ static void checkRings(const Plan &plan, const typed::Layout &layout, bool stric
         continue;
       int64_t back = (digit.factor - 1) * digit.stride;
       back = plan.placement->torus ? std::min(back, length - back) : back;
-      complain(diagnostics, strict, "place-open-ring", rule.range,
-               llvm::formatv("`{0}` is no ring along `{1}`: {2} of its {3} positions are {0}'s, and the way back is {4} "
-                             "links instead of 1",
-                             rule.subjects[0], nameOf(digit.slot), digit.factor, length, back))
+      complain(
+          diagnostics, strict, "place-open-ring", rule.range,
+          llvm::formatv("`{0}` is no ring along `{1}`: {2} of its {3} positions are {0}'s, and the way back is {4} "
+                        "links instead of 1",
+                        rule.subjects[0], nameOf(digit.slot), digit.factor, length, back))
           .suggest("give `" + rule.subjects[0] + "` the whole axis, or leave the clause out");
     }
   }
@@ -152,9 +153,8 @@ static void annotate(const Plan &plan, ModuleOp module) {
 
 void plan::addPlacement(Plan &plan, const PlanInputs &inputs, Diagnostics &diagnostics) {
   const typed::Layout &layout = inputs.layout;
-  bool strict = llvm::any_of(layout.rules, [](const typed::LayoutRule &rule) {
-    return rule.verb == "place" && rule.detail == "strict";
-  });
+  bool strict = llvm::any_of(
+      layout.rules, [](const typed::LayoutRule &rule) { return rule.verb == "place" && rule.detail == "strict"; });
   if (!plan.machine.network) {
     for (const typed::LayoutRule &rule : layout.rules)
       if (rule.verb == "place") {

@@ -108,13 +108,14 @@ static Memory memoryOf(ModuleOp module) {
   memory.arena = number(module, "kinu.arena_bytes");
   SmallVector<VariableOp> variables(module.getOps<VariableOp>());
   for (auto [i, variable] : llvm::enumerate(variables)) {
-    int64_t end = i + 1 < variables.size() ? number(variables[i + 1], "kinu.offset") : number(module, "kinu.variable_bytes");
+    int64_t end =
+        i + 1 < variables.size() ? number(variables[i + 1], "kinu.offset") : number(module, "kinu.variable_bytes");
     StringRef role = variable.getRole();
-    int64_t &part = role == "gradient"            ? memory.gradients
+    int64_t &part = role == "gradient"           ? memory.gradients
                     : role.starts_with("moment") ? memory.optimizer
-                    : role == "copy"              ? memory.copies
-                    : role == "table"             ? memory.tables
-                                                  : memory.weights;
+                    : role == "copy"             ? memory.copies
+                    : role == "table"            ? memory.tables
+                                                 : memory.weights;
     part += end - number(variable, "kinu.offset");
   }
   Operation *largest = nullptr;

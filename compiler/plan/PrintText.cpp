@@ -21,7 +21,9 @@ static std::string right(const std::string &text, unsigned width) { return blank
 static std::string left(const std::string &text, unsigned width) { return text + blanks(text.size(), width); }
 
 /// `A64FX on Tofu-D (Fugaku)`, or the name where there is nothing better.
-static std::string title(const machines::Machine &machine) { return machine.title.empty() ? machine.name : machine.title; }
+static std::string title(const machines::Machine &machine) {
+  return machine.title.empty() ? machine.name : machine.title;
+}
 
 static void printHead(const Plan &plan, llvm::raw_ostream &os) {
   os << "model " << plan.model << ", " << grouped(plan.parameters) << " weights; layout " << plan.layout << " for "
@@ -181,7 +183,8 @@ void plan::printText(const Plan &plan, llvm::raw_ostream &os) {
   }
   printPlacement(plan, os);
   if (plan.time)
-    os << llvm::formatv("\nmodelled time of a step: {0:f3} s, of it kernels {1:f3}, messages {2:f3}, waiting for other stages "
-                        "{3:f3}\n",
-                        plan.time->total, plan.time->kernels, plan.time->messages, plan.time->idle);
+    os << llvm::formatv(
+        "\nmodelled time of a step: {0:f3} s, of it kernels {1:f3}, messages {2:f3}, waiting for other stages "
+        "{3:f3}\n",
+        plan.time->total, plan.time->kernels, plan.time->messages, plan.time->idle);
 }

@@ -1,8 +1,8 @@
 // The modelled time of a step: one simple model, written down here, with the constants that measurements gave.
 //
-//   step     = (micro-batches + stages - 1) * slowest stage's micro-batch + slowest stage's update + gradients' messages
-//   kernels  = operations / (peak of the rank's cores * efficiency)
-//   messages = calls * rounds of a ring * latency + bytes over the busiest link / bandwidth of a link
+//   step     = (micro-batches + stages - 1) * slowest stage's micro-batch + slowest stage's update + gradients'
+//   messages kernels  = operations / (peak of the rank's cores * efficiency) messages = calls * rounds of a ring *
+//   latency + bytes over the busiest link / bandwidth of a link
 //
 // A ring of n ranks takes n - 1 rounds, an all-reduce twice as many. Nothing overlaps. The constants are fitted to the
 // two published steps of a 30B model on 192 and 384 nodes of Fugaku (test/plan/StepTimeTest.cpp).

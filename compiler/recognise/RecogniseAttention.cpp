@@ -114,9 +114,9 @@ static void rewrite(Attention &found) {
   OpBuilder builder(found.last);
   Operation *biased = found.k.getDefiningOp();
   ArrayAttr key = builder.getArrayAttr({found.key});
-  auto attention = AttentionOp::create(builder, found.last.getLoc(), found.last.getType(),
-                                       typeOf(found.score).without(key), found.q, withoutBias(found), found.v,
-                                       found.chain.extras, found.chain.dot.getOver(), found.query, found.key, IntegerAttr());
+  auto attention = AttentionOp::create(
+      builder, found.last.getLoc(), found.last.getType(), typeOf(found.score).without(key), found.q, withoutBias(found),
+      found.v, found.chain.extras, found.chain.dot.getOver(), found.query, found.key, IntegerAttr());
   defineChain(attention.getScore(), found.chain, found.score);
   found.last.replaceAllUsesWith(attention.getResult());
   found.match.erase();

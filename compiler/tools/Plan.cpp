@@ -5,7 +5,8 @@ using namespace kinu;
 using namespace kinu::tools;
 
 void tools::addPlan(CLI::App &app, Action &action) {
-  CLI::App *command = app.add_subcommand("plan", R"(say what a layout costs: memory, work and messages of a rank, placement
+  CLI::App *command =
+      app.add_subcommand("plan", R"(say what a layout costs: memory, work and messages of a rank, placement
 
 Examples:
   kinu plan gpt2.kinu --layout pair                  what a rank has, computes and sends in a step

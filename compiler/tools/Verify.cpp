@@ -35,9 +35,7 @@ struct Step {
 constexpr int kDiffers = 1;
 
 /// What bf16 and fp16 leave of a number; fp32 agrees to rounding in another order.
-double toleranceOf(const TypedModel &model) {
-  return model.train->precision == typed::Precision::Fp32 ? 1e-5 : 2e-2;
-}
+double toleranceOf(const TypedModel &model) { return model.train->precision == typed::Precision::Fp32 ? 1e-5 : 2e-2; }
 } // namespace
 
 static int fail(const std::string &message, int code = kIoError) {
@@ -93,9 +91,10 @@ static int run(const std::string &folder, const std::string &name, int64_t ranks
       arguments.insert(arguments.begin() + 1, "--allow-run-as-root");
   }
   std::string path = folder + "/" + name, log = path + ".txt";
-  llvm::append_range(arguments, std::vector<std::string>{path, "--fresh", "--data", folder + "/corpus.txt", "--tokenizer",
-                                                         folder + "/corpus.model", "--steps", std::to_string(steps),
-                                                         "--threads", "1", "--checkpoint-dir", path + ".run"});
+  llvm::append_range(arguments,
+                     std::vector<std::string>{path, "--fresh", "--data", folder + "/corpus.txt", "--tokenizer",
+                                              folder + "/corpus.model", "--steps", std::to_string(steps), "--threads",
+                                              "1", "--checkpoint-dir", path + ".run"});
   setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
   std::string reason;
   int code = llvm::sys::ExecuteAndWait(arguments[0], llvm::to_vector_of<llvm::StringRef>(arguments), std::nullopt,
@@ -128,8 +127,9 @@ static bool agree(const std::vector<Step> &one, const std::vector<Step> &many, i
   }
   bool complete = int64_t(one.size()) == steps && int64_t(many.size()) == steps;
   bool agrees = complete && loss <= tolerance && norm <= 10 * tolerance;
-  llvm::outs() << llvm::formatv("{0} steps: losses differ by at most {1:e1}, norms of the gradient by {2:e1}, relatively\n",
-                                std::min(one.size(), many.size()), loss, norm);
+  llvm::outs() << llvm::formatv(
+      "{0} steps: losses differ by at most {1:e1}, norms of the gradient by {2:e1}, relatively\n",
+      std::min(one.size(), many.size()), loss, norm);
   llvm::outs() << (agrees ? "the layout computes what one rank does\n"
                           : "error: the layout does not compute what one rank does\n");
   return agrees;
@@ -172,7 +172,8 @@ static int verify(const VerifyOptions &options) {
 }
 
 void tools::addVerify(CLI::App &app, Action &action) {
-  CLI::App *command = app.add_subcommand("verify", R"(train a small model of the same shape under a layout and on one rank, and compare
+  CLI::App *command =
+      app.add_subcommand("verify", R"(train a small model of the same shape under a layout and on one rank, and compare
 
 Examples:
   kinu verify gpt2.kinu --layout pair --ranks 4        with sizes that it chooses

@@ -188,7 +188,8 @@ llvm::Expected<Lowered> vectorize::lowerScatter(step::KernelOp kernel, const mac
     Point shared = pointOf(e, e.div(item, ranges.ranges), axes.shared);
     ScatterEmitter emitter{evaluator, op, axes, initial, first, last};
     if (start)
-      e.ifThen(LLVM::ICmpOp::create(e, LLVM::ICmpPredicate::ne, start, e.results[0]), [&] { emitter.emitStart(shared); });
+      e.ifThen(LLVM::ICmpOp::create(e, LLVM::ICmpPredicate::ne, start, e.results[0]),
+               [&] { emitter.emitStart(shared); });
     else
       emitter.emitStart(shared);
     emitPoints(evaluator, axes.summed, shared, [&](const Point &point) { emitter.emitAdd(point); });

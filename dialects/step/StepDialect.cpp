@@ -32,7 +32,8 @@ LogicalResult KernelOp::verify() {
 /// the kernel's own.
 static bool fits(NamedTensorType kernel, NamedTensorType given) {
   return kernel.getElement() == given.getElement() &&
-         llvm::equal(kernel.getAxes(), given.getAxes(), [](const Axis &a, const Axis &b) { return a.length == b.length; });
+         llvm::equal(kernel.getAxes(), given.getAxes(),
+                     [](const Axis &a, const Axis &b) { return a.length == b.length; });
 }
 
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {

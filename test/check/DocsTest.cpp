@@ -1,5 +1,6 @@
 // Every program in docs/errors.md and docs/language.md is checked: wrong ones give exactly the error they stand for,
-// right ones none; of `warned` ones there is a model, too. A fence that holds no whole model is the inside of one, with the declarations of `surround`.
+// right ones none; of `warned` ones there is a model, too. A fence that holds no whole model is the inside of one, with
+// the declarations of `surround`.
 #include "test/check/CheckedSpec.h"
 
 #include "llvm/ADT/StringExtras.h"

@@ -53,7 +53,8 @@ static void compareLarge(const std::string &name, std::map<std::string, int64_t>
 
 TEST(ConstructsStep, LargerThanABlock) {
   compareLarge("gpt2", {{"width", 102}, {"heads", 3}, {"context", 150}});
-  compareLarge("mixtral-8x7b", {{"width", 72}, {"hidden", 100}, {"groups", 2}, {"reps", 3}, {"experts", 4}, {"context", 150}});
+  compareLarge("mixtral-8x7b",
+               {{"width", 72}, {"hidden", 100}, {"groups", 2}, {"reps", 3}, {"experts", 4}, {"context", 150}});
 }
 
 // The tasks of a kernel may run in any order and in any grouping: the same bits.

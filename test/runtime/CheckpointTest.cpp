@@ -35,7 +35,8 @@ struct CheckpointTest : testing::Test {
     manifest.variables.push_back(variable);
   }
   void save(int64_t step) {
-    saveCheckpoint(folder, manifest, reinterpret_cast<const char *>(arena.data()), {step, 3, "key", 0, 0, {128, 17, 4}});
+    saveCheckpoint(folder, manifest, reinterpret_cast<const char *>(arena.data()),
+                   {step, 3, "key", 0, 0, {128, 17, 4}});
   }
   std::optional<TrainingState> load(LoadedParts parts = LoadedParts::WeightsAndMoments) {
     return loadNewestCheckpoint(folder, manifest, reinterpret_cast<char *>(loaded.data()), parts);

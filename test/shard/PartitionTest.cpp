@@ -28,8 +28,8 @@ struct Case {
   const char *name;
   const char *example; ///< a folder of examples/, or a file beside this one
   std::map<std::string, int64_t> defines;
-  const char *mesh;   ///< as in `tofu.mesh`
-  const char *layout; ///< the attribute `kinu.layout`
+  const char *mesh;               ///< as in `tofu.mesh`
+  const char *layout;             ///< the attribute `kinu.layout`
   const char *pipeline = nullptr; ///< the attribute `kinu.pipeline`
 };
 
@@ -199,24 +199,25 @@ TEST_P(Partition, TwoStepsAreOneRanks) {
   printf("%s: %ld ranks, weights and moments differ by at most %.1e\n", GetParam().name, long(ranks->count()), largest);
 }
 
-const std::map<std::string, int64_t> kGpt2{{"vocab", 32}, {"width", 16}, {"depth", 2}, {"heads", 4}, {"context", 8},
-                                           {"batch", 4},  {"seq", 8},    {"accumulate", 2}};
+const std::map<std::string, int64_t> kGpt2{{"vocab", 32},  {"width", 16}, {"depth", 2}, {"heads", 4},
+                                           {"context", 8}, {"batch", 4},  {"seq", 8},   {"accumulate", 2}};
 
-const std::map<std::string, int64_t> kWide{{"vocab", 32}, {"width", 16}, {"depth", 1}, {"heads", 4}, {"context", 8},
-                                           {"batch", 8},  {"seq", 8},    {"accumulate", 2}};
-const std::map<std::string, int64_t> kLlama{{"vocab", 64},  {"width", 32}, {"depth", 2}, {"hidden", 48}, {"groups", 2},
-                                            {"reps", 2},    {"context", 16}, {"batch", 4}, {"seq", 16}, {"accumulate", 1}};
-const std::map<std::string, int64_t> kMixtral{{"vocab", 64}, {"width", 32}, {"depth", 2}, {"hidden", 48},
-                                              {"groups", 2}, {"reps", 2},   {"experts", 4}, {"context", 16},
+const std::map<std::string, int64_t> kWide{{"vocab", 32},  {"width", 16}, {"depth", 1}, {"heads", 4},
+                                           {"context", 8}, {"batch", 8},  {"seq", 8},   {"accumulate", 2}};
+const std::map<std::string, int64_t> kLlama{{"vocab", 64}, {"width", 32},    {"depth", 2},    {"hidden", 48},
+                                            {"groups", 2}, {"reps", 2},      {"context", 16}, {"batch", 4},
+                                            {"seq", 16},   {"accumulate", 1}};
+const std::map<std::string, int64_t> kMixtral{{"vocab", 64}, {"width", 32}, {"depth", 2},     {"hidden", 48},
+                                              {"groups", 2}, {"reps", 2},   {"experts", 4},   {"context", 16},
                                               {"batch", 4},  {"seq", 16},   {"accumulate", 1}};
 const std::map<std::string, int64_t> kSmall{{"vocab", 64},   {"width", 32}, {"depth", 2}, {"heads", 2},
                                             {"context", 16}, {"batch", 4},  {"seq", 16},  {"accumulate", 1}};
-const std::map<std::string, int64_t> kGemma{{"vocab", 64}, {"width", 32},      {"depth", 2},  {"hidden", 48},
-                                            {"groups", 2}, {"reps", 2},        {"head_width", 8}, {"window", 5},
-                                            {"context", 16}, {"batch", 4},     {"seq", 16},   {"accumulate", 1}};
-const std::map<std::string, int64_t> kT5{{"vocab", 64},  {"width", 32},  {"depth", 2},    {"heads", 2},  {"head_width", 8},
-                                         {"hidden", 48}, {"buckets", 8}, {"context", 16}, {"batch", 4},  {"seq", 8},
-                                         {"source", 12}, {"accumulate", 1}};
+const std::map<std::string, int64_t> kGemma{{"vocab", 64},   {"width", 32}, {"depth", 2},      {"hidden", 48},
+                                            {"groups", 2},   {"reps", 2},   {"head_width", 8}, {"window", 5},
+                                            {"context", 16}, {"batch", 4},  {"seq", 16},       {"accumulate", 1}};
+const std::map<std::string, int64_t> kT5{{"vocab", 64},     {"width", 32},  {"depth", 2},   {"heads", 2},
+                                         {"head_width", 8}, {"hidden", 48}, {"buckets", 8}, {"context", 16},
+                                         {"batch", 4},      {"seq", 8},     {"source", 12}, {"accumulate", 1}};
 
 /// `base` with other sizes.
 std::map<std::string, int64_t> with(std::map<std::string, int64_t> base, std::map<std::string, int64_t> other) {
@@ -235,8 +236,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"Data", "gpt2", kGpt2, R"(["data"] [2])", R"({rules = [["batch", "data"]]})"},
         Case{"Tensor", "gpt2", kGpt2, R"(["tensor"] [2])", kTensor},
         Case{"TensorOfFour", "gpt2", kGpt2, R"(["tensor"] [4])", kTensor},
-        Case{"Sequence", "gpt2", kGpt2, R"(["tensor"] [2])",
-             R"({rules = [["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]], between = [["seq", "tensor"]]})"},
+        Case{
+            "Sequence", "gpt2", kGpt2, R"(["tensor"] [2])",
+            R"({rules = [["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]], between = [["seq", "tensor"]]})"},
         Case{"Zero1", "gpt2", kGpt2, R"(["data"] [2])", R"({rules = [["batch", "data"]], zero = 1, zero_on = "data"})"},
         Case{"Zero2", "gpt2", kGpt2, R"(["data"] [2])", R"({rules = [["batch", "data"]], zero = 2, zero_on = "data"})"},
         Case{"Zero3", "gpt2", kGpt2, R"(["data"] [2])", R"({rules = [["batch", "data"]], zero = 3, zero_on = "data"})"},
@@ -244,13 +246,16 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"DataTensorSequenceZero", "gpt2", kGpt2, R"(["data", "tensor"] [2, 2])",
              R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
                  between = [["seq", "tensor"]], zero = 1, zero_on = "data"})"},
-        Case{"LlamaGroups", "llama3-8b", kLlama, R"(["tensor"] [2])",
-             R"({rules = [["group", "tensor"], ["ffn", "tensor"], ["token", "tensor"]], between = [["seq", "tensor"]]})"},
-        Case{"LlamaFewerGroupsThanRanks", "llama3-8b", kLlama, R"(["tensor", "data"] [4, 2])",
-             R"({rules = [["group", "tensor"], ["rep", "tensor"], ["ffn", "tensor"], ["token", "tensor"], ["batch", "data"]],
+        Case{
+            "LlamaGroups", "llama3-8b", kLlama, R"(["tensor"] [2])",
+            R"({rules = [["group", "tensor"], ["ffn", "tensor"], ["token", "tensor"]], between = [["seq", "tensor"]]})"},
+        Case{
+            "LlamaFewerGroupsThanRanks", "llama3-8b", kLlama, R"(["tensor", "data"] [4, 2])",
+            R"({rules = [["group", "tensor"], ["rep", "tensor"], ["ffn", "tensor"], ["token", "tensor"], ["batch", "data"]],
                  zero = 3, zero_on = "data"})"},
-        Case{"LlamaGroupsAndReps", "llama3-8b", kLlama, R"(["outer", "inner"] [2, 2])",
-             R"({rules = [["group", "outer"], ["rep", "inner"], ["ffn", "outer", "inner"], ["token", "outer", "inner"]]})"},
+        Case{
+            "LlamaGroupsAndReps", "llama3-8b", kLlama, R"(["outer", "inner"] [2, 2])",
+            R"({rules = [["group", "outer"], ["rep", "inner"], ["ffn", "outer", "inner"], ["token", "outer", "inner"]]})"},
         Case{"MixtralExperts", "mixtral-8x7b", kMixtral, R"(["expert"] [2])", R"({rules = [["expert", "expert"]]})"},
         Case{"MixtralExpertsWhereDataIs", "mixtral-8x7b", kMixtral, R"(["data"] [4])",
              R"({rules = [["batch", "data"], ["expert", "data"]]})"},
