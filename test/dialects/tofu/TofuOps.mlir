@@ -15,4 +15,10 @@ kinu.program @p {
   tofu.all_to_all %x on "tensor" : !kinu.tensor<rank.tensor=4, seq=3 : f32>
   // CHECK: tofu.all_reduce max %[[PART]] on ["data", "tensor"] : <seq=3 : f32>
   tofu.all_reduce max %part on ["data", "tensor"] : !kinu.tensor<seq=3 : f32>
+  // CHECK: tofu.all_reduce sum %[[PART]] on ["tensor"] among [0, 3] : <seq=3 : f32>
+  tofu.all_reduce sum %part on ["tensor"] among [0, 3] : !kinu.tensor<seq=3 : f32>
+  // CHECK: tofu.send %[[PART]] to 1 on "tensor" tag 5 : <seq=3 : f32>
+  tofu.send %part to 1 on "tensor" tag 5 : !kinu.tensor<seq=3 : f32>
+  // CHECK: tofu.receive from 0 on "tensor" tag 5 : <seq=3 : f32>
+  %received = tofu.receive from 0 on "tensor" tag 5 : !kinu.tensor<seq=3 : f32>
 }
