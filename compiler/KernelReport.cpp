@@ -66,6 +66,8 @@ static StringRef precisionOf(const typed::TrainConfig &train) {
 static double bytesSent(const emit::ExecutableCollective &row, int64_t ranks) {
   double element = row.dtype == kKinuI64 ? 8 : row.dtype == kKinuF32 ? 4 : row.dtype == kKinuI1 ? 1 : 2;
   double whole = double(row.count) * element, others = double(ranks - 1);
+  if (row.kind == kKinuSend || row.kind == kKinuReceive)
+    return row.kind == kKinuSend ? whole : 0;
   // Of all-reduce `count` is the whole, of the rest one rank's part.
   return row.kind == kKinuAllReduce ? 2 * whole * others / double(ranks) : whole * others;
 }
@@ -76,6 +78,8 @@ static void addCollective(Report &report, ModuleOp module, Operation *op, int64_
   tofu::MeshOp mesh = tofu::meshOf(module);
   SmallVector<StringRef> axes;
   StringRef(described.axes).split(axes, ',');
+  for (StringRef &axis : axes)
+    axis = axis.split(':').first; // what follows are the places that take part
   for (auto [name, degree] : llvm::zip(mesh.getAxes().getAsValueRange<StringAttr>(), mesh.getDegrees()))
     if (llvm::is_contained(axes, name))
       row.ranks *= degree;
