@@ -237,13 +237,19 @@ llvm::Expected<CompiledLaunches> kinu::compileLaunches(ModuleOp module, const ma
   return CompiledLaunches{std::move(compiled->objects), std::move(tables), compiled->fromCache};
 }
 
-/// Prints the report where it was asked for.
-static llvm::Error writeReport(const report::Report &report, const PipelineOptions &options) {
-  if (options.reportJson.empty()) {
-    report::printText(report, llvm::outs());
-    return llvm::Error::success();
-  }
-  return writeFile(options.reportJson, [&](raw_ostream &os) { report::printJson(report, os); });
+/// Prints the report of every stage where it was asked for: pages, or JSON, an array of them for a pipeline.
+static llvm::Error writeReports(ArrayRef<report::Report> reports, const PipelineOptions &options) {
+  auto print = [&](raw_ostream &os) {
+    bool isArray = !options.reportJson.empty() && reports.size() > 1;
+    for (auto [i, report] : llvm::enumerate(reports)) {
+      if (isArray)
+        os << (i == 0 ? "[" : ",");
+      options.reportJson.empty() ? report::printText(report, os) : report::printJson(report, os);
+    }
+    if (isArray)
+      os << "]\n";
+  };
+  return writeFile(options.reportJson.empty() ? "-" : options.reportJson, print);
 }
 
 llvm::Error kinu::buildProduct(ArrayRef<ModuleOp> stages, const TypedModel &plan, const machines::Machine &machine,
@@ -253,17 +259,18 @@ llvm::Error kinu::buildProduct(ArrayRef<ModuleOp> stages, const TypedModel &plan
     kernels.push_back(kernelTexts(module));
   if (options.product == Product::Llvm || options.product == Product::Assembly)
     return writeText(kernels, machine, options);
-  std::map<std::string, double> modelled;
+  std::vector<report::Report> reports; // of the stages
   if (options.report) {
-    auto report = reportKernels(stages.front(), plan, machine, options);
-    if (!report)
-      return report.takeError();
-    if (llvm::Error error = writeReport(*report, options))
+    for (ModuleOp module : stages) {
+      auto report = reportKernels(module, plan, machine, options);
+      if (!report)
+        return report.takeError();
+      reports.push_back(std::move(*report));
+    }
+    if (llvm::Error error = writeReports(reports, options))
       return error;
     if (options.product == Product::Report)
       return llvm::Error::success();
-    for (const report::KernelRow &row : report->kernels)
-      modelled[row.name] = row.seconds;
   }
   auto compiled = compileAll(kernels, machine, options.threads);
   if (!compiled)
@@ -274,6 +281,10 @@ llvm::Error kinu::buildProduct(ArrayRef<ModuleOp> stages, const TypedModel &plan
   std::vector<emit::Executable> tables;
   for (auto [module, own] : llvm::zip(stages, kernels)) {
     tables.push_back(tablesOf(module, own, *compiled));
+    std::map<std::string, double> modelled;
+    if (!reports.empty())
+      for (const report::KernelRow &row : reports[tables.size() - 1].kernels)
+        modelled[row.name] = row.seconds;
     tables.back().manifest = emit::manifest(module, plan, machine, modelled);
   }
   if (options.product == Product::Object) {

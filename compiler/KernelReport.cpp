@@ -48,7 +48,8 @@ static llvm::Expected<std::string> findOne(const KernelText &kernel, const Repor
 
 /// Which programs a step runs, and how often: see "A step" in ARCHITECTURE.md.
 static int64_t runsInStep(StringRef program, int64_t microBatches) {
-  if (program == "micro" || program == "count")
+  // A stage of a pipeline has the latter three instead of `micro`.
+  if (llvm::is_contained({"micro", "count", "forward", "backward", "weights"}, program))
     return microBatches;
   return program == "update" ? 1 : 0;
 }
@@ -127,7 +128,7 @@ static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap
   for (auto kernel : module.getOps<step::KernelOp>())
     touched[kernel.getSymName()] = touchedBytes(kernel);
   for (bool counts : {false, true})
-    for (StringRef name : {"count", "micro", "update"})
+    for (StringRef name : {"count", "micro", "forward", "backward", "weights", "update"})
       for (int64_t run = 0; run < runsInStep(name, report.microBatches); ++run)
         for (ProgramOp program : module.getOps<ProgramOp>())
           if (program.getSymName() == name)

@@ -255,9 +255,11 @@ private:
   }
 
   template <typename Build> LogicalResult passes(Build build) {
-    PassManager manager(&context);
-    build(manager);
-    return success(llvm::all_of(allStages(), [&](ModuleOp each) { return succeeded(manager.run(each)); }));
+    return success(llvm::all_of(allStages(), [&](ModuleOp each) {
+      PassManager manager(&context);
+      build(manager);
+      return succeeded(manager.run(each));
+    }));
   }
 
   bool keepsContract(Stage stage) {

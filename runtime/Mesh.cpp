@@ -18,9 +18,20 @@ static int64_t product(const std::vector<Axis> &axes) {
   return ranks;
 }
 
+/// Whether a launcher started this process: Open MPI's, on which Fujitsu's is based, or one that speaks PMI or PMIx, as Slurm's does.
+static bool isLaunched() {
+  for (const char *name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"})
+    if (std::getenv(name))
+      return true;
+  return false;
+}
+
 Mesh::Mesh(const std::vector<Axis> &axes) : axes(axes), total(product(axes)) {
-  // A lone process needs no daemon of Open MPI's beside it; launched processes do not read this.
-  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+  // A lone process does without MPI: two of them, started or killed at the same moment, would remove each other's
+  // folders of Open MPI's.
+  if (total == 1 && !isLaunched())
+    return;
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0); // no daemon beside a process that should have been many
   int provided = 0; // several threads: the watchdog talks, too
   MPI_Init_thread(nullptr, nullptr, total > 1 ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE, &provided);
   int launched = 1;

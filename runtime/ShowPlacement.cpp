@@ -3,8 +3,10 @@
 
 #include "runtime/Failure.h"
 
+#include <climits>
 #include <cstdio>
 #include <cstring>
+#include <unistd.h>
 
 namespace kinu::rt {
 
@@ -33,9 +35,8 @@ static std::string describe(const Manifest &manifest, const Mesh &mesh) {
     }
     line += text(" at (", place[1], ",", place[2], ",", place[3], ") number ", place[0]);
   }
-  char host[MPI_MAX_PROCESSOR_NAME] = "";
-  int length = 0;
-  MPI_Get_processor_name(host, &length);
+  char host[HOST_NAME_MAX + 1] = "";
+  gethostname(host, sizeof host - 1);
   return line + " on " + host;
 }
 
@@ -43,7 +44,10 @@ void showPlacement(const Manifest &manifest, const Mesh &mesh) {
   constexpr size_t kWidth = 256;
   std::vector<char> own(kWidth), all(mesh.first() ? kWidth * size_t(mesh.ranks()) : 0);
   std::strncpy(own.data(), describe(manifest, mesh).c_str(), kWidth - 1);
-  MPI_Gather(own.data(), kWidth, MPI_CHAR, all.data(), kWidth, MPI_CHAR, 0, MPI_COMM_WORLD);
+  if (mesh.ranks() > 1)
+    MPI_Gather(own.data(), kWidth, MPI_CHAR, all.data(), kWidth, MPI_CHAR, 0, MPI_COMM_WORLD);
+  else
+    all = own;
   for (size_t rank = 0; rank < all.size() / kWidth; ++rank)
     std::printf("%s\n", &all[rank * kWidth]);
   std::fflush(stdout);

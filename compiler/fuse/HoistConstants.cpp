@@ -36,6 +36,9 @@ struct Facts {
 
 struct HoistConstants : fuse::impl::HoistConstantsBase<HoistConstants> {
   void runOnOperation() override {
+    // What was found in another module says nothing of this one, though its values may lie at the same addresses.
+    facts.clear();
+    tables.clear();
     for (ProgramOp program : llvm::to_vector(getOperation().getOps<ProgramOp>()))
       if (program.getSymName() != "constants")
         hoistFrom(program);

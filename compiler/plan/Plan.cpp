@@ -13,6 +13,8 @@ using namespace kinu::plan;
 double Traffic::sent() const {
   if (kind == "broadcast" || kind == "send")
     return double(payload);
+  if (kind == "receive")
+    return 0;
   double n = double(ranks), share = (n - 1) / n * double(payload);
   return kind == "all_reduce" ? 2 * share : share;
 }
@@ -115,6 +117,8 @@ static Memory memoryOf(ModuleOp module) {
                     : role.starts_with("moment") ? memory.optimizer
                     : role == "copy"             ? memory.copies
                     : role == "table"            ? memory.tables
+                    : role == "stash"            ? memory.activations
+                    : role == "message"          ? memory.communication
                                                  : memory.weights;
     part += end - number(variable, "kinu.offset");
   }
@@ -123,8 +127,9 @@ static Memory memoryOf(ModuleOp module) {
     if (!largest || number(program, "kinu.program_bytes") > number(largest, "kinu.program_bytes"))
       largest = program;
   if (largest) {
-    memory.communication = number(largest, "kinu.sent_bytes");
-    memory.activations = number(largest, "kinu.live_bytes") - memory.communication;
+    int64_t sent = number(largest, "kinu.sent_bytes");
+    memory.communication += sent;
+    memory.activations += number(largest, "kinu.live_bytes") - sent;
     memory.unused = number(largest, "kinu.program_bytes") - number(largest, "kinu.live_bytes");
   }
   return memory;
@@ -132,7 +137,7 @@ static Memory memoryOf(ModuleOp module) {
 
 /// How often a step runs a program; 0 for what is no part of it.
 static int64_t runsOf(StringRef program, int64_t microBatches) {
-  bool ofMicroBatch = llvm::is_contained({"micro", "forward", "backward", "count"}, program);
+  bool ofMicroBatch = llvm::is_contained({"micro", "forward", "backward", "weights", "count"}, program);
   return ofMicroBatch ? microBatches : program == "update" ? 1 : 0;
 }
 

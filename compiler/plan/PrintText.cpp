@@ -75,11 +75,11 @@ static void printWork(const Stage &stage, llvm::raw_ostream &os) {
   os << "\nwork of a rank in a step\n";
   double all = 0;
   for (const Work &work : stage.work) {
-    os << "  " << left(work.program, 8) << right(grouped(work.runs), 6) << " x "
+    os << "  " << left(work.program, 9) << right(grouped(work.runs), 6) << " x "
        << llvm::formatv("{0,12:f3} Gflop in {1} launches\n", work.operations * 1e-9, work.launches);
     all += double(work.runs) * work.operations;
   }
-  os << "  " << left("all", 8) << llvm::formatv("{0,21:f3} Gflop\n", all * 1e-9);
+  os << "  " << left("all", 9) << llvm::formatv("{0,21:f3} Gflop\n", all * 1e-9);
 }
 
 /// Hops of the flow that a message belongs to.
@@ -99,11 +99,11 @@ static std::optional<double> hopsOf(const Plan &plan, const Traffic &traffic) {
 static void printTraffic(const Plan &plan, const Stage &stage, llvm::raw_ostream &os) {
   if (stage.traffic.empty())
     return;
-  os << "\nmessages of a rank in a step, bytes (sent: if groups are rings)\n  " << left("", 8) << left("", 16)
+  os << "\nmessages of a rank in a step, bytes (sent: if groups are rings)\n  " << left("", 9) << left("", 16)
      << left("over", 18) << right("ranks", 7) << right("calls", 7) << right("payload", 20) << right("sent", 20)
      << (plan.placement ? right("hops", 7) : "") << '\n';
   for (const Traffic &traffic : stage.traffic) {
-    os << "  " << left(traffic.program, 8) << left(traffic.kind, 16) << left(llvm::join(traffic.axes, ", "), 18)
+    os << "  " << left(traffic.program, 9) << left(traffic.kind, 16) << left(llvm::join(traffic.axes, ", "), 18)
        << right(grouped(traffic.ranks), 7) << right(grouped(traffic.calls), 7) << right(grouped(traffic.payload), 20)
        << right(grouped(int64_t(traffic.sent())), 20);
     if (auto hops = hopsOf(plan, traffic))
