@@ -9,6 +9,7 @@ until test "$(cat "fault_$1/metrics.jsonl" 2>/dev/null | wc -l)" -ge 3; do
   kill -0 $launcher 2>/dev/null || { cat "fault_$1.txt"; exit 1; }
   sleep 0.1
 done
+sleep 3 # by then every rank has told its neighbour of a step
 kill "-$1" "$(pgrep -P $launcher | sed -n 2p)"
 # A minute is many times what it may take.
 (sleep 60; kill -KILL $launcher 2>/dev/null) &
