@@ -8,7 +8,8 @@ text=$(realpath "$2")
 shift 2
 (($#)) || set -- bf16:1024 fp32:1024 bf16:64 fp32:64
 rounds=${ROUNDS:-2}
-python3 -c 'import torch' 2>/dev/null || { echo "python3-torch is not installed" >&2; exit 2; }
+python=/usr/bin/python3 # the one that Debian packages are for
+"$python" -c 'import torch' 2>/dev/null || { echo "python3-torch is not installed" >&2; exit 2; }
 cd "$work"
 [ -e corpus.model ] || kinu tokenize "$text" -o corpus.model --pieces 4000
 
@@ -38,7 +39,7 @@ compare() {
     # The first step touches all memory for the first time, and that of PyTorch, too.
     sed -n 's/.*"tokens_per_second":\([0-9.]*\).*/\1/p' "$name.checkpoints/metrics.jsonl" | tail -n +2 |
       awk -v tokens=$((4 * seq)) '{ print tokens / $1 }' >>"$name.ours"
-    OPENBLAS_CORETYPE=SkylakeX python3 "$top/test/bench/gpt2_torch.py" --precision "$precision" --seq "$seq" \
+    OPENBLAS_CORETYPE=SkylakeX "$python" "$top/test/bench/gpt2_torch.py" --precision "$precision" --seq "$seq" \
       --steps "$theirSteps" --threads "$(nproc)" >theirs
     grep -v peak theirs | tail -n +2 >>"$name.theirs"
   done
