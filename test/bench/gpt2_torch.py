@@ -42,7 +42,7 @@ class Gpt2(nn.Module):
         for block in self.blocks:
             x = block(x, self.future)
         logits = F.linear(self.norm(x), self.tokens.weight)
-        return F.cross_entropy(logits.view(-1, VOCABULARY), target.view(-1))
+        return F.cross_entropy(logits.view(-1, VOCABULARY), target.reshape(-1))
 
 
 def main():
