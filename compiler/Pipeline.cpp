@@ -11,6 +11,7 @@
 #include "compiler/import/Import.h"
 #include "compiler/precision/Precision.h"
 #include "compiler/recognise/Recognise.h"
+#include "compiler/recompute/Recompute.h"
 #include "compiler/schedule/Schedule.h"
 #include "compiler/shard/Shard.h"
 #include "compiler/support/WriteFile.h"
@@ -31,7 +32,7 @@ using namespace mlir;
 using namespace kinu;
 
 static constexpr std::string_view kStageNames[] = {"parse",     "check",     "import",    "recognise", "differentiate",
-                                                   "precision", "shard",     "recompute", "fuse",      "schedule",
+                                                   "precision", "recompute", "shard",     "fuse",      "schedule",
                                                    "allocate",  "vectorize", "emit"};
 
 std::string_view kinu::name(Stage stage) { return kStageNames[static_cast<int>(stage)]; }
@@ -87,9 +88,10 @@ public:
     stage(Stage::Differentiate, [&] { return differentiateTraining(); });
     // What is multiplied and stored in 16 bits, forward and backward.
     stage(Stage::Precision, [&] { return narrow(); });
+    // From here on each stage of a pipeline goes its own way: what it keeps for its backward pass comes first.
+    stage(Stage::Recompute, [&] { return recomputeRounds(); });
     // Each rank's part of the graph, with what ranks send one another.
     stage(Stage::Shard, [&] { return partition(); });
-    stage(Stage::Recompute, [] { return success(); });
     // Kernels over few tensors, with the order of axes in memory fixed.
     stage(Stage::Fuse,
           [&] { return passes([&](OpPassManager &pm) { fuse::buildPipeline(pm, {options.lossChunkBytes}); }); });
@@ -217,11 +219,26 @@ private:
     });
   }
 
-  LogicalResult partition() {
-    if (layout)
-      shard::annotate(*module, *layout);
+  LogicalResult recomputeRounds() {
+    if (!layout)
+      return success();
+    shard::annotate(*module, *layout);
     for (int64_t stage = 1; stage < shard::stages(*module); ++stage)
       laterStages.emplace_back(cast<ModuleOp>((*module)->clone()));
+    for (auto [stage, each] : llvm::enumerate(allStages()))
+      recompute::annotate(each, *layout, stage, diagnostics);
+    if (diagnostics.hasErrors()) {
+      code = kSpecErrors;
+      return success();
+    }
+    return passes([](OpPassManager &pm) {
+      pm.addPass(recompute::createRecomputeRepeats());
+      pm.addPass(createCanonicalizerPass());
+      pm.addPass(createCSEPass());
+    });
+  }
+
+  LogicalResult partition() {
     for (auto [stage, each] : llvm::enumerate(allStages())) {
       PassManager manager(&context);
       manager.addPass(shard::createCutStage({static_cast<int64_t>(stage)}));
@@ -421,7 +438,7 @@ private:
   const typed::Layout *layout = nullptr; ///< of `train`
   OwningOpRef<ModuleOp> module;
   std::optional<plan::Plan> costs; ///< of the layout
-  std::vector<OwningOpRef<ModuleOp>> laterStages; ///< of a pipeline, from `shard` on; `module` is the first stage then
+  std::vector<OwningOpRef<ModuleOp>> laterStages; ///< of a pipeline, from `recompute` on; `module` is the first stage then
   bool done = false;
   int code = 0;
 };

@@ -36,6 +36,9 @@ static std::string examples(const std::string &name) {
               "  ./",
               name,
               " profile                      where the time of a step goes\n"
+              "  ./",
+              name,
+              " rehearse --seconds 2         how long ranks wait for one another, without computing\n"
               "\nExit codes: 0 done, 2 bad command line, 100 stopped by a signal (run again to go on), 101 checkpoint\n"
               "of another spec or seed, or ranks that do not agree, 102 bad text or tokenizer, 103 no valid "
               "checkpoint, 104 diverged,\n"
@@ -117,6 +120,12 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   CLI::App *gradients = app.add_subcommand("gradients", "loss and gradients of the first step, from initial weights");
   CLI::App *profile =
       app.add_subcommand("profile", "measures kernels over --steps steps [3] from initial weights; saves nothing");
+  CLI::App *rehearse = app.add_subcommand(
+      "rehearse",
+      "runs --steps steps [3] in which kernels sleep for their modelled time: how long ranks wait; saves nothing");
+  rehearse
+      ->add_option("--seconds", options.rehearsedSeconds, "kernels' time in a step on the busiest rank [as modelled]")
+      ->check(real(1e-3, 1e6));
   app.add_subcommand("train", "trains; what happens without a command");
   addGenerateOptions(*generate, options);
   gradients->add_option("--out", options.out, "safetensors file to write")->required();
@@ -131,6 +140,7 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
                     : *info      ? Command::Info
                     : *gradients ? Command::Gradients
                     : *profile   ? Command::Profile
+                    : *rehearse  ? Command::Rehearse
                                  : Command::Train;
   return {options, 0};
 }

@@ -10,7 +10,7 @@
 namespace kinu::rt {
 
 struct Options {
-  enum class Command { Train, Eval, Generate, Info, Gradients, Profile } command = Command::Train;
+  enum class Command { Train, Eval, Generate, Info, Gradients, Profile, Rehearse } command = Command::Train;
 
   std::vector<std::string> data; ///< replaces the spec's files
   std::string tokenizer;         ///< replaces the spec's tokenizer
@@ -30,6 +30,7 @@ struct Options {
   int64_t topK = 0, tokens = 200;
 
   std::string out;
+  std::optional<double> rehearsedSeconds; ///< that the busiest rank's kernels take in a step
 };
 
 /// What parsing came to: options to run with, or an exit code after help or a usage error was printed.

@@ -123,6 +123,10 @@ void Executor::runIfPresent(std::string_view name, int64_t wanted) {
 
 void Executor::runNext(const Program &program, size_t store, const KinuLaunch &next) {
   void *const *buffers = program.buffers[store].data() + next.firstArgument;
+  if (next.kernel >= 0 && !naps.empty())
+    return sleeper.spend(naps[size_t(next.kernel)]);
+  if (!naps.empty())
+    sleeper.catchUp();
   if (next.kernel >= 0)
     return launch(executable.kernels[next.kernel], buffers);
   const KinuCollective &collective = executable.collectives[-1 - next.kernel];

@@ -5,6 +5,7 @@
 #include "runtime/Arena.h"
 #include "runtime/Manifest.h"
 #include "runtime/Mesh.h"
+#include "runtime/Sleeper.h"
 #include "runtime/Team.h"
 #include "runtime/Trace.h"
 
@@ -46,6 +47,8 @@ public:
   void startProfile();
   /// What was measured since, by kernels, as the executable lists them; what ranks send one another is the last.
   std::vector<KernelTime> profile() const;
+  /// From now on, launches sleep for so many seconds, by kernel, and compute nothing; messages are sent as ever.
+  void sleepInstead(std::vector<double> seconds) { naps = std::move(seconds); }
   /// From now on, records launches in a trace that outlives the executor's programs; null: no longer.
   void record(Trace *into) { trace = into; }
 
@@ -78,6 +81,8 @@ private:
   std::vector<Send> sends;       ///< under way
   std::vector<KernelTime> times; ///< one per kernel, and one for all collectives; empty when not measuring
   Trace *trace = nullptr;
+  std::vector<double> naps; ///< of each kernel; empty when computing
+  Sleeper sleeper;
 };
 
 /// Bytes of scratch each thread needs for the kernels of `executable`, rounded up to whole cache lines.

@@ -36,6 +36,7 @@ static Exit runCommand(const Run &run) {
   case Command::Eval: return evaluateCheckpoint(run);
   case Command::Generate: return generate(run);
   case Command::Profile: return profileSteps(run);
+  case Command::Rehearse: return rehearseSteps(run);
   default: writeGradients(run);
   }
   return Exit::Done;

@@ -90,7 +90,7 @@ static void printProfile(const Run &run, const std::vector<ProfileRow> &rows, in
 
 Exit profileSteps(const Run &run) {
   const TrainPlan &plan = run.manifest.train;
-  if (!run.manifest.program("micro"))
+  if (!run.manifest.program("micro") && !run.manifest.pipeline)
     fail(Exit::Usage, "this executable does not train: its spec has no train block");
   std::unique_ptr<Data> data = openData(run);
   std::unique_ptr<Executor> executor = startExecutor(run);

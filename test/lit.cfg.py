@@ -1,7 +1,7 @@
 # The test suite: every .kinu, .mlir and .test file below this folder, run by its RUN lines.
 # The GoogleTest binaries are a suite of their own, in build/test/unit: see unit.cfg.py.in.
 #
-# Substitutions: %examples and %corpora (folders), %sysroot (arm64 libraries for qemu).
+# Substitutions: %examples and %corpora (folders), %sysroot (arm64 libraries for qemu), %unittests.
 # Features: full (test/run.sh --full), corpora (the shared texts are there), arm64 (the sysroot is there), mount (root may
 # mount), bf16 and fp16 (the machine at hand has them).
 import os
@@ -61,4 +61,5 @@ config.substitutions += [
     ("%examples", os.path.join(top, "examples")),
     ("%corpora", corpora),
     ("%sysroot", sysroot),
+    ("%unittests", os.path.join(build, "unittests")),
 ]

@@ -46,8 +46,8 @@ Examples:
   command->add_option("--emit", *product, "what to write")->check(CLI::IsMember(productNames()));
   auto stop = std::make_shared<std::string>();
   command->add_option("--stop-after", *stop, "write what this stage leaves, and stop")
-      ->check(CLI::IsMember({"parse", "check", "import", "recognise", "differentiate", "precision", "shard",
-                             "recompute", "fuse", "schedule", "allocate", "vectorize", "emit"}));
+      ->check(CLI::IsMember({"parse", "check", "import", "recognise", "differentiate", "precision",
+                             "recompute", "shard", "fuse", "schedule", "allocate", "vectorize", "emit"}));
   command->add_option("--dump-dir", pipeline.dumpFolder, "write a snapshot after every stage to this folder");
   auto report = std::make_shared<std::string>();
   CLI::Option *reports =

@@ -5,6 +5,7 @@
 #include "compiler/fuse/Fuse.h"
 #include "compiler/precision/Precision.h"
 #include "compiler/recognise/Recognise.h"
+#include "compiler/recompute/Recompute.h"
 #include "compiler/schedule/Schedule.h"
 #include "compiler/shard/Shard.h"
 #include "dialects/kinu/Kinu.h"
@@ -19,6 +20,7 @@ int main(int argc, char **argv) {
   kinu::registerRecognisePasses();
   kinu::registerDifferentiatePasses();
   kinu::precision::registerPrecisionPasses();
+  kinu::recompute::registerRecomputePasses();
   kinu::shard::registerShardPasses();
   kinu::fuse::registerFusePasses();
   kinu::schedule::registerSchedulePasses();

@@ -17,7 +17,7 @@ generate -gen-dialect-doc -dialect=tofu dialects/tofu/TofuOps.td | grep -v "^.TO
 {
   printf '<!-- Written by update.sh beside it; do not edit. -->\n\n# Passes\n\nIn the order in which they run; `kinu-opt` runs any of them alone.\n'
   printf '`kinu-opt --mlir-pass-statistics` shows the statistics where LLVM was built to count; in Debian it was not.\n'
-  for stage in recognise differentiate precision shard fuse schedule allocate; do
+  for stage in recognise differentiate precision recompute shard fuse schedule allocate; do
     printf '\n## %s\n\n' "$stage"
     generate -gen-pass-doc "compiler/$stage/Passes.td" | grep -v '^<!--'
   done

@@ -56,7 +56,7 @@ walk() {
   program "$d/05-differentiate.mlir" micro | fence mlir
   printf '%s\n\n' 'The optimizer:'
   program "$d/05-differentiate.mlir" update | fence mlir
-  same 'precision, shard, recompute' "$d/05-differentiate.mlir" "$d/08-recompute.mlir" 'In fp32 on one rank they leave everything as it is.'
+  same 'precision, recompute, shard' "$d/05-differentiate.mlir" "$d/08-shard.mlir" 'In fp32 on one rank they leave everything as it is.'
   section fuse 'Every value has its order of axes in memory, and all computation is in kernels.'
   program "$d/09-fuse.mlir" micro | fence mlir
   printf '%s\n\n' 'Its kernels:'

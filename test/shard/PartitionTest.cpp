@@ -1,26 +1,19 @@
 // Two steps of small models under layouts, on ranks that are interpreted in double precision, against the model on one
 // rank. Sums are ordered otherwise, so numbers agree to rounding in double.
-#include "Ranks.h"
+#include "LayoutRun.h"
 
-#include "compiler/Pipeline.h"
+#include "compiler/recompute/Recompute.h"
 #include "compiler/shard/Shard.h"
-#include "test/numeric/Batch.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "gtest/gtest.h"
-
-#include <cmath>
 
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::test;
-using interpret::Tensor;
 
 namespace {
 
@@ -31,9 +24,10 @@ struct Case {
   const char *mesh;               ///< as in `tofu.mesh`
   const char *layout;             ///< the attribute `kinu.layout`
   const char *pipeline = nullptr; ///< the attribute `kinu.pipeline`
+  bool recompute = false;         ///< the first stage computes its layers again
 };
 
-std::string afterDifferentiate(const Case &of, std::optional<TypedModel> &plan) {
+Compiled afterDifferentiate(const Case &of) {
   std::string folder = KINU_SOURCE_DIR;
   PipelineOptions options;
   options.spec = StringRef(of.example).ends_with(".kinu")
@@ -41,16 +35,9 @@ std::string afterDifferentiate(const Case &of, std::optional<TypedModel> &plan) 
                      : folder + "/examples/" + of.example + "/" + of.example + ".kinu";
   options.defines = of.defines;
   options.stopAfter = Stage::Differentiate;
-  SmallString<128> file;
-  llvm::sys::fs::createTemporaryFile("kinu", "mlir", file);
-  llvm::FileRemover remover(file);
-  options.output = file.str().str();
-  static std::deque<SourceMap> sources; // the plans' ranges are in them
-  Diagnostics diagnostics;
-  plan = checkSpec(options, sources.emplace_back(), diagnostics);
-  EXPECT_EQ(runPipeline(options, sources.emplace_back(), diagnostics), 0);
-  auto text = llvm::MemoryBuffer::getFile(file);
-  return (*text)->getBuffer().str();
+  Compiled result = compile(options);
+  EXPECT_EQ(result.code, 0) << result.message;
+  return result;
 }
 
 /// The module of each stage; of one if there is no pipeline.
@@ -70,7 +57,10 @@ std::vector<std::string> partitioned(const std::string &text, const Case &of) {
         (*module)->setAttr(name, attribute);
     stages = shard::stages(*module);
     tofu::meshOf(*mesh)->moveBefore(&module->getBody()->front());
+    if (of.recompute && stage == 0)
+      module->walk([](RepeatOp repeat) { repeat->setAttr("kinu.recompute", UnitAttr::get(repeat.getContext())); });
     PassManager passes(&context);
+    passes.addPass(recompute::createRecomputeRepeats());
     passes.addPass(shard::createCutStage({stage}));
     passes.addPass(shard::createPartitionPrograms());
     passes.addPass(createCanonicalizerPass());
@@ -81,122 +71,13 @@ std::vector<std::string> partitioned(const std::string &text, const Case &of) {
   return results;
 }
 
-Tensor scalar(MLIRContext *context, double value) {
-  return Tensor(NamedTensorType::get(context, {}, Float32Type::get(context)), std::vector<double>{value});
-}
-Tensor scalar(MLIRContext *context, int64_t value, unsigned bits) {
-  return Tensor(NamedTensorType::get(context, {}, IntegerType::get(context, bits)), std::vector<int64_t>{value});
-}
-
-class Partition : public testing::TestWithParam<Case> {
-protected:
-  void SetUp() override {
-    text = afterDifferentiate(GetParam(), plan);
-    context.loadDialect<KinuDialect>();
-    module = parseSourceString<ModuleOp>(text, &context);
-    whole = std::make_unique<interpret::Interpreter>(*module);
-    ranks = std::make_unique<Ranks>(partitioned(text, GetParam()));
-    for (VariableOp variable : module->getOps<VariableOp>()) {
-      if (variable.getRole() == "gradient")
-        continue;
-      Tensor value = interpret::initialValue(variable, 1);
-      whole->setVariable(variable.getSymName(), value);
-      ranks->setVariable(variable.getSymName(), value);
-    }
-  }
-
-  std::map<std::string, Tensor> inputs(StringRef program, int64_t step, int64_t micro) {
-    const typed::TrainConfig &train = *plan->train;
-    int64_t microBatch = train.batch / train.accumulate;
-    auto all = drawBatch(module->lookupSymbol<ProgramOp>(program), train, step * train.batch + micro * microBatch);
-    double t = static_cast<double>(step) + 1;
-    all["$step"] = scalar(&context, step, 64);
-    all["$seed"] = scalar(&context, 1, 64);
-    all["$batch_offset"] = scalar(&context, micro * microBatch, 64);
-    all["$first"] = scalar(&context, micro == 0, 1);
-    all["$loss_count"] = scalar(&context, 17.0);
-    all["$learning_rate"] = scalar(&context, 1e-2);
-    all["$bias_correction1"] = scalar(&context, 1 - std::pow(train.optimizer.beta1, t));
-    all["$bias_correction2"] = scalar(&context, 1 - std::pow(train.optimizer.beta2, t));
-    return all;
-  }
-
-  void run(StringRef program, int64_t step, int64_t micro) {
-    auto given = inputs(program, step, micro);
-    for (auto &[name, value] : given)
-      whole->setInput(name, value);
-    llvm::Error error = whole->run(program);
-    ASSERT_FALSE(error) << llvm::toString(std::move(error));
-    ranks->run(program, given);
-    ASSERT_EQ(ranks->fault, "") << program.str();
-    for (auto &[name, value] : whole->allOutputs())
-      if (value.size() == 1)
-        EXPECT_NEAR(ranks->output(name), value[0], 1e-9 * std::max(1.0, std::abs(value[0]))) << program.str() << name;
-  }
-
-  /// The passes of a step, in the order of each stage; outputs are the sums over micro-batches.
-  void runPipeline(int64_t step) {
-    std::map<std::string, double> wanted;
-    std::vector<Ranks::Inputs> microBatches;
-    for (int64_t micro = 0; micro < plan->train->accumulate; ++micro) {
-      microBatches.push_back(inputs("micro", step, micro));
-      for (auto &[name, value] : microBatches.back())
-        whole->setInput(name, value);
-      llvm::Error error = whole->run("micro");
-      ASSERT_FALSE(error) << llvm::toString(std::move(error));
-      for (auto &[name, value] : whole->allOutputs())
-        if (value.size() == 1)
-          wanted[name] += value[0];
-    }
-    std::map<std::string, double> made = ranks->runStep(microBatches);
-    ASSERT_EQ(ranks->fault, "");
-    for (auto &[name, value] : wanted)
-      EXPECT_NEAR(made[name], value, 1e-9 * std::max(1.0, std::abs(value))) << name;
-  }
-
-  std::optional<TypedModel> plan;
-  std::string text;
-  MLIRContext context;
-  OwningOpRef<ModuleOp> module;
-  std::unique_ptr<interpret::Interpreter> whole;
-  std::unique_ptr<Ranks> ranks;
-};
+class Partition : public testing::TestWithParam<Case> {};
 
 TEST_P(Partition, TwoStepsAreOneRanks) {
-  for (int64_t step : {0, 1}) {
-    if (GetParam().pipeline)
-      ASSERT_NO_FATAL_FAILURE(runPipeline(step));
-    else
-      for (int64_t micro = 0; micro < plan->train->accumulate; ++micro)
-        ASSERT_NO_FATAL_FAILURE(run("micro", step, micro));
-    ASSERT_NO_FATAL_FAILURE(run("update", step, 0));
-  }
-  double largest = 0;
-  for (VariableOp variable : module->getOps<VariableOp>()) {
-    if (variable.getRole() == "gradient")
-      continue;
-    Tensor there = ranks->variable(variable.getSymName());
-    const Tensor &here = whole->variable(variable.getSymName());
-    double difference = 0, size = 1e-12;
-    for (int64_t i = 0; i < here.size(); ++i) {
-      difference = std::max(difference, std::abs(there[i] - here[i]));
-      size = std::max(size, std::abs(here[i]));
-    }
-    // AdamW divides by the gradient's own size: what is zero in exact arithmetic is rounding, enlarged.
-    double norm = 0;
-    if (variable.getOwner())
-      norm = 1;
-    else
-      for (double x : whole->variable((variable.getSymName() + ".gradient").str()).floats)
-        norm = std::max(norm, std::abs(x));
-    if (norm > 1e-12)
-      EXPECT_LE(difference, 1e-7 * size) << variable.getSymName().str();
-    largest = std::max(largest, difference / size);
-  }
-  EXPECT_LE(ranks->disagreement, 1e-9);
-  if (module->lookupSymbol<ProgramOp>("eval"))
-    ASSERT_NO_FATAL_FAILURE(run("eval", 0, 0));
-  printf("%s: %ld ranks, weights and moments differ by at most %.1e\n", GetParam().name, long(ranks->count()), largest);
+  Compiled whole = afterDifferentiate(GetParam());
+  LayoutRun run(whole.text, partitioned(whole.text, GetParam()), *whole.model->train);
+  run.compareTwoSteps();
+  printf("%s: %ld ranks, weights and moments differ by at most %.1e\n", GetParam().name, long(run.ranks()), run.largest);
 }
 
 const std::map<std::string, int64_t> kGpt2{{"vocab", 32},  {"width", 16}, {"depth", 2}, {"heads", 4},
@@ -289,6 +170,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"PipelineMixtral", "mixtral-8x7b", kDeepMixtral, R"(["pipe", "expert"] [2, 2])",
              R"({rules = [["expert", "expert"]]})",
              R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 1, 4>, schedule = "1f1b"})"},
+        Case{"RecomputeLlama", "llama3-8b", kLlama, R"(["tensor", "data"] [2, 2])",
+             R"({rules = [["group", "tensor"], ["ffn", "tensor"], ["token", "tensor"], ["batch", "data"]],
+                 between = [["seq", "tensor"]], zero = 3, zero_on = "data"})",
+             nullptr, true},
+        Case{"RecomputeMixtral", "mixtral-8x7b", kMixtral, R"(["data"] [4])",
+             R"({rules = [["batch", "data"], ["expert", "data"]]})", nullptr, true},
+        Case{"RecomputeT5", "t5", kT5, R"(["tensor"] [2])", kTensor, nullptr, true},
+        Case{"RecomputePipeline", "gpt2", kDeep, R"(["pipe", "tensor"] [3, 2])", kTensor,
+             R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 2, 3, 4>, schedule = "zero_bubble"})", true},
         Case{"BatchOnTwoAxes", "gpt2", kWide, R"(["pod", "data"] [2, 2])", R"({rules = [["batch", "pod", "data"]]})"}),
     [](const testing::TestParamInfo<Case> &info) { return std::string(info.param.name); });
 

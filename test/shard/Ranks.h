@@ -33,6 +33,8 @@ public:
   double output(llvm::StringRef name) const { return interpreters[0]->output(name)[0]; }
   bool hasOutput(llvm::StringRef name) const { return interpreters[0]->hasOutput(name); }
 
+  /// Whether a step is `forward` and `backward` passes instead of `micro`.
+  bool isPipeline() { return modules.front()->lookupSymbol("forward") != nullptr; }
   int64_t count() const { return static_cast<int64_t>(interpreters.size()); }
   double disagreement = 0;
   std::string fault;

@@ -1,0 +1,96 @@
+// See Commands.h: `rehearse`.
+#include "runtime/Commands.h"
+#include "runtime/Messages.h"
+#include "runtime/Signals.h"
+#include "runtime/Step.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+namespace kinu::rt {
+
+static constexpr int64_t kRehearsedSteps = 3;
+
+/// What the model says a launch of each kernel takes; without it, the time of its operations at the peak of all
+/// threads.
+static std::vector<double> modelledSeconds(const Run &run, int threads) {
+  double peak = run.manifest.peakFlopsPerCore * threads;
+  std::vector<double> seconds;
+  for (int64_t k = 0; k < run.executable.numKernels; ++k) {
+    const KinuKernel &kernel = run.executable.kernels[k];
+    auto found = run.manifest.modelled.find(kernel.name);
+    seconds.push_back(found != run.manifest.modelled.end() ? found->second : peak > 0 ? kernel.operations / peak : 0);
+  }
+  return seconds;
+}
+
+/// What the launches of one step take on this rank.
+static double secondsOfStep(const Run &run, const std::vector<double> &seconds) {
+  auto secondsOf = [&](std::string_view name) {
+    double sum = 0;
+    for (int64_t p = 0; p < run.executable.numPrograms; ++p) {
+      const KinuProgram &program = run.executable.programs[p];
+      for (int64_t l = 0; name == program.name && l < program.numLaunches; ++l)
+        if (program.launches[l].kernel >= 0)
+          sum += seconds[size_t(program.launches[l].kernel)];
+    }
+    return sum;
+  };
+  double microBatch = 0;
+  for (const char *program : {"micro", "forward", "backward", "weights", "count"})
+    microBatch += secondsOf(program);
+  return double(run.manifest.train.microBatches) * microBatch + secondsOf("update");
+}
+
+/// Each rank's value, on every rank.
+static std::vector<double> ofAllRanks(const Run &run, double value) {
+  std::vector<double> values(size_t(run.mesh.ranks()), 0);
+  values[size_t(run.mesh.rank())] = value;
+  std::string axes;
+  for (const Axis &axis : run.manifest.mesh)
+    axes += (axes.empty() ? "" : ",") + axis.name;
+  if (run.mesh.ranks() > 1)
+    run.mesh.sum(values, axes);
+  return values;
+}
+
+Exit rehearseSteps(const Run &run) {
+  if (!run.manifest.program("micro") && !run.manifest.pipeline)
+    fail(Exit::Usage, "this executable does not train: its spec has no train block");
+  std::unique_ptr<Data> data = openData(run);
+  std::unique_ptr<Executor> executor = startExecutor(run);
+  std::vector<double> seconds = modelledSeconds(run, executor->threadCount());
+  std::vector<double> modelled = ofAllRanks(run, secondsOfStep(run, seconds));
+  double longest = *std::max_element(modelled.begin(), modelled.end());
+  if (longest <= 0)
+    fail(Exit::Usage, "nothing is known of how long kernels take; build with --report=kernels -o");
+  double slower = run.options.rehearsedSeconds.value_or(longest) / longest;
+  for (double &each : seconds)
+    each *= slower;
+  executor->sleepInstead(std::move(seconds));
+
+  TrainingStep training(*executor, run.manifest, data->loader, data->shards.training, run.manifest.train.seed,
+                        run.manifest.train.steps);
+  int64_t steps = std::max<int64_t>(1, run.options.steps.value_or(kRehearsedSteps));
+  auto start = std::chrono::steady_clock::now();
+  for (int64_t step = 0; step <= steps; ++step) { // the first one sets up connections
+    if (run.mesh.agree(stopRequested()))
+      return Exit::Stopped;
+    if (step == 1)
+      start = std::chrono::steady_clock::now();
+    StepResult result = training.accumulate(step);
+    training.update(step, result);
+  }
+  executor->finishSends();
+  run.mesh.barrier();
+  std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  double step = elapsed.count() / double(steps);
+  std::printf("%ld steps of %.3f s, kernels slept %.3g times as long as modelled\n", long(steps), step, slower);
+  for (size_t rank = 0; rank < modelled.size(); ++rank)
+    std::printf("rank %zu: kernels %.3f s, idle %.1f%%\n", rank, slower * modelled[rank],
+                100 * (1 - slower * modelled[rank] / step));
+  return Exit::Done;
+}
+
+} // namespace kinu::rt
