@@ -7,8 +7,9 @@ include "mlir/Pass/PassBase.td"
 def RecomputeRepeats : Pass<"kinu-recompute-repeats", "::mlir::ModuleOp"> {
   let summary = "backward rounds compute again what forward rounds would save";
   let description = [{
-    For forward repeats with the attribute `kinu.recompute`; without any nothing changes. Such a repeat then saves only what its rounds carry, and a backward round begins with as much of its forward
-    round as it wants. Random numbers are functions of site, step and element, so they come out the same.
+    For forward repeats with the attribute `kinu.recompute`; without any nothing changes. Such a repeat then saves only
+    what its rounds carry, and a backward round begins with as much of its forward round as it wants. Random numbers are
+    functions of site, step and element, so they come out the same.
 
     It stands after `precision`, so that what is computed again is rounded in the same places, and before `shard`, which
     partitions what is computed again, with its messages, like everything else.

@@ -146,6 +146,9 @@ Outcome runOne(unsigned seed) {
     described += " -D " + name + "=" + std::to_string(size);
   SCOPED_TRACE("KINU_LAYOUTS=1 KINU_TEST_SEED=" + std::to_string(seed) + ": " + described + layout);
 
+  printf("%u: %s%s", seed, described.c_str(), layout.c_str());
+  fflush(stdout); // in case it crashes
+
   PipelineOptions sharded = options;
   sharded.layout = "random";
   sharded.stopAfter = Stage::Shard;
@@ -153,7 +156,7 @@ Outcome runOne(unsigned seed) {
   if (parts.code != 0) {
     EXPECT_EQ(parts.code, 1) << parts.message;
     EXPECT_NE(parts.message, "");
-    printf("%u: refused: %s", seed, parts.message.c_str());
+    printf("refused: %s", parts.message.c_str());
     return Outcome::Refused;
   }
   const typed::Layout *chosen = nullptr;
@@ -168,9 +171,7 @@ Outcome runOne(unsigned seed) {
     return Outcome::Ran;
   LayoutRun run(whole.text, stagesOf(parts.text), *whole.model->train);
   run.compareTwoSteps();
-  printf("%u: %s, %ld ranks, weights and moments differ by at most %.1e\n", seed, architecture.example,
-         long(run.ranks()), run.largest);
-  fflush(stdout);
+  printf("%ld ranks, weights and moments differ by at most %.1e\n", long(run.ranks()), run.largest);
   return Outcome::Ran;
 }
 

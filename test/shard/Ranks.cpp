@@ -24,8 +24,7 @@ Ranks::Ranks(const std::vector<std::string> &texts) {
     auto &module = modules.emplace_back(parseSourceString<ModuleOp>(texts[stage], context.get()));
     if (!module)
       llvm::report_fatal_error("a partitioned module does not parse");
-    if (mesh.names.empty()) {
-      tofu::MeshOp op = tofu::meshOf(*module);
+    if (tofu::MeshOp op = tofu::meshOf(*module); op && mesh.names.empty()) {
       for (StringRef name : op.getAxes().getAsValueRange<StringAttr>())
         mesh.names.push_back(name.str());
       mesh.degrees.assign(op.getDegrees().begin(), op.getDegrees().end());
