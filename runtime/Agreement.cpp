@@ -27,7 +27,7 @@ static std::string valueOf(const std::string &name, const std::string &facts) {
 }
 
 void agreeOn(const std::vector<Fact> &facts, const Mesh &mesh) {
-  if (mesh.ranks() == 1)
+  if (!mesh.connected())
     return;
   std::string own = write(facts), first = mesh.textFromFirst(own);
   int mine = own == first ? INT_MAX : mesh.rank(), differs = INT_MAX;

@@ -53,18 +53,36 @@ MPI_Request startSend(const KinuCollective &collective, const void *buffer, cons
   return request;
 }
 
-static void receive(const KinuCollective &collective, void *buffer, MPI_Comm group) {
+static void receive(const KinuCollective &collective, void *buffer, const Mesh &mesh) {
+  if (!mesh.connected()) // what lies there will do
+    return;
   check(MPI_Recv(buffer, checkedCount(collective.count), typeOf(collective.dtype), collective.peer, collective.tag,
-                 group, MPI_STATUS_IGNORE));
+                 mesh.group(collective.axes), MPI_STATUS_IGNORE));
+}
+
+/// Of a rank that is played alone: the result is written as if all had what this one has.
+static void standIn(const KinuCollective &collective, const char *from, char *to, int64_t ranks) {
+  int width = collective.dtype == kKinuF32 ? 4 : collective.dtype == kKinuI64 ? 8 : collective.dtype == kKinuI1 ? 1 : 2;
+  size_t bytes = size_t(collective.count) * size_t(width);
+  switch (collective.kind) {
+  case kKinuAllGather:
+    for (int64_t rank = 0; rank < ranks; ++rank)
+      std::memcpy(to + size_t(rank) * bytes, from, bytes);
+    break;
+  case kKinuAllToAll: std::memcpy(to, from, size_t(ranks) * bytes); break;
+  default: std::memmove(to, from, bytes);
+  }
 }
 
 void runCollective(const KinuCollective &collective, void *const *buffers, const Mesh &mesh) {
-  MPI_Comm group = mesh.group(collective.axes);
   if (collective.kind == kKinuReceive)
-    return receive(collective, buffers[0], group);
-  MPI_Datatype type = typeOf(collective.dtype);
+    return receive(collective, buffers[0], mesh);
   const char *from = static_cast<const char *>(buffers[0]);
   char *to = static_cast<char *>(buffers[1]);
+  if (!mesh.connected())
+    return standIn(collective, from, to, mesh.groupSize(collective.axes));
+  MPI_Comm group = mesh.group(collective.axes);
+  MPI_Datatype type = typeOf(collective.dtype);
   switch (collective.kind) {
   case kKinuAllReduce: allReduce(collective, from, to, group); break;
   case kKinuReduceScatter:

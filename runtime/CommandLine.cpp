@@ -126,6 +126,8 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   rehearse
       ->add_option("--seconds", options.rehearsedSeconds, "kernels' time in a step on the busiest rank [as modelled]")
       ->check(real(1e-3, 1e6));
+  rehearse->add_option("--rank", options.playedRank, "play this rank alone and compute: what its kernels and memory take")
+      ->check(count());
   app.add_subcommand("train", "trains; what happens without a command");
   addGenerateOptions(*generate, options);
   gradients->add_option("--out", options.out, "safetensors file to write")->required();

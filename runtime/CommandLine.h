@@ -30,6 +30,7 @@ struct Options {
   int64_t topK = 0, tokens = 200;
 
   std::string out;
+  std::optional<int64_t> playedRank;      ///< alone, without the others
   std::optional<double> rehearsedSeconds; ///< that the busiest rank's kernels take in a step
 };
 

@@ -17,7 +17,8 @@ Exit profileSteps(const Run &run);
 
 /// `rehearse`: runs a few steps in which kernels sleep for the time that they are modelled at, and messages are sent as
 /// ever: prints how long each rank has nothing to do. `--seconds` stretches the times until the busiest rank's kernels
-/// take so long a step, since a small model's are too short to sleep. Computes and saves nothing.
+/// take so long a step, since a small model's are too short to sleep. Computes and saves nothing. With `--rank` one rank
+/// computes instead, without the others: what it is sent is made up, what it takes of time and memory is real.
 Exit rehearseSteps(const Run &run);
 
 /// `gradients`: loss and gradients of the first step from initial weights, to the safetensors file --out: `loss`,

@@ -130,6 +130,8 @@ void Executor::runNext(const Program &program, size_t store, const KinuLaunch &n
   if (next.kernel >= 0)
     return launch(executable.kernels[next.kernel], buffers);
   const KinuCollective &collective = executable.collectives[-1 - next.kernel];
+  if (collective.kind == kKinuSend && !ranks.connected())
+    return;
   if (collective.kind == kKinuSend)
     sends.push_back({&program, store, startSend(collective, buffers[0], ranks)});
   else

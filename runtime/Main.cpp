@@ -21,7 +21,7 @@ namespace kinu::rt {
 /// The first rank speaks for all: what the others print goes nowhere, but for their errors, which go to the stream
 /// that is returned.
 static std::FILE *errorStream(const Mesh &mesh) {
-  if (mesh.first())
+  if (mesh.first() || !mesh.connected())
     return stderr;
   std::FILE *errors = fdopen(dup(STDERR_FILENO), "w");
   if (!std::freopen("/dev/null", "w", stdout) || !std::freopen("/dev/null", "w", stderr) || !errors)
@@ -64,7 +64,7 @@ static const KinuExecutable &executableOf(int64_t stage) {
 
 /// A rank that fails alone takes the others with it: they would wait for it for ever.
 static Exit runOnMesh(const Options &options, Manifest manifest) {
-  Mesh mesh(manifest.mesh);
+  Mesh mesh = options.playedRank ? Mesh(manifest.mesh, *options.playedRank) : Mesh(manifest.mesh);
   std::FILE *errors = errorStream(mesh);
   try {
     reportCrashes(mesh.rank(), errors);
@@ -79,7 +79,7 @@ static Exit runOnMesh(const Options &options, Manifest manifest) {
       showPlacement(manifest, mesh);
     return runCommand({executable, options, std::move(manifest), mesh, errors});
   } catch (const std::exception &error) {
-    if (mesh.ranks() == 1)
+    if (mesh.ranks() == 1 || !mesh.connected())
       throw;
     auto *failure = dynamic_cast<const Failure *>(&error);
     bool memory = dynamic_cast<const std::bad_alloc *>(&error);

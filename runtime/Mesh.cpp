@@ -52,6 +52,11 @@ Mesh::Mesh(const std::vector<Axis> &axes) : axes(axes), total(product(axes)) {
                                   launched == 1 ? " was" : " were", " started; start it with `mpirun -n ", total, "`"));
 }
 
+Mesh::Mesh(const std::vector<Axis> &axes, int64_t rank) : axes(axes), self(int(rank)), total(product(axes)) {
+  if (rank >= total)
+    fail(Exit::Usage, "there is no rank ", rank, ": this executable is for ", total);
+}
+
 Mesh::~Mesh() {
   if (!started)
     return;
@@ -118,10 +123,7 @@ struct GroupName {
 };
 } // namespace
 
-/// Made by its members alone: stages of a pipeline do not make the same groups in the same order.
-MPI_Comm Mesh::group(const std::string &name) const {
-  if (auto known = groups.find(name); known != groups.end())
-    return known->second;
+std::vector<int> Mesh::members(const std::string &name) const {
   GroupName wanted(name);
   std::vector<int> members{0};
   for (const Axis &axis : axes) {
@@ -136,6 +138,14 @@ MPI_Comm Mesh::group(const std::string &name) const {
       }
     members = std::move(next);
   }
+  return members;
+}
+
+/// Made by its members alone: stages of a pipeline do not make the same groups in the same order.
+MPI_Comm Mesh::group(const std::string &name) const {
+  if (auto known = groups.find(name); known != groups.end())
+    return known->second;
+  std::vector<int> members = this->members(name);
   MPI_Group world, group;
   MPI_Comm communicator;
   MPI_Comm_group(MPI_COMM_WORLD, &world);
@@ -148,17 +158,18 @@ MPI_Comm Mesh::group(const std::string &name) const {
 }
 
 void Mesh::sum(std::vector<double> &values, const std::string &name) const {
-  MPI_Allreduce(MPI_IN_PLACE, values.data(), int(values.size()), MPI_DOUBLE, MPI_SUM, group(name));
+  if (started)
+    MPI_Allreduce(MPI_IN_PLACE, values.data(), int(values.size()), MPI_DOUBLE, MPI_SUM, group(name));
 }
 
 int Mesh::agree(int flags) const {
-  if (total > 1)
+  if (started)
     MPI_Allreduce(MPI_IN_PLACE, &flags, 1, MPI_INT, MPI_BOR, MPI_COMM_WORLD);
   return flags;
 }
 
 int64_t Mesh::fromFirst(int64_t value) const {
-  if (total > 1)
+  if (started)
     MPI_Bcast(&value, 1, MPI_INT64_T, 0, MPI_COMM_WORLD);
   return value;
 }
@@ -166,13 +177,13 @@ int64_t Mesh::fromFirst(int64_t value) const {
 std::string Mesh::textFromFirst(const std::string &text) const {
   std::string result = text;
   result.resize(size_t(fromFirst(int64_t(text.size()))));
-  if (total > 1)
+  if (started)
     MPI_Bcast(result.data(), int(result.size()), MPI_CHAR, 0, MPI_COMM_WORLD);
   return result;
 }
 
 void Mesh::barrier() const {
-  if (total > 1)
+  if (started)
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
@@ -180,7 +191,8 @@ void Mesh::abort(int code, const std::function<void()> &say) const {
   if (!first()) // if the first rank has the same to say, it has ended this one by then
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
   say();
-  MPI_Abort(MPI_COMM_WORLD, code);
+  if (started)
+    MPI_Abort(MPI_COMM_WORLD, code);
   std::_Exit(code);
 }
 

@@ -18,6 +18,8 @@ class Mesh {
 public:
   /// Throws Failure (Exit::Mismatch) if other ranks were started than the mesh has.
   explicit Mesh(const std::vector<Axis> &axes);
+  /// Plays one rank of the mesh without the others, and without MPI: what it is sent is nothing.
+  Mesh(const std::vector<Axis> &axes, int64_t rank);
   /// One rank, without MPI.
   Mesh() = default;
   ~Mesh();
@@ -28,6 +30,8 @@ public:
   int rank() const { return self; }
   int64_t ranks() const { return total; }
   bool first() const { return self == 0; }
+  /// Whether there is anybody to talk to.
+  bool connected() const { return started; }
   /// This rank's place along an axis, and the ranks along it; 0 and 1 if the mesh has no such axis.
   int64_t coordinate(std::string_view axis) const;
   int64_t degree(std::string_view axis) const;
@@ -39,6 +43,7 @@ public:
   /// The ranks that differ from this one in these axes only, in their order: see KinuCollective::axes. Made at first
   /// use, which must be by all of them at once.
   MPI_Comm group(const std::string &axes) const;
+  int64_t groupSize(const std::string &axes) const { return int64_t(members(axes).size()); }
   /// Replaces each value by its sum over a group.
   void sum(std::vector<double> &values, const std::string &axes) const;
   /// All flags that any rank raises.
@@ -51,6 +56,8 @@ public:
   [[noreturn]] void abort(int code, const std::function<void()> &say) const;
 
 private:
+  std::vector<int> members(const std::string &axes) const;
+
   bool started = false; ///< MPI was
   std::vector<Axis> axes;
   int self = 0;

@@ -1,5 +1,6 @@
 // See Commands.h: `rehearse`.
 #include "runtime/Commands.h"
+#include "runtime/InitialWeights.h"
 #include "runtime/Messages.h"
 #include "runtime/Signals.h"
 #include "runtime/Step.h"
@@ -7,6 +8,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
 
 namespace kinu::rt {
 
@@ -55,11 +59,54 @@ static std::vector<double> ofAllRanks(const Run &run, double value) {
   return values;
 }
 
+/// The most memory that the process ever had, in bytes; 0 if the system does not say.
+static int64_t peakMemory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:"))
+      return 1024 * std::atoll(line.c_str() + 6);
+  return 0;
+}
+
+/// Seconds of a step; none if a signal came.
+static std::optional<double> timeSteps(const Run &run, TrainingStep &training, int64_t first, int64_t steps) {
+  auto start = std::chrono::steady_clock::now();
+  for (int64_t step = first; step < first + steps; ++step) {
+    if (run.mesh.agree(stopRequested()))
+      return std::nullopt;
+    StepResult result = training.accumulate(step);
+    training.update(step, result);
+  }
+  run.mesh.barrier();
+  std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  return elapsed.count() / double(steps);
+}
+
+/// One rank that computes, without the others.
+static Exit rehearseAlone(const Run &run, Executor &executor, TrainingStep &training, int64_t steps) {
+  initializeVariables(run.manifest, executor.arena(), run.manifest.train.seed, run.mesh);
+  executor.runIfPresent("refresh");
+  std::optional<double> step = timeSteps(run, training, 0, steps);
+  if (!step)
+    return Exit::Stopped;
+  std::printf("rank %d of %ld alone: %ld step%s of %.3f s\n", run.mesh.rank(), long(run.mesh.ranks()), long(steps),
+              steps == 1 ? "" : "s", *step);
+  std::printf("memory: arena %s bytes, resident at most %s bytes\n", formatCount(run.executable.arenaBytes).c_str(),
+              formatCount(peakMemory()).c_str());
+  return Exit::Done;
+}
+
 Exit rehearseSteps(const Run &run) {
   if (!run.manifest.program("micro") && !run.manifest.pipeline)
     fail(Exit::Usage, "this executable does not train: its spec has no train block");
   std::unique_ptr<Data> data = openData(run);
   std::unique_ptr<Executor> executor = startExecutor(run);
+  TrainingStep training(*executor, run.manifest, data->loader, data->shards.training, run.manifest.train.seed,
+                        run.manifest.train.steps);
+  int64_t steps = std::max<int64_t>(1, run.options.steps.value_or(kRehearsedSteps));
+  if (run.options.playedRank)
+    return rehearseAlone(run, *executor, training, steps);
+
   std::vector<double> seconds = modelledSeconds(run, executor->threadCount());
   std::vector<double> modelled = ofAllRanks(run, secondsOfStep(run, seconds));
   double longest = *std::max_element(modelled.begin(), modelled.end());
@@ -69,27 +116,16 @@ Exit rehearseSteps(const Run &run) {
   for (double &each : seconds)
     each *= slower;
   executor->sleepInstead(std::move(seconds));
-
-  TrainingStep training(*executor, run.manifest, data->loader, data->shards.training, run.manifest.train.seed,
-                        run.manifest.train.steps);
-  int64_t steps = std::max<int64_t>(1, run.options.steps.value_or(kRehearsedSteps));
-  auto start = std::chrono::steady_clock::now();
-  for (int64_t step = 0; step <= steps; ++step) { // the first one sets up connections
-    if (run.mesh.agree(stopRequested()))
-      return Exit::Stopped;
-    if (step == 1)
-      start = std::chrono::steady_clock::now();
-    StepResult result = training.accumulate(step);
-    training.update(step, result);
-  }
-  executor->finishSends();
-  run.mesh.barrier();
-  std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  double step = elapsed.count() / double(steps);
-  std::printf("%ld steps of %.3f s, kernels slept %.3g times as long as modelled\n", long(steps), step, slower);
+  if (!timeSteps(run, training, 0, 1)) // sets up connections
+    return Exit::Stopped;
+  std::optional<double> step = timeSteps(run, training, 1, steps);
+  if (!step)
+    return Exit::Stopped;
+  std::printf("%ld step%s of %.3f s, kernels slept %.3g times as long as modelled\n", long(steps),
+              steps == 1 ? "" : "s", *step, slower);
   for (size_t rank = 0; rank < modelled.size(); ++rank)
     std::printf("rank %zu: kernels %.3f s, idle %.1f%%\n", rank, slower * modelled[rank],
-                100 * (1 - slower * modelled[rank] / step));
+                100 * (1 - slower * modelled[rank] / *step));
   return Exit::Done;
 }
 

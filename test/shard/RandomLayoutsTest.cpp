@@ -61,7 +61,7 @@ public:
     if (of.example == std::string("gemma2"))
       sizes.insert({{"head_width", 8}, {"window", 5}});
     if (of.encoder)
-      sizes.insert({{"head_width", 8}, {"hidden", 48}, {"buckets", 8}, {"source", 12}});
+      sizes.insert({{"head_width", 8}, {"hidden", 48}, {"buckets", 8}, {"source", sizes["context"]}});
     return sizes;
   }
 
