@@ -1,6 +1,7 @@
 // `kinu verify`: trains a shrunken model under a layout and on one rank, and compares what they compute.
 #include "compiler/support/WriteFile.h"
 #include "compiler/tools/Commands.h"
+#include "compiler/tools/CompareRuns.h"
 #include "compiler/tools/Shrink.h"
 #include "runtime/Failure.h"
 #include "runtime/TrainTokenizer.h"
@@ -77,8 +78,9 @@ static int build(const VerifyOptions &options, const Shrunken &shrunken, bool wi
   return code;
 }
 
-/// Runs an executable on so many ranks in `folder`; its exit code, or -1 with a reason on standard error.
-static int run(const std::string &folder, const std::string &name, int64_t ranks, int64_t steps) {
+/// Trains with an executable on so many ranks in `folder` until step `steps`, or goes on to it; its exit code, or -1
+/// with a reason on standard error.
+static int run(const std::string &folder, const std::string &name, int64_t ranks, int64_t steps, bool fresh) {
   std::vector<std::string> arguments;
   if (ranks > 1) {
     auto mpirun = llvm::sys::findProgramByName("mpirun");
@@ -91,10 +93,11 @@ static int run(const std::string &folder, const std::string &name, int64_t ranks
       arguments.insert(arguments.begin() + 1, "--allow-run-as-root");
   }
   std::string path = folder + "/" + name, log = path + ".txt";
-  llvm::append_range(arguments,
-                     std::vector<std::string>{path, "--fresh", "--data", folder + "/corpus.txt", "--tokenizer",
-                                              folder + "/corpus.model", "--steps", std::to_string(steps), "--threads",
-                                              "1", "--checkpoint-dir", path + ".run"});
+  llvm::append_range(arguments, std::vector<std::string>{path, "--data", folder + "/corpus.txt", "--tokenizer",
+                                                         folder + "/corpus.model", "--steps", std::to_string(steps),
+                                                         "--threads", "1", "--checkpoint-dir", path + ".run"});
+  if (fresh)
+    arguments.push_back("--fresh");
   setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
   std::string reason;
   int code = llvm::sys::ExecuteAndWait(arguments[0], llvm::to_vector_of<llvm::StringRef>(arguments), std::nullopt,
@@ -130,9 +133,44 @@ static bool agree(const std::vector<Step> &one, const std::vector<Step> &many, i
   llvm::outs() << llvm::formatv(
       "{0} steps: losses differ by at most {1:e1}, norms of the gradient by {2:e1}, relatively\n",
       std::min(one.size(), many.size()), loss, norm);
+  return agrees;
+}
+
+/// Says how far tensors are apart. True if that is at most `most`.
+static bool agree(const char *what, const Distance &distance, double most) {
+  llvm::outs() << llvm::formatv("{0} differ by at most {1:e1}", what, distance.largest)
+               << (distance.name.empty() ? "" : " (`" + distance.name + "`)") << '\n';
+  return distance.largest <= most;
+}
+
+/// One step, whose first moments are its gradients, then the others.
+static int trainAndCompare(const VerifyOptions &options, const std::string &folder, double tolerance) {
+  std::string one = folder + "/one.run", many = folder + "/many.run";
+  auto trainUntil = [&](int64_t steps) {
+    for (bool withLayout : {false, true})
+      if (int code = run(folder, withLayout ? "many" : "one", withLayout ? options.ranks : 1, steps, steps == 1))
+        return code < 0 ? kIoError : kDiffers;
+    return kOk;
+  };
+  if (int code = trainUntil(1))
+    return code;
+  Tensors gradients = readCheckpoint(one, "moments"), before = readCheckpoint(one, "weights"),
+          beforeOfMany = readCheckpoint(many, "weights");
+  // What is tolerated of a loss is a tenth of what is tolerated of a gradient, and that of an update after many.
+  bool agrees = agree("gradients of the first step", compareGradients(gradients, readCheckpoint(many, "moments")),
+                      10 * tolerance);
+  if (options.steps > 1) {
+    if (int code = trainUntil(options.steps))
+      return code;
+    agrees &= agree("changes of weights after it",
+                    compareUpdates(before, readCheckpoint(one, "weights"), beforeOfMany,
+                                   readCheckpoint(many, "weights"), gradients),
+                    100 * tolerance);
+  }
+  agrees &= agree(stepsOf(folder, "one"), stepsOf(folder, "many"), options.steps, tolerance);
   llvm::outs() << (agrees ? "the layout computes what one rank does\n"
                           : "error: the layout does not compute what one rank does\n");
-  return agrees;
+  return agrees ? kOk : kDiffers;
 }
 
 static int verify(const VerifyOptions &options) {
@@ -162,13 +200,10 @@ static int verify(const VerifyOptions &options) {
   if (llvm::Error error = writeData(*shrunken->model, in))
     return fail("cannot write " + llvm::toString(std::move(error)));
   for (bool withLayout : {false, true}) {
-    std::string name = withLayout ? "many" : "one";
-    if (int code = build(options, *shrunken, withLayout, in + "/" + name))
+    if (int code = build(options, *shrunken, withLayout, in + (withLayout ? "/many" : "/one")))
       return code;
-    if (int code = run(in, name, withLayout ? options.ranks : 1, options.steps))
-      return code < 0 ? kIoError : kDiffers;
   }
-  return agree(stepsOf(in, "one"), stepsOf(in, "many"), options.steps, toleranceOf(*shrunken->model)) ? kOk : kDiffers;
+  return trainAndCompare(options, in, toleranceOf(*shrunken->model));
 }
 
 void tools::addVerify(CLI::App &app, Action &action) {
