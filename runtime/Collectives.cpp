@@ -17,6 +17,10 @@ static MPI_Datatype typeOf(int32_t dtype) {
   }
 }
 
+static size_t widthOf(int32_t dtype) {
+  return dtype == kKinuF32 ? 4 : dtype == kKinuI64 ? 8 : dtype == kKinuI1 ? 1 : 2;
+}
+
 static MPI_Op operationOf(int32_t reduction) {
   return reduction == kKinuSum ? MPI_SUM : reduction == kKinuMax ? MPI_MAX : MPI_MIN;
 }
@@ -54,16 +58,17 @@ MPI_Request startSend(const KinuCollective &collective, const void *buffer, cons
 }
 
 static void receive(const KinuCollective &collective, void *buffer, const Mesh &mesh) {
-  if (!mesh.connected()) // what lies there will do
+  if (!mesh.connected()) {
+    std::memset(buffer, 0, size_t(collective.count) * widthOf(collective.dtype));
     return;
+  }
   check(MPI_Recv(buffer, checkedCount(collective.count), typeOf(collective.dtype), collective.peer, collective.tag,
                  mesh.group(collective.axes), MPI_STATUS_IGNORE));
 }
 
 /// Of a rank that is played alone: the result is written as if all had what this one has.
 static void standIn(const KinuCollective &collective, const char *from, char *to, int64_t ranks) {
-  int width = collective.dtype == kKinuF32 ? 4 : collective.dtype == kKinuI64 ? 8 : collective.dtype == kKinuI1 ? 1 : 2;
-  size_t bytes = size_t(collective.count) * size_t(width);
+  size_t bytes = size_t(collective.count) * widthOf(collective.dtype);
   switch (collective.kind) {
   case kKinuAllGather:
     for (int64_t rank = 0; rank < ranks; ++rank)
