@@ -129,6 +129,15 @@ void Partition::moveAxes(Operation *op) {
   copy(op, operands, result);
 }
 
+/// Whether a table that ZeRO shares out is put together for a lookup: where that is less to send than what all ranks
+/// look up, which each would get its part of, or a sum.
+static bool isGathered(const Rules &rules, LookupOp op, unsigned m, bool indicesAreSplit) {
+  NamedTensorType table = typeOf(op.getSource()), result = op.getType();
+  if (rules.natural(table)[m].state == OnMeshAxis::Split)
+    return false; // the layout shares it out
+  return table.getNumElements() <= result.getNumElements() * (indicesAreSplit ? 1 : 2);
+}
+
 /// A table split along the axis that is looked up: each rank gives what it has and 0 for the rest.
 void Partition::lookup(LookupOp op) {
   Location loc = op.getLoc();
@@ -140,7 +149,8 @@ void Partition::lookup(LookupOp op) {
   for (unsigned m = 0; m < table.size(); ++m) {
     bool inside = table[m].state == OnMeshAxis::Split && !looksUp(table[m].axis);
     bool across = table[m].state == OnMeshAxis::Split && looksUp(table[m].axis);
-    if (across && (!zeroOutside || !source.isFloat()))
+    bool indicesAreSplit = wanted[m].state == OnMeshAxis::Split;
+    if (across && (!zeroOutside || !source.isFloat() || isGathered(rules, op, m, indicesAreSplit)))
       table[m] = {};
     else if (across)
       wanted[m] = {};

@@ -24,8 +24,9 @@ static StoredVariable storedAs(VariableOp variable, const Rules &rules,
   if (role == "message")
     return {type, handedOn(rules, type)};
   int64_t level = role.starts_with("moment") ? 1 : role == "gradient" ? 2 : 3;
-  // Moments are only used whole; the rest also in slices, one for each round of a repeat.
-  auto may = [&](StringAttr axis) { return level == 1 || !repeated.contains(axis); };
+  // Moments are only used whole; the rest also in slices, one for each round of a repeat. Where gradients are shared,
+  // too, moments lie as these do, or the update would move one to the other.
+  auto may = [&](StringAttr axis) { return rules.zeroLevel == 1 || !repeated.contains(axis); };
   Sharding sharding = rules.natural(type);
   if (rules.zeroLevel >= level)
     sharding = rules.sharedState(type, sharding, may);

@@ -41,11 +41,15 @@ least, most, norms = 8 * b * 32 * 32 / 2, 10 * b * 32 * 32 / 2, 2 * (b * 32 + 32
 print(f"sequence, a layer: {found:.0f} elements, textbook says {least:.0f} to {most:.0f}, and norms at most {norms:.0f}")
 assert least <= found <= most + norms
 
-# Data parallel and ZeRO 1: twice the parameters (d - 1) / d. The gradient of the table of positions (32 x 32) is summed in
-# every micro-batch besides; 8 scalars at most.
-for layout, factor in (("data", 2), ("zero1", 2)):
+# Data parallel and ZeRO 1: twice the parameters (d - 1) / d. ZeRO 2: gradients are scattered in every micro-batch, weights
+# gathered once. ZeRO 3: three times per micro-batch. The gradient of the table of positions (32 x 32) is summed in every
+# micro-batch besides; ZeRO 3 gathers what forward and backward pass both use at their border, the tied embedding (64 x 32),
+# once. 8 scalars at most.
+for layout in ("data", "zero1", "zero2", "zero3"):
     one = plan(layout)
-    wanted, found = factor * one["parameters"] / 2, sent(one, "data")
-    positions = 2 * one["micro_batches"] * 32 * 32
+    micro_batches = one["micro_batches"]
+    times = {"zero2": 1 + micro_batches, "zero3": 3 * micro_batches}.get(layout, 2)
+    wanted, found = times * one["parameters"] / 2, sent(one, "data")
+    positions = 2 * micro_batches * 32 * 32
     print(f"{layout}, a step: {found:.0f} elements, textbook says {wanted:.0f} and positions {positions:.0f}")
     assert abs(found - wanted) <= positions + 8, layout
