@@ -222,7 +222,7 @@ private:
   LogicalResult recomputeRounds() {
     if (!layout)
       return success();
-    shard::annotate(*module, *layout);
+    shard::annotate(*module, *layout, diagnostics);
     for (int64_t stage = 1; stage < shard::stages(*module); ++stage)
       laterStages.emplace_back(cast<ModuleOp>((*module)->clone()));
     for (auto [stage, each] : llvm::enumerate(allStages()))
@@ -242,6 +242,7 @@ private:
     for (auto [stage, each] : llvm::enumerate(allStages())) {
       PassManager manager(&context);
       manager.addPass(shard::createCutStage({static_cast<int64_t>(stage)}));
+      manager.addPass(shard::createPadAxes());
       manager.addPass(shard::createPartitionPrograms());
       manager.addPass(createCanonicalizerPass());
       manager.addPass(createCSEPass());

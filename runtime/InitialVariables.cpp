@@ -15,10 +15,10 @@ static void fillPart(const Variable &variable, uint64_t seed, float *values, con
 
 void initializeVariables(const Manifest &manifest, char *arena, uint64_t seed, const Mesh &mesh) {
   for (const Variable &variable : manifest.variables) {
+    if (!isParameter(variable.role) || !variable.real.empty()) // behind the end, weights are zeros
+      std::memset(arena + variable.offset, 0, size_t(variable.bytes));
     if (isParameter(variable.role))
       fillPart(variable, seed, reinterpret_cast<float *>(arena + variable.offset), mesh);
-    else
-      std::memset(arena + variable.offset, 0, size_t(variable.bytes));
   }
 }
 

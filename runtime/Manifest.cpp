@@ -22,6 +22,8 @@ int64_t Buffer::elements() const {
 int64_t Buffer::wholeLength(std::string_view axis) const {
   if (cut && cut->axis == axis)
     return cut->whole;
+  if (auto known = real.find(axis); known != real.end())
+    return known->second;
   auto found = split.find(axis);
   return length(axis) * (found == split.end() ? 1 : found->second.parts);
 }
@@ -123,6 +125,9 @@ static Variable parseVariable(const Json &json, int64_t arenaBytes, const std::v
   variable.place = json.value("place", int64_t(0));
   if (auto cut = json.find("cut"); cut != json.end())
     variable.cut = {cut->at("axis"), cut->at("first"), cut->at("whole")};
+  if (auto real = json.find("real"); real != json.end())
+    for (const auto &[axis, length] : real->items())
+      variable.real[axis] = length.get<int64_t>();
   variable.keptByOtherStage = json.contains("kept_by");
   if (auto init = json.find("init"); init != json.end() && init->is_object()) {
     variable.init.kind = named<InitKind>(init->at("kind"), "initialiser",

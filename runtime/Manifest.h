@@ -42,11 +42,12 @@ struct Buffer {
   int64_t offset = 0, bytes = 0;
   std::map<std::string, Split, std::less<>> split; ///< of the axes that are
   std::optional<Cut> cut;
+  std::map<std::string, int64_t, std::less<>> real; ///< of axes that are padded: the whole length without padding
   std::string stageAxis;         ///< of the mesh: along it stand the stages of a pipeline; empty without one
   bool keptByOtherStage = false; ///< another stage has it, too, and writes it
 
   int64_t elements() const;
-  /// Length of an axis in the whole tensor, which all ranks have together.
+  /// Length of an axis in the whole tensor, which all ranks have together, without padding.
   int64_t wholeLength(std::string_view axis) const;
   int64_t wholeElements() const;
   /// Distance in elements between neighbours along `axis`, 0 if the buffer does not have it.

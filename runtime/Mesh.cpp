@@ -207,4 +207,13 @@ std::vector<int64_t> originOf(const Buffer &buffer, const Mesh &mesh) {
   return origin;
 }
 
+std::vector<int64_t> realLengths(const Buffer &buffer, const std::vector<int64_t> &origin) {
+  std::vector<int64_t> lengths;
+  for (size_t i = 0; i < buffer.axes.size(); ++i) {
+    int64_t left = buffer.wholeLength(buffer.axes[i].name) - origin[i];
+    lengths.push_back(std::clamp(left, int64_t(0), buffer.axes[i].length));
+  }
+  return lengths;
+}
+
 } // namespace kinu::rt

@@ -67,18 +67,24 @@ private:
 
 /// The part of a split buffer that this rank has: where it begins in the whole along each of the buffer's axes.
 std::vector<int64_t> originOf(const Buffer &buffer, const Mesh &mesh);
+/// The lengths of this rank's part along each of the buffer's axes, without padding.
+std::vector<int64_t> realLengths(const Buffer &buffer, const std::vector<int64_t> &origin);
 /// Calls `visit(whole, local, count)` for each run of elements that lie side by side both in the whole tensor and in
-/// this rank's part of it: where the run begins in each, in elements.
+/// this rank's part of it: where the run begins in each, in elements. Padding is left out.
 template <typename Visit> void forEachRun(const Buffer &buffer, const std::vector<int64_t> &origin, Visit visit) {
+  std::vector<int64_t> lengths = realLengths(buffer, origin);
+  for (int64_t length : lengths)
+    if (length == 0)
+      return;
   // Inner axes that are whole make runs longer; the outermost axis of a run may be a part.
   size_t inner = buffer.axes.size();
-  int64_t run = 1, wholeRun = 1;
+  int64_t run = 1, localRun = 1, wholeRun = 1;
   while (inner > 0) {
-    const Axis &axis = buffer.axes[inner - 1];
+    const Axis &axis = buffer.axes[--inner];
     int64_t length = buffer.wholeLength(axis.name);
-    run *= axis.length;
+    run *= lengths[inner];
+    localRun *= axis.length;
     wholeRun *= length;
-    --inner;
     if (axis.length != length)
       break;
   }
@@ -88,13 +94,15 @@ template <typename Visit> void forEachRun(const Buffer &buffer, const std::vecto
     innerOrigin = origin[inner] * (wholeRun / buffer.wholeLength(axis.name));
   }
   std::vector<int64_t> index(inner, 0);
-  for (int64_t local = 0;; local += run) {
-    int64_t whole = 0;
-    for (size_t i = 0; i < inner; ++i)
+  for (;;) {
+    int64_t whole = 0, local = 0;
+    for (size_t i = 0; i < inner; ++i) {
       whole = whole * buffer.wholeLength(buffer.axes[i].name) + origin[i] + index[i];
-    visit(whole * wholeRun + innerOrigin, local, run);
+      local = local * buffer.axes[i].length + index[i];
+    }
+    visit(whole * wholeRun + innerOrigin, local * localRun, run);
     size_t i = inner;
-    while (i > 0 && ++index[i - 1] == buffer.axes[i - 1].length)
+    while (i > 0 && ++index[i - 1] == lengths[i - 1])
       index[--i] = 0;
     if (i == 0)
       return;

@@ -29,6 +29,7 @@ struct LayoutReader {
 
   const typed::MeshAxis *mesh(const Name &name);
   const AxisInfo *modelAxis(const Name &name);
+  bool isPaddable(const AxisInfo &axis, int64_t parts);
   void divides(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range);
   void ranges(const RangeList &list, typed::LayoutRule &into);
 
@@ -74,7 +75,16 @@ const AxisInfo *LayoutReader::modelAxis(const Name &name) {
   return nullptr;
 }
 
-/// Every alternative of the mesh must divide the axis; of `batch`, the whole batch in micro-batches.
+/// Whether an axis may be made longer, if it does not divide: one of weights, by a quarter at most. Whether all that is
+/// computed along it can do with that is seen when it is done.
+bool LayoutReader::isPaddable(const AxisInfo &axis, int64_t parts) {
+  bool ofWeights = llvm::any_of(context.model.variables, [&](const typed::Variable &variable) {
+    return llvm::is_contained(variable.axes, typed::Axis{axis.name, axis.length});
+  });
+  return ofWeights && parts - axis.length % parts <= axis.length / 4;
+}
+
+/// Every alternative of the mesh must divide the axis, or nearly; of `batch`, the whole batch in micro-batches.
 void LayoutReader::divides(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range) {
   std::vector<int64_t> products{1};
   for (const typed::MeshAxis *mesh : over) {
@@ -91,7 +101,7 @@ void LayoutReader::divides(const AxisInfo &axis, llvm::ArrayRef<const typed::Mes
     int64_t part = product;
     if (isBatch && __builtin_mul_overflow(product, microbatch, &part))
       part = product;
-    if (length % part == 0)
+    if (length % part == 0 || (!isBatch && isPaddable(axis, part)))
       continue;
     int64_t below = length / part * part;
     error("shard-not-divisible", range,

@@ -39,6 +39,17 @@ static void addSplit(Operation *op, json::Object &entry) {
   entry["split"] = std::move(axes);
 }
 
+/// The lengths of padded axes without padding.
+static void addReal(VariableOp variable, json::Object &entry) {
+  auto real = variable->getAttrOfType<DictionaryAttr>("kinu.real");
+  if (!real)
+    return;
+  json::Object lengths;
+  for (NamedAttribute axis : real)
+    lengths[axis.getName().getValue()] = cast<IntegerAttr>(axis.getValue()).getInt();
+  entry["real"] = std::move(lengths);
+}
+
 /// Which rounds of a whole variable a stage of a pipeline has, or which other stage has the variable, too, and writes
 /// it.
 static void addStage(VariableOp variable, json::Object &entry) {
@@ -110,6 +121,7 @@ static json::Array variables(ModuleOp module) {
     entry["name"] = variable.getSymName();
     entry["role"] = variable.getRole();
     addSplit(variable, entry);
+    addReal(variable, entry);
     addStage(variable, entry);
     if (variable.getOwner())
       entry["of"] = *variable.getOwner();

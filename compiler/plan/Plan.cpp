@@ -218,6 +218,7 @@ static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan
     if (!entry.over.empty())
       stage.replicated.push_back(std::move(entry));
   }
+  stage.padded = paddedIn(module);
   return stage;
 }
 

@@ -50,6 +50,14 @@ struct Replicated {
   int64_t bytes = 0;
 };
 
+/// An axis that is longer than the model's, so that ranks share it out evenly.
+struct Padded {
+  std::string axis;
+  int64_t length = 0, padded = 0;     ///< of the model, and with padding
+  std::vector<std::string> variables; ///< that have it
+  int64_t bytes = 0;                  ///< of padding in them, on a rank that has most of it: the last
+};
+
 struct Work {
   std::string program;
   int64_t runs = 1, launches = 0; ///< of a step; of a run
@@ -62,6 +70,7 @@ struct Stage {
   std::vector<Work> work;
   std::vector<Traffic> traffic;
   std::vector<Replicated> replicated;
+  std::vector<Padded> padded;
 };
 
 struct MeshAxis {
@@ -94,6 +103,9 @@ struct Plan {
   /// Bytes that a rank may have: its share of the node, or of the memory groups that it has for itself.
   int64_t memoryOfRank() const;
 };
+
+/// What is padded in the variables of one stage.
+std::vector<Padded> paddedIn(mlir::ModuleOp module);
 
 /// Degrees of the mesh such that the ranks fill so many nodes; reports and gives none if no alternative does.
 std::optional<std::vector<int64_t>> degreesFor(const typed::Layout &layout, const machines::Machine &machine,

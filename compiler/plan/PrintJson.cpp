@@ -21,7 +21,7 @@ static json::Object memory(const Memory &from) {
 }
 
 static json::Object stage(const Stage &from) {
-  json::Array work, traffic, replicated;
+  json::Array work, traffic, replicated, padded;
   int64_t payload = 0;
   for (const Work &one : from.work)
     work.push_back(json::Object{
@@ -38,11 +38,18 @@ static json::Object stage(const Stage &from) {
   }
   for (const Replicated &one : from.replicated)
     replicated.push_back(json::Object{{"name", one.name}, {"over", json::Array(one.over)}, {"bytes", one.bytes}});
+  for (const Padded &one : from.padded)
+    padded.push_back(json::Object{{"axis", one.axis},
+                                  {"length", one.length},
+                                  {"padded", one.padded},
+                                  {"bytes", one.bytes},
+                                  {"variables", json::Array(one.variables)}});
   return json::Object{{"memory", memory(from.memory)},
                       {"work", std::move(work)},
                       {"messages", std::move(traffic)},
                       {"payload", payload},
-                      {"replicated", std::move(replicated)}};
+                      {"replicated", std::move(replicated)},
+                      {"padded", std::move(padded)}};
 }
 
 static json::Value placement(const Plan &plan) {

@@ -112,6 +112,11 @@ static void printTraffic(const Plan &plan, const Stage &stage, llvm::raw_ostream
   }
 }
 
+/// The first few of many names.
+static std::string firstOf(llvm::ArrayRef<std::string> names) {
+  return llvm::join(names.take_front(6), ", ") + (names.size() > 6 ? ", ..." : "");
+}
+
 static void printReplicated(const Stage &stage, llvm::raw_ostream &os) {
   if (stage.replicated.empty())
     return;
@@ -128,10 +133,18 @@ static void printReplicated(const Stage &stage, llvm::raw_ostream &os) {
   os << "\nthe same on all ranks of\n";
   for (const auto &[over, group] : groups) {
     os << "  " << over << ": " << grouped(group.bytes) << " bytes in " << group.names.size() << " variables: ";
-    size_t shown = std::min<size_t>(group.names.size(), 6);
-    os << llvm::join(llvm::ArrayRef(group.names).take_front(shown), ", ") << (shown < group.names.size() ? ", ..." : "")
-       << '\n';
+    os << firstOf(group.names) << '\n';
   }
+}
+
+static void printPadded(const Stage &stage, llvm::raw_ostream &os) {
+  if (stage.padded.empty())
+    return;
+  os << "\npadded, so that ranks have equal parts; bytes on the last rank\n";
+  for (const Padded &entry : stage.padded)
+    os << "  " << entry.axis << " of " << grouped(entry.length) << " to " << grouped(entry.padded) << ": "
+       << grouped(entry.bytes) << " bytes in " << entry.variables.size()
+       << " variables: " << firstOf(entry.variables) << '\n';
 }
 
 static void printPlacement(const Plan &plan, llvm::raw_ostream &os) {
@@ -180,6 +193,7 @@ void plan::printText(const Plan &plan, llvm::raw_ostream &os) {
     printWork(stage, os);
     printTraffic(plan, stage, os);
     printReplicated(stage, os);
+    printPadded(stage, os);
   }
   printPlacement(plan, os);
   if (plan.time)

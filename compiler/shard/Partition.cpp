@@ -107,7 +107,12 @@ bool Partition::sumOfPartials(Operation *op) {
 void Partition::elementwise(Operation *op) {
   if (sumOfPartials(op))
     return;
-  Sharding wanted = joint(op->getOperands(), typeOf(op->getResult(0)));
+  // What is computed from indices alone costs as little in parts.
+  bool isFree = llvm::all_of(op->getOperands(), [](Value operand) {
+    return operand.getDefiningOp<IndexOp>() || operand.getDefiningOp<ConstantOp>();
+  });
+  NamedTensorType type = typeOf(op->getResult(0));
+  Sharding wanted = isFree ? rules.natural(type) : joint(op->getOperands(), type);
   SmallVector<Value> operands;
   for (Value operand : op->getOperands())
     operands.push_back(local(operand, wanted));

@@ -28,6 +28,28 @@ def CutStage : Pass<"kinu-cut-stage", "::mlir::ModuleOp"> {
   let dependentDialects = ["::kinu::KinuDialect", "::kinu::tofu::TofuDialect"];
 }
 
+def PadAxes : Pass<"kinu-pad-axes", "::mlir::ModuleOp"> {
+  let summary = "makes axes longer that ranks cannot share out evenly";
+  let description = [{
+    Requires in the attribute `kinu.layout` the entry `pad`, the real and the padded length of each such axis; without it
+    nothing changes. Afterwards values and variables have the padded length (variables say the real one in `kinu.real`),
+    and no reduction, product or output sees what is behind the end: that may be anything, NaN too. Only weights and
+    their 16-bit copies have zeros there. Numbers of `kinu.random` are those of the real tensor. Stands before
+    `kinu-partition`, which splits axes that divide, and after `kinu-cut-stage`, since checkpoints know real lengths.
+
+    ```mlir
+    %max = kinu.reduce max %logits over ["token"] : (!kinu.tensor<batch=4, token=50257 : f32>) -> !kinu.tensor<batch=4 : f32>
+    // becomes
+    %real = kinu.compare lt %index, %c50257 ...
+    %seen = kinu.select %real, %logits, %minus_infinity : ... -> !kinu.tensor<batch=4, token=50262 : f32>
+    %max = kinu.reduce max %seen over ["token"] : (!kinu.tensor<batch=4, token=50262 : f32>) -> !kinu.tensor<batch=4 : f32>
+    ```
+  }];
+  let options = [Option<"poison", "poison", "bool", /*default=*/"false",
+                        "puts NaN into the padding of all else, for tests">];
+  let dependentDialects = ["::kinu::KinuDialect"];
+}
+
 def PartitionPrograms : Pass<"kinu-partition", "::mlir::ModuleOp"> {
   let summary = "rewrites every program for one rank of the mesh";
   let description = [{

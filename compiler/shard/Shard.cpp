@@ -1,6 +1,7 @@
 #include "compiler/shard/Shard.h"
 
 #include "compiler/shard/MicroBatchSchedule.h"
+#include "compiler/shard/Padding.h"
 #include "dialects/kinu/Kinu.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -166,7 +167,7 @@ int64_t shard::stages(ModuleOp module) {
   return pipeline ? pipeline.getAs<DenseI64ArrayAttr>("bounds").size() - 1 : 1;
 }
 
-void shard::annotate(ModuleOp module, const typed::Layout &layout) {
+void shard::annotate(ModuleOp module, const typed::Layout &layout, Diagnostics &diagnostics) {
   if (ranks(layout) == 1)
     return;
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
@@ -192,4 +193,5 @@ void shard::annotate(ModuleOp module, const typed::Layout &layout) {
   attributes.set("between", builder.getArrayAttr(between));
   module->setAttr("kinu.layout", attributes.getDictionary(module.getContext()));
   annotatePipeline(module, layout);
+  annotatePadding(module, layout, diagnostics);
 }

@@ -28,8 +28,9 @@ const typed::Layout *find(const TypedModel &model, const std::string &name, Diag
 int64_t microBatches(const TypedModel &model, const typed::Layout &layout);
 
 /// Writes the layout to the module: a `tofu.mesh` with the first degree of each axis, `kinu.layout`, and
-/// `kinu.pipeline` if it has a pipeline. A layout of one rank leaves nothing.
-void annotate(mlir::ModuleOp module, const typed::Layout &layout);
+/// `kinu.pipeline` if it has a pipeline. A layout of one rank leaves nothing. Reports axes that neither divide nor can
+/// be padded (`shard-not-divisible`).
+void annotate(mlir::ModuleOp module, const typed::Layout &layout, Diagnostics &diagnostics);
 
 /// The stages that an annotated module is to be cut into: 1 without a pipeline.
 int64_t stages(mlir::ModuleOp module);

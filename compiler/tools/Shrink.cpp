@@ -30,6 +30,29 @@ static std::vector<Size> sizesOf(const syntax::File &file) {
   return sizes;
 }
 
+/// The axes of weights that a layout shares out unevenly over a mesh of these degrees.
+static std::vector<std::string> paddedAxes(const TypedModel &model, const std::string &name,
+                                           const std::map<std::string, int64_t> &degrees) {
+  std::vector<std::string> padded;
+  auto layout = llvm::find_if(model.layouts, [&](const typed::Layout &one) { return one.name == name; });
+  if (layout == model.layouts.end())
+    return padded;
+  for (const typed::LayoutRule &rule : layout->rules) {
+    if (rule.verb != "shard" || rule.detail == "between blocks")
+      continue;
+    int64_t parts = 1;
+    for (const typed::MeshAxis &axis : layout->mesh)
+      if (llvm::is_contained(rule.mesh, axis.name))
+        parts *= degrees.at(axis.name);
+    for (const typed::Variable &variable : model.variables)
+      for (const typed::Axis &axis : variable.axes)
+        if (axis.length % parts && llvm::is_contained(rule.subjects, axis.name) &&
+            !llvm::is_contained(padded, axis.name))
+          padded.push_back(axis.name);
+  }
+  return padded;
+}
+
 /// The model with these sizes, if it checks and its ids suffice for a text.
 static std::optional<TypedModel> tryOut(PipelineOptions options, const Shrunken &shrunken) {
   options.defines = shrunken.defines;
@@ -42,6 +65,8 @@ static std::optional<TypedModel> tryOut(PipelineOptions options, const Shrunken 
   for (const typed::Input &input : model->inputs)
     if (input.below && *input.below < kLeastIds)
       return std::nullopt;
+  if (!shrunken.padded.empty() && paddedAxes(*model, options.layout, shrunken.degrees) != shrunken.padded)
+    return std::nullopt;
   return model;
 }
 
@@ -73,15 +98,16 @@ static void chooseDegrees(const typed::Layout &layout, int64_t ranks, Shrunken &
 /// Makes a size as small as it can be; false if no value but the spec's own does.
 static bool reduce(const PipelineOptions &options, const Size &size, Shrunken &shrunken) {
   auto before = shrunken.defines;
-  for (int64_t value : {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512}) {
-    if (value < size.least)
-      continue;
-    shrunken.defines[size.name] = value;
-    if (auto model = tryOut(options, shrunken)) {
-      shrunken.model = std::move(model);
-      return true;
+  for (int64_t value : {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512})
+    for (int64_t odd : {0, 1}) {
+      if (value < size.least || (odd && shrunken.padded.empty()))
+        continue;
+      shrunken.defines[size.name] = value + odd;
+      if (auto model = tryOut(options, shrunken)) {
+        shrunken.model = std::move(model);
+        return true;
+      }
     }
-  }
   shrunken.defines = before;
   return false;
 }
@@ -105,6 +131,7 @@ llvm::Expected<Shrunken> tools::shrink(const PipelineOptions &options, int64_t r
   Shrunken shrunken;
   shrunken.defines = options.defines;
   chooseDegrees(*layout, ranks, shrunken);
+  shrunken.padded = paddedAxes(*original, options.layout, shrunken.degrees);
   // Two micro-batches, if the layout says how large they are.
   int64_t sequences = 2, sharing = 1;
   for (const typed::LayoutRule &rule : layout->rules) {

@@ -9,6 +9,7 @@ struct Shrunken {
   std::map<std::string, int64_t> defines; ///< sizes, lengths of the run, settings
   std::map<std::string, int64_t> degrees; ///< of the mesh, whose product is the number of ranks
   std::vector<std::string> whole;         ///< mesh axes that are left with one rank although the layout has more
+  std::vector<std::string> padded;        ///< axes that do not divide in the spec: nor shall they here
   std::optional<TypedModel> model;        ///< as it checks with these
 };
 

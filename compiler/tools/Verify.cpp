@@ -185,6 +185,8 @@ static int verify(const VerifyOptions &options) {
   llvm::outs() << "model:" << sizes << "\nmesh:" << mesh << '\n';
   for (const std::string &axis : shrunken->whole)
     llvm::outs() << "not verified: `" << axis << "`, which has one rank here; give more --ranks\n";
+  if (!shrunken->padded.empty())
+    llvm::outs() << "padded: `" << llvm::join(shrunken->padded, "`, `") << "`\n";
   llvm::outs().flush();
 
   llvm::SmallString<128> folder;

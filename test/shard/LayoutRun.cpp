@@ -127,6 +127,7 @@ void LayoutRun::compareVariables() {
       EXPECT_LE(difference, 1e-7 * size) << variable.getSymName().str();
     largest = std::max(largest, difference / size);
   }
+  EXPECT_EQ(parts->fault, "");
   EXPECT_LE(parts->disagreement, 1e-9);
 }
 

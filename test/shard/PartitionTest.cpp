@@ -62,6 +62,7 @@ std::vector<std::string> partitioned(const std::string &text, const Case &of) {
     PassManager passes(&context);
     passes.addPass(recompute::createRecomputeRepeats());
     passes.addPass(shard::createCutStage({stage}));
+    passes.addPass(shard::createPadAxes({/*poison=*/true}));
     passes.addPass(shard::createPartitionPrograms());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
@@ -157,6 +158,25 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"T5", "t5", kT5, R"(["data", "tensor"] [2, 2])",
              R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
                  between = [["seq", "tensor"]], zero = 1, zero_on = "data"})"},
+        Case{"PaddedVocabulary", "gpt2", with(kGpt2, {{"vocab", 29}}), R"(["tensor"] [4])",
+             R"({rules = [["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
+                 pad = {token = array<i64: 29, 32>}})"},
+        Case{"PaddedHeadsAndHidden", "gpt2", with(kGpt2, {{"width", 20}, {"heads", 5}}), R"(["tensor", "data"] [3, 2])",
+             R"({rules = [["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"], ["batch", "data"]],
+                 pad = {head = array<i64: 5, 6>, token = array<i64: 32, 33>, ffn = array<i64: 80, 81>},
+                 zero = 1, zero_on = "data"})"},
+        Case{"PaddedEmbedding", "gpt2", with(kGpt2, {{"width", 18}, {"heads", 2}}), R"(["tensor"] [4])",
+             R"({rules = [["embed", "tensor"]], pad = {embed = array<i64: 18, 20>}})"},
+        Case{"PaddedVocabularyZero3", "gpt2", with(kGpt2, {{"vocab", 31}}), R"(["data", "tensor"] [2, 2])",
+             R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
+                 between = [["seq", "tensor"]], pad = {token = array<i64: 31, 32>}, zero = 3, zero_on = "data"})"},
+        Case{"PaddedSoftCap", "gemma2", with(kGemma, {{"vocab", 61}, {"hidden", 47}}), R"(["tensor", "data"] [2, 2])",
+             R"({rules = [["group", "tensor"], ["ffn", "tensor"], ["token", "tensor"], ["batch", "data"]],
+                 pad = {token = array<i64: 61, 62>, ffn = array<i64: 47, 48>}, zero = 2, zero_on = "data"})"},
+        Case{"PaddedPipeline", "gpt2", with(kDeep, {{"vocab", 31}}), R"(["pipe", "tensor"] [2, 2])",
+             R"({rules = [["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
+                 pad = {token = array<i64: 31, 32>}})",
+             R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 1, 4>, schedule = "1f1b"})"},
         Case{"PipelineOfTwo", "gpt2", kDeep, R"(["pipe"] [2])", R"({rules = []})",
              R"({repeat = "layer", on = "pipe", bounds = array<i64: 0, 2, 4>, schedule = "gpipe"})"},
         Case{"PipelineUneven", "gpt2", kDeep, R"(["pipe"] [3])", R"({rules = []})",

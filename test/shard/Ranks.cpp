@@ -77,6 +77,33 @@ static NamedTensorType wholeType(VariableOp variable) {
   return type.withAxes(axes);
 }
 
+/// The same without padding.
+static NamedTensorType realType(VariableOp variable) {
+  NamedTensorType type = wholeType(variable);
+  SmallVector<Axis> axes(type.getAxes());
+  if (auto real = variable->getAttrOfType<DictionaryAttr>("kinu.real"))
+    for (Axis &axis : axes)
+      if (auto length = real.getAs<IntegerAttr>(axis.name))
+        axis.length = length.getInt();
+  return type.withAxes(axes);
+}
+
+/// The beginning of a longer tensor, or a longer tensor with `fill` behind the end.
+static Tensor resized(const Tensor &from, NamedTensorType type, double fill) {
+  Tensor result(type);
+  std::fill(result.floats.begin(), result.floats.end(), fill);
+  SmallVector<Axis> common(type.getAxes());
+  for (Axis &axis : common)
+    axis.length = std::min(axis.length, from.type.length(axis.name));
+  interpret::walk(common, {interpret::stridesIn(common, type), interpret::stridesIn(common, from.type)},
+                  [&](ArrayRef<int64_t> at) { result.floats[at[0]] = from.floats[at[1]]; });
+  return result;
+}
+
+static bool isParameter(VariableOp variable) {
+  return llvm::is_contained({"weight", "bias", "gain"}, variable.getRole());
+}
+
 static void copyPart(Tensor &part, Tensor &whole, ArrayRef<int64_t> origins, bool out) {
   int64_t base = 0;
   for (auto [axis, origin] : llvm::zip(part.type.getAxes(), origins))
@@ -126,6 +153,8 @@ void Ranks::setVariable(StringRef path, const Tensor &whole) {
       continue; // another stage's
     auto type = cast<NamedTensorType>(variable.getType());
     Tensor all = carriedOver(whole, contexts[rank].get()), own(type);
+    if (variable->hasAttr("kinu.real")) // nobody may see the padding of what is no weight
+      all = resized(all, wholeType(variable), isParameter(variable) ? 0 : std::nan(""));
     copyPart(own, all, beginsAt(origins(rank, type, variable->getAttrOfType<DictionaryAttr>("kinu.split")), variable),
              true);
     interpreters[rank]->setVariable(path, own);
@@ -135,11 +164,15 @@ void Ranks::setVariable(StringRef path, const Tensor &whole) {
 Tensor Ranks::variable(StringRef path) {
   std::optional<Tensor> result;
   std::vector<bool> known;
+  NamedTensorType real;
+  bool isWeight = false;
   for (int64_t rank = 0; rank < count(); ++rank) {
     VariableOp here = find(*modules[rank], path);
     if (!here)
       continue;
     if (!result) {
+      real = realType(here);
+      isWeight = isParameter(here);
       result.emplace(wholeType(here));
       known.resize(result->size());
     }
@@ -154,14 +187,26 @@ Tensor Ranks::variable(StringRef path) {
     for (int64_t i = 0; i < result->size(); ++i) {
       if (marks.floats[i] == 0)
         continue;
-      if (known[i])
+      if (known[i] && !(std::isnan(before.floats[i]) && std::isnan(result->floats[i])))
         disagreement = std::max(disagreement, std::abs(result->floats[i] - before.floats[i]));
       known[i] = true;
     }
   }
   if (!result || llvm::is_contained(known, false))
     fault = path.str() + " is not whole on all ranks together";
-  return *result;
+  if (result->type == real)
+    return *result;
+  Tensor cut = resized(*result, real, 0);
+  // Weights have zeros behind the end: nothing is lost by cutting them.
+  auto size = [](const Tensor &tensor) {
+    double sum = 0;
+    for (double x : tensor.floats)
+      sum += std::abs(x);
+    return sum;
+  };
+  if (isWeight && !(size(*result) == size(cut)))
+    fault = path.str() + " has something in its padding";
+  return cut;
 }
 
 /// The ranks that differ from `rank` in the axes that a collective is over, in their order.
