@@ -33,12 +33,14 @@ static json::Object stage(const Stage &from) {
                                    {"ranks", one.ranks},
                                    {"calls", one.calls},
                                    {"payload", one.payload},
-                                   {"sent", one.sent()}});
+                                   {"sent", one.sent()},
+                                   {"seconds", one.seconds}});
     payload += one.payload;
   }
   for (const Replicated &one : from.replicated)
     replicated.push_back(json::Object{{"name", one.name}, {"over", json::Array(one.over)}, {"bytes", one.bytes}});
   return json::Object{{"memory", memory(from.memory)},
+                      {"kept_for_backward", from.memory.kept},
                       {"work", std::move(work)},
                       {"messages", std::move(traffic)},
                       {"payload", payload},
@@ -85,6 +87,12 @@ static json::Value time(const Plan &plan) {
                       {"idle", plan.time->idle}};
 }
 
+static json::Value pipeline(const Plan &plan) {
+  if (plan.timeline.stages.empty())
+    return nullptr;
+  return json::Object{{"schedule", plan.scheduleWord}, {"bubble", plan.timeline.bubble()}};
+}
+
 void plan::printJson(const Plan &plan, llvm::raw_ostream &os) {
   json::Array mesh, stages, alternatives;
   for (const MeshAxis &axis : plan.mesh)
@@ -110,6 +118,7 @@ void plan::printJson(const Plan &plan, llvm::raw_ostream &os) {
                                                           {"sequences_of_rank", plan.sequencesOfRank},
                                                           {"alternatives", std::move(alternatives)},
                                                           {"stages", std::move(stages)},
+                                                          {"pipeline", pipeline(plan)},
                                                           {"placement", placement(plan)},
                                                           {"modelled_seconds", time(plan)}}));
 }
