@@ -31,8 +31,8 @@ namespace fs = llvm::sys::fs;
 using namespace mlir;
 using namespace kinu;
 
-static constexpr std::string_view kStageNames[] = {"parse",     "check",     "import",    "recognise", "differentiate",
-                                                   "precision", "recompute", "shard",     "fuse",      "schedule",
+static constexpr std::string_view kStageNames[] = {"parse",     "check",     "import", "recognise", "differentiate",
+                                                   "precision", "recompute", "shard",  "fuse",      "schedule",
                                                    "allocate",  "vectorize", "emit"};
 
 std::string_view kinu::name(Stage stage) { return kStageNames[static_cast<int>(stage)]; }
@@ -165,14 +165,26 @@ private:
 
   int planLayout() {
     auto made = makePlan(allStages(), *train, layout, machine, diagnostics);
-    if (!made || diagnostics.hasErrors())
+    if (!made)
       return kSpecErrors;
     costs = std::move(*made);
+    int refused = diagnostics.hasErrors() ? kSpecErrors : 0;
     if (options.plan == PlanFormat::None)
-      return 0;
-    return write([&](llvm::raw_ostream &os) {
+      return refused;
+    // A layout that is refused is planned, too: one sees where the memory goes.
+    if (!options.planDrawing.empty()) {
+      if (replacesInput(options.planDrawing))
+        return kUsage;
+      if (llvm::Error error =
+              writeFile(options.planDrawing, [&](llvm::raw_ostream &os) { plan::printSvg(*costs, os); })) {
+        llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
+        return kIoError;
+      }
+    }
+    int written = write([&](llvm::raw_ostream &os) {
       options.plan == PlanFormat::Json ? plan::printJson(*costs, os) : plan::printText(*costs, os);
     });
+    return written ? written : refused;
   }
 
   LogicalResult importModels() {
@@ -439,7 +451,8 @@ private:
   const typed::Layout *layout = nullptr; ///< of `train`
   OwningOpRef<ModuleOp> module;
   std::optional<plan::Plan> costs; ///< of the layout
-  std::vector<OwningOpRef<ModuleOp>> laterStages; ///< of a pipeline, from `recompute` on; `module` is the first stage then
+  std::vector<OwningOpRef<ModuleOp>>
+      laterStages; ///< of a pipeline, from `recompute` on; `module` is the first stage then
   bool done = false;
   int code = 0;
 };

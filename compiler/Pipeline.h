@@ -49,6 +49,7 @@ struct PipelineOptions {
   std::string output; ///< a file; `-` is standard output
   Product product = Product::Executable;
   PlanFormat plan = PlanFormat::None; ///< then nothing is compiled
+  std::string planDrawing;            ///< a file for the plan as SVG besides; empty: none
   Stage stopAfter = Stage::Emit;
   std::string dumpFolder; ///< empty: no snapshots
   bool locations = false; ///< IR is written with the place in the spec of every op

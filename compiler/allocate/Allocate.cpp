@@ -38,9 +38,12 @@ struct Allocate : allocate::impl::AllocateBase<Allocate> {
   }
 
 private:
-  /// What lies once for each micro-batch that is under way in a stage of a pipeline.
+  /// What lies once for each micro-batch that is under way in a stage of a pipeline: what passes of training keep and
+  /// send. Evaluation and generation have one sequence of programs at a time.
   static bool isOfMicroBatch(VariableOp variable) {
-    return variable.getRole() == "stash" || variable.getRole() == "message";
+    StringRef name = variable.getSymName();
+    bool alone = name.starts_with("eval.") || name.starts_with("generate.");
+    return variable.getRole() == "stash" || (variable.getRole() == "message" && !alone);
   }
 
   int64_t placeVariables() {

@@ -120,11 +120,17 @@ private:
       op->moveBefore(&block, block.end());
     }
 
+    /// Whether a launch makes the value, here or in the last round of a repeat, which may also hand on what it got.
+    static bool isComputed(Value value) {
+      Operation *source = value.getDefiningOp();
+      if (auto repeat = dyn_cast_or_null<RepeatOp>(source))
+        return !isa<BlockArgument>(repeat.getYield().getValues()[cast<OpResult>(value).getResultNumber()]);
+      return isa_and_nonnull<step::LaunchOp>(source);
+    }
+
     /// What is written to a variable is computed there, so it must be computed for that write alone.
     void ownMemory(OpOperand &operand) {
-      Operation *source = operand.get().getDefiningOp();
-      bool computed = source && isa<step::LaunchOp, RepeatOp>(source) && written.insert(operand.get()).second;
-      if (!computed)
+      if (!isComputed(operand.get()) || !written.insert(operand.get()).second)
         operand.set(pass.outliner->copy(builder, operand.get()).getResult(0));
     }
 

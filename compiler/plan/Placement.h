@@ -21,10 +21,10 @@ inline constexpr unsigned kSlots = 4;
 const char *nameOf(unsigned slot);
 
 struct Digit {
-  unsigned mesh;   ///< the mesh axis, by number
+  unsigned mesh; ///< the mesh axis, by number
   unsigned slot;
-  int64_t factor;  ///< the digit's values
-  int64_t stride;  ///< nodes (or ranks of a node) from one value to the next
+  int64_t factor; ///< the digit's values
+  int64_t stride; ///< nodes (or ranks of a node) from one value to the next
 };
 
 /// What every rank sends in a step within groups over some mesh axes.
@@ -50,9 +50,9 @@ struct PlacementProblem {
 
 struct Placement {
   std::array<int64_t, kSlots> lengths = {1, 1, 1, 1}; ///< ranks of a node, nodes along x, y, z
-  bool torus = false;        ///< three axes that close to rings; else one line of nodes
-  std::vector<Digit> digits; ///< of each mesh axis the fastest first
-  bool inOrder = false;      ///< no digits fit: ranks fill one node after another
+  bool torus = false;                                 ///< three axes that close to rings; else one line of nodes
+  std::vector<Digit> digits;                          ///< of each mesh axis the fastest first
+  bool inOrder = false;                               ///< no digits fit: ranks fill one node after another
 };
 
 /// The placement with the least bytes times hops that grants the wishes; none if they cannot be granted.
@@ -66,8 +66,8 @@ struct Distances {
   /// Of each flow: links that a message passes, on average. Where a group has two digits along one axis they are added
   /// up, which may be more than the way takes.
   std::vector<double> hops;
-  std::array<double, kSlots> bytesAlong = {};  ///< sent by a node along each axis, times the links passed
-  std::array<double, kSlots> busiest = {};     ///< bytes over the busiest link of each axis and direction
+  std::array<double, kSlots> bytesAlong = {}; ///< sent by a node along each axis, times the links passed
+  std::array<double, kSlots> busiest = {};    ///< bytes over the busiest link of each axis and direction
 };
 Distances measure(const Placement &placement, const PlacementProblem &problem);
 

@@ -103,29 +103,37 @@ static int64_t number(Operation *op, StringRef name) {
   return attribute ? attribute.getInt() : 0;
 }
 
-/// What variables take up to the next one counts as theirs; what programs share is as the program that needs most of it
-/// uses it.
+static int64_t &partOf(Memory &memory, StringRef role) {
+  return role == "gradient"           ? memory.gradients
+         : role.starts_with("moment") ? memory.optimizer
+         : role == "copy"             ? memory.copies
+         : role == "table"            ? memory.tables
+         : role == "stash"            ? memory.kept
+         : role == "message"          ? memory.communication
+                                      : memory.weights;
+}
+
+/// What variables take up to the next one counts as theirs, and as often as there are stores of those of micro-batches;
+/// what programs share is as the program that needs most of it uses it.
 static Memory memoryOf(ModuleOp module) {
   Memory memory;
   memory.arena = number(module, "kinu.arena_bytes");
   SmallVector<VariableOp> variables(module.getOps<VariableOp>());
-  for (auto [i, variable] : llvm::enumerate(variables)) {
-    int64_t end =
-        i + 1 < variables.size() ? number(variables[i + 1], "kinu.offset") : number(module, "kinu.variable_bytes");
-    StringRef role = variable.getRole();
-    int64_t &part = role == "gradient"           ? memory.gradients
-                    : role.starts_with("moment") ? memory.optimizer
-                    : role == "copy"             ? memory.copies
-                    : role == "table"            ? memory.tables
-                    : role == "stash"            ? memory.activations
-                    : role == "message"          ? memory.communication
-                                                 : memory.weights;
-    part += end - number(variable, "kinu.offset");
+  llvm::sort(variables, [](VariableOp x, VariableOp y) { return number(x, "kinu.offset") < number(y, "kinu.offset"); });
+  int64_t stores = std::max<int64_t>(1, number(module, "kinu.stores")), store = number(module, "kinu.store_offset"),
+          storeBytes = number(module, "kinu.store_bytes"), end = number(module, "kinu.variable_bytes");
+  for (VariableOp variable : llvm::reverse(variables)) {
+    int64_t offset = number(variable, "kinu.offset");
+    bool inStore = storeBytes > 0 && offset >= store;
+    int64_t bytes = std::min(end, inStore ? store + storeBytes : end) - offset;
+    partOf(memory, variable.getRole()) += inStore ? stores * bytes : bytes;
+    end = offset;
   }
   Operation *largest = nullptr;
   for (ProgramOp program : module.getOps<ProgramOp>())
     if (!largest || number(program, "kinu.program_bytes") > number(largest, "kinu.program_bytes"))
       largest = program;
+  memory.activations = memory.kept;
   if (largest) {
     int64_t sent = number(largest, "kinu.sent_bytes");
     memory.communication += sent;
@@ -133,6 +141,18 @@ static Memory memoryOf(ModuleOp module) {
     memory.unused = number(largest, "kinu.program_bytes") - number(largest, "kinu.live_bytes");
   }
   return memory;
+}
+
+/// What the shard stage wrote down of a pipeline: of each stage [direction, micro-batch, store] for each pass.
+static tofu::MicroBatchSchedule scheduleOf(ArrayRef<ModuleOp> stages) {
+  tofu::MicroBatchSchedule schedule;
+  for (ModuleOp module : stages)
+    if (auto passes = module->getAttrOfType<DenseI64ArrayAttr>("kinu.schedule")) {
+      std::vector<tofu::Slot> &slots = schedule.stages.emplace_back();
+      for (int64_t i = 0; i + 2 < passes.size(); i += 3)
+        slots.push_back({static_cast<tofu::Direction>(passes[i]), passes[i + 1], passes[i + 2]});
+    }
+  return schedule;
 }
 
 /// How often a step runs a program; 0 for what is no part of it.
@@ -201,9 +221,9 @@ static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan
   for (const MeshAxis &axis : plan.mesh)
     all.push_back(axis.name);
   if (plan.ranks > 1) {
-    addTraffic(stage.traffic, {"step", "all_reduce", all, plan.ranks, 1, 4});
+    addTraffic(stage.traffic, {"step", "all_reduce", all, plan.ranks, 1, 4, 0});
     if (inputs.model.train->checkpointEvery == 0)
-      addTraffic(stage.traffic, {"step", "broadcast", all, plan.ranks, 1, 8});
+      addTraffic(stage.traffic, {"step", "broadcast", all, plan.ranks, 1, 8, 0});
   }
   for (VariableOp variable : module.getOps<VariableOp>()) {
     auto split = variable->getAttrOfType<DictionaryAttr>("kinu.split");
@@ -267,6 +287,10 @@ Plan plan::makePlan(const PlanInputs &inputs, Diagnostics &diagnostics) {
   }
   for (ModuleOp module : inputs.stages)
     plan.stages.push_back(stageOf(module, inputs, plan));
+  plan.schedule = scheduleOf(inputs.stages);
+  if (!plan.schedule.stages.empty())
+    if (auto pipeline = inputs.stages.front()->getAttrOfType<DictionaryAttr>("kinu.pipeline"))
+      plan.scheduleWord = pipeline.getAs<StringAttr>("schedule").str();
   addPlacement(plan, inputs, diagnostics);
   addTime(plan);
   checkMemory(plan, inputs, diagnostics);

@@ -20,11 +20,12 @@
 
 namespace kinu::plan {
 
-/// The arena of a rank by what it holds, in bytes. All but `arena` add up to it.
+/// The arena of a rank by what it holds, in bytes. All but `arena` and `kept` add up to it.
 struct Memory {
   int64_t weights = 0, copies = 0, gradients = 0, optimizer = 0;
   int64_t tables = 0;        ///< constants
-  int64_t activations = 0;   ///< when most is alive in the program that needs most, without what ranks send
+  int64_t activations = 0;   ///< when most is alive in the program that needs most, without what ranks send, ...
+  int64_t kept = 0;          ///< ... of it in a pipeline: of all micro-batches under way, for their backward passes
   int64_t communication = 0; ///< at the same moment: what ranks send or receive
   int64_t unused = 0;        ///< between buffers
   int64_t arena = 0;
@@ -38,6 +39,7 @@ struct Traffic {
   int64_t ranks = 1;             ///< in a group
   int64_t calls = 0;             ///< of a step
   int64_t payload = 0;           ///< bytes of a step: of the longer of what goes in and what comes out
+  double seconds = 0;            ///< of a step, modelled; 0 without a placement
   /// Bytes that a rank sends if the group is a ring: 2 (n - 1) / n of the payload for an all-reduce, (n - 1) / n for
   /// the other collectives.
   double sent() const;
@@ -95,6 +97,9 @@ struct Plan {
   int64_t parameters = 0;
   std::vector<Stage> stages;
   std::vector<Alternative> alternatives;
+  tofu::MicroBatchSchedule schedule;  ///< of a pipeline; else empty
+  std::string scheduleWord;           ///< what the language calls it
+  tofu::Timeline timeline;            ///< the schedule played with modelled times, without messages if not placed
   std::optional<Placement> placement; ///< on a machine with a network
   PlacementProblem problem;           ///< what the placement answers
   Distances distances;
@@ -122,7 +127,7 @@ struct PlanInputs {
   llvm::ArrayRef<mlir::ModuleOp> stages; ///< allocated; one without a pipeline
   const TypedModel &model;
   const typed::Layout &layout;
-  const machines::Machine &machine;                     ///< of the layout
+  const machines::Machine &machine;                      ///< of the layout
   llvm::function_ref<double(step::KernelOp)> operations; ///< of a launch
 };
 
@@ -139,6 +144,7 @@ void checkMemory(const Plan &plan, const PlanInputs &inputs, Diagnostics &diagno
 
 void printText(const Plan &plan, llvm::raw_ostream &os);
 void printJson(const Plan &plan, llvm::raw_ostream &os);
+void printSvg(const Plan &plan, llvm::raw_ostream &os);
 
 /// A file to lie beside the executable: what to add to its name, and the text.
 struct LaunchFile {

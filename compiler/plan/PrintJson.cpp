@@ -33,7 +33,8 @@ static json::Object stage(const Stage &from) {
                                    {"ranks", one.ranks},
                                    {"calls", one.calls},
                                    {"payload", one.payload},
-                                   {"sent", one.sent()}});
+                                   {"sent", one.sent()},
+                                   {"seconds", one.seconds}});
     payload += one.payload;
   }
   for (const Replicated &one : from.replicated)
@@ -45,6 +46,7 @@ static json::Object stage(const Stage &from) {
                                   {"bytes", one.bytes},
                                   {"variables", json::Array(one.variables)}});
   return json::Object{{"memory", memory(from.memory)},
+                      {"kept_for_backward", from.memory.kept},
                       {"work", std::move(work)},
                       {"messages", std::move(traffic)},
                       {"payload", payload},
@@ -92,6 +94,12 @@ static json::Value time(const Plan &plan) {
                       {"idle", plan.time->idle}};
 }
 
+static json::Value pipeline(const Plan &plan) {
+  if (plan.timeline.stages.empty())
+    return nullptr;
+  return json::Object{{"schedule", plan.scheduleWord}, {"bubble", plan.timeline.bubble()}};
+}
+
 void plan::printJson(const Plan &plan, llvm::raw_ostream &os) {
   json::Array mesh, stages, alternatives;
   for (const MeshAxis &axis : plan.mesh)
@@ -117,6 +125,7 @@ void plan::printJson(const Plan &plan, llvm::raw_ostream &os) {
                                                           {"sequences_of_rank", plan.sequencesOfRank},
                                                           {"alternatives", std::move(alternatives)},
                                                           {"stages", std::move(stages)},
+                                                          {"pipeline", pipeline(plan)},
                                                           {"placement", placement(plan)},
                                                           {"modelled_seconds", time(plan)}}));
 }

@@ -63,6 +63,7 @@ static void printMemory(const Plan &plan, const Memory &memory, llvm::raw_ostrea
   row("optimizer", memory.optimizer);
   row("tables", memory.tables);
   row("activations", memory.activations);
+  row("  kept for backward", memory.kept);
   row("communication", memory.communication);
   row("between buffers", memory.unused);
   row("arena", memory.arena);
@@ -101,13 +102,13 @@ static void printTraffic(const Plan &plan, const Stage &stage, llvm::raw_ostream
     return;
   os << "\nmessages of a rank in a step, bytes (sent: if groups are rings)\n  " << left("", 9) << left("", 16)
      << left("over", 18) << right("ranks", 7) << right("calls", 7) << right("payload", 20) << right("sent", 20)
-     << (plan.placement ? right("hops", 7) : "") << '\n';
+     << (plan.placement ? right("hops", 7) + right("seconds", 10) : "") << '\n';
   for (const Traffic &traffic : stage.traffic) {
     os << "  " << left(traffic.program, 9) << left(traffic.kind, 16) << left(llvm::join(traffic.axes, ", "), 18)
        << right(grouped(traffic.ranks), 7) << right(grouped(traffic.calls), 7) << right(grouped(traffic.payload), 20)
        << right(grouped(int64_t(traffic.sent())), 20);
     if (auto hops = hopsOf(plan, traffic))
-      os << llvm::formatv("{0,7:f2}", *hops);
+      os << llvm::formatv("{0,7:f2}{1,10:f3}", *hops, traffic.seconds);
     os << '\n';
   }
 }
@@ -196,6 +197,10 @@ void plan::printText(const Plan &plan, llvm::raw_ostream &os) {
     printPadded(stage, os);
   }
   printPlacement(plan, os);
+  if (!plan.timeline.stages.empty())
+    os << llvm::formatv("\npipeline of {0} stages, {1} micro-batches, {2}: idle {3:f1}% of the busiest stage's work\n",
+                        plan.timeline.stages.size(), plan.microBatches, plan.scheduleWord,
+                        100 * plan.timeline.bubble());
   if (plan.time)
     os << llvm::formatv(
         "\nmodelled time of a step: {0:f3} s, of it kernels {1:f3}, messages {2:f3}, waiting for other stages "

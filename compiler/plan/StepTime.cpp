@@ -1,34 +1,61 @@
 #include "compiler/plan/StepTime.h"
 
 #include <algorithm>
+#include <cassert>
 
+using namespace kinu;
 using namespace kinu::plan;
 
-static double secondsOf(const std::vector<MessageTime> &messages, const TimeInputs &inputs) {
-  double seconds = 0;
-  for (const MessageTime &message : messages)
-    seconds += message.calls * message.rounds * inputs.latency + message.bytes / inputs.bandwidth;
-  return seconds;
+double plan::secondsOf(const MessageTime &message, double latency, double bandwidth) {
+  auto of = [&](double rounds, double bytes) { return message.calls * rounds * latency + bytes / bandwidth; };
+  double ring = of(message.rounds, message.bytes);
+  return message.depth > 0 ? std::min(ring, of(message.depth, message.depth * message.bytes)) : ring;
 }
 
-StepTime kinu::plan::modelStep(const TimeInputs &inputs, const TimeConstants &constants) {
-  double sustained = inputs.peak * (inputs.acrossGroups ? constants.efficiency : constants.efficiencyOfGroups);
-  double kernels = 0, messages = 0, update = 0, updateMessages = 0, slowest = -1;
-  for (const StageTime &stage : inputs.stages) {
-    double compute = stage.operations / sustained, talk = secondsOf(stage.messages, inputs);
-    if (compute + talk > slowest) {
-      slowest = compute + talk;
-      kernels = compute;
-      messages = talk;
-    }
-    update = std::max(update, stage.updateOperations / sustained);
-    updateMessages = std::max(updateMessages, secondsOf(stage.updateMessages, inputs));
+namespace {
+struct Seconds {
+  double kernels = 0, messages = 0;
+  double all() const { return kernels + messages; }
+  Seconds operator+(const Seconds &other) const { return {kernels + other.kernels, messages + other.messages}; }
+};
+
+struct Model {
+  Seconds of(const PassCost &pass) const {
+    double efficiency = inputs.acrossGroups ? constants.efficiency : constants.efficiencyOfGroups;
+    Seconds seconds{pass.operations == 0 ? 0 : pass.operations / (inputs.peak * efficiency), 0};
+    for (const MessageTime &message : pass.messages)
+      seconds.messages += secondsOf(message, inputs.latency, inputs.bandwidth);
+    return seconds;
   }
-  double count = double(inputs.microBatches), waits = double(inputs.stages.size()) - 1;
+  Seconds ofMicroBatch(const StageTime &stage) const {
+    return of(stage.forward) + of(stage.backward) + of(stage.weights);
+  }
+
+  const TimeInputs &inputs;
+  const TimeConstants &constants;
+};
+} // namespace
+
+StepTime plan::modelStep(const TimeInputs &inputs, const TimeConstants &constants) {
+  Model model{inputs, constants};
+  Seconds microBatch, update;
+  std::vector<tofu::PassTime> passes;
+  for (const StageTime &stage : inputs.stages) {
+    Seconds here = model.ofMicroBatch(stage), last = model.of(stage.update);
+    microBatch = here.all() > microBatch.all() ? here : microBatch;
+    update = last.all() > update.all() ? last : update;
+    double weights = model.of(stage.weights).all();
+    passes.push_back({model.of(stage.forward).all(), model.of(stage.backward).all() + weights, weights});
+  }
+  double count = double(inputs.microBatches);
   StepTime time;
-  time.kernels = count * kernels + update;
-  time.messages = count * messages + updateMessages;
-  time.idle = std::max(0.0, waits) * (kernels + messages);
+  time.kernels = count * microBatch.kernels + update.kernels;
+  time.messages = count * microBatch.messages + update.messages;
+  if (!inputs.schedule.stages.empty()) {
+    assert(inputs.schedule.stages.size() == inputs.stages.size() && "a schedule for each stage");
+    time.timeline = tofu::play(inputs.schedule, passes);
+    time.idle = time.timeline.length - count * microBatch.all();
+  }
   time.total = time.kernels + time.messages + time.idle;
   return time;
 }

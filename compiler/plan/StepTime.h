@@ -1,12 +1,16 @@
 // The modelled time of a step: one simple model, written down here, with the constants that measurements gave.
 //
-//   step     = (micro-batches + stages - 1) * slowest stage's micro-batch + slowest stage's update + gradients'
-//   messages kernels  = operations / (peak of the rank's cores * efficiency) messages = calls * rounds of a ring *
-//   latency + bytes over the busiest link / bandwidth of a link
+//   step     = the micro-batches, played through the stages in the order of the schedule, + the slowest update
+//   pass     = kernels + messages, of one program for one micro-batch
+//   kernels  = operations / (peak of the rank's cores * efficiency)
+//   messages = calls * rounds of a ring * latency + bytes over the busiest link / bandwidth of a link
 //
-// A ring of n ranks takes n - 1 rounds, an all-reduce twice as many. Nothing overlaps. The constants are fitted to the
-// two published steps of a 30B model on 192 and 384 nodes of Fugaku (test/plan/StepTimeTest.cpp).
+// A ring of n ranks takes n - 1 rounds, an all-reduce twice as many; where latency is all there is, a tree of log n
+// rounds that each move all bytes is cheaper, and taken. Nothing overlaps within a rank. The constants are fitted to
+// the two published steps of a 30B model on 192 and 384 nodes of Fugaku (test/plan/StepTimeTest.cpp).
 #pragma once
+
+#include "dialects/tofu/MicroBatchSchedule.h"
 
 #include <cstdint>
 #include <vector>
@@ -20,18 +24,25 @@ struct TimeConstants {
   double efficiencyOfGroups = 0.37;
 };
 
-/// One kind of message, of a micro-batch or of an update.
+/// One kind of message of a program.
 struct MessageTime {
   double calls = 0;  ///< how often
   double rounds = 0; ///< of a call, one after another
   double bytes = 0;  ///< over the busiest link, of all calls
+  double depth = 0;  ///< rounds of a tree instead, each with all bytes; 0: there is none
+};
+/// Of all calls. Latency in seconds, bandwidth of a link in bytes per second.
+double secondsOf(const MessageTime &message, double latency, double bandwidth);
+
+/// What a rank does in one run of a program.
+struct PassCost {
+  double operations = 0;
+  std::vector<MessageTime> messages;
 };
 
-/// What the ranks of one stage do.
+/// What the ranks of one stage do: for a micro-batch, and once a step. Without a pipeline `forward` has both passes.
 struct StageTime {
-  double operations = 0;       ///< of a rank and micro-batch
-  double updateOperations = 0; ///< of a rank and step
-  std::vector<MessageTime> messages, updateMessages;
+  PassCost forward, backward, weights, update;
 };
 
 struct TimeInputs {
@@ -39,13 +50,16 @@ struct TimeInputs {
   double latency = 0;   ///< seconds
   double bandwidth = 1; ///< bytes per second of a link
   int64_t microBatches = 1;
-  bool acrossGroups = true; ///< a rank's cores are in several memory groups
+  bool acrossGroups = true;          ///< a rank's cores are in several memory groups
+  tofu::MicroBatchSchedule schedule; ///< of a pipeline; without one, empty
   std::vector<StageTime> stages;
 };
 
-/// Seconds of a step. All but `total` add up to it.
+/// Seconds of a step. All but `total` add up to it: kernels and messages are those of the busiest stage, `idle` is the
+/// time that it waits for others.
 struct StepTime {
   double kernels = 0, messages = 0, idle = 0, total = 0;
+  tofu::Timeline timeline; ///< of a pipeline: when each pass of the schedule runs
 };
 StepTime modelStep(const TimeInputs &inputs, const TimeConstants &constants = {});
 

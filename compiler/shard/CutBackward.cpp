@@ -35,6 +35,19 @@ struct Halving {
     }
   }
 
+  /// An op that adds to a gradient. What the chain computes anyway is added up there: handed over, it would be stored
+  /// and, where ranks have parts of a sum, summed over them for every micro-batch.
+  void addUp(Operation &op) {
+    bool inChain = llvm::all_of(outsideValues(&op), [&](Value value) {
+      Operation *source = value.getDefiningOp();
+      return !source || source->getBlock() != &body || chain.contains(source);
+    });
+    if (inChain)
+      chain.insert(&op);
+    else
+      weightsOf(&op);
+  }
+
   RepeatOp backward;
   Block &body;
   /// What depends on a gradient, or is dear: it is not computed a second time.
@@ -50,7 +63,7 @@ BackwardHalves::BackwardHalves(RepeatOp backward) {
     halving.chainOf(value);
   for (Operation &op : halving.body.without_terminator())
     if (op.getNumResults() == 0)
-      halving.weightsOf(&op);
+      halving.addUp(op);
   for (Operation &op : halving.body.without_terminator()) {
     if (halving.chain.contains(&op))
       chain.insert(&op);

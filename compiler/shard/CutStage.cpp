@@ -5,8 +5,8 @@
 // added up after the step, and numbers of the optimizer that speak of all variables are sums over stages.
 #include "compiler/shard/CutStep.h"
 #include "compiler/shard/CutVariables.h"
-#include "compiler/shard/MicroBatchSchedule.h"
 #include "compiler/shard/Shard.h"
+#include "dialects/tofu/MicroBatchSchedule.h"
 
 #include "mlir/Pass/Pass.h"
 
@@ -30,7 +30,7 @@ struct CutStage : shard::impl::CutStageBase<CutStage> {
     FailureOr<StagePlan> plan = StagePlan::of(module, stage);
     if (failed(plan))
       return signalPassFailure();
-    if (!parseScheduleKind(plan->schedule)) {
+    if (!tofu::parseScheduleKind(plan->schedule)) {
       module.emitError("has a pipeline of an unknown schedule");
       return signalPassFailure();
     }
@@ -55,7 +55,7 @@ private:
     program.setSymName((name + ".whole"));
     StepCutter cutter(program, *parts, plan);
     cutter.forward(parts->backward() ? "forward" : name);
-    if (parts->backward() && splitsBackward(*parseScheduleKind(plan.schedule)))
+    if (parts->backward() && tofu::splitsBackward(*tofu::parseScheduleKind(plan.schedule)))
       cutter.backwardInHalves("backward", "weights");
     else if (parts->backward())
       cutter.backward("backward");
@@ -99,10 +99,10 @@ private:
   /// `kinu.schedule`: of each pass of this stage the direction (a number), the micro-batch and the store, in order.
   void setSchedule(const StagePlan &plan) {
     auto count = getOperation()->getAttrOfType<IntegerAttr>("kinu.micro_batches");
-    MicroBatchSchedule schedule =
-        scheduleMicroBatches(*parseScheduleKind(plan.schedule), plan.count(), count ? count.getInt() : 1);
+    tofu::MicroBatchSchedule schedule =
+        tofu::scheduleMicroBatches(*tofu::parseScheduleKind(plan.schedule), plan.count(), count ? count.getInt() : 1);
     SmallVector<int64_t> slots;
-    for (const Slot &slot : schedule.stages[plan.stage])
+    for (const tofu::Slot &slot : schedule.stages[plan.stage])
       slots.append({static_cast<int64_t>(slot.direction), slot.microBatch, slot.buffer});
     Builder builder(&getContext());
     getOperation()->setAttr("kinu.schedule", builder.getDenseI64ArrayAttr(slots));

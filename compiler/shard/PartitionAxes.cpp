@@ -12,9 +12,8 @@ void Partition::dot(DotOp op) {
   for (unsigned m = 0; m < operand.size(); ++m) {
     OnMeshAxis sides[] = {values.on(op.getLhs(), m), values.on(op.getRhs(), m)};
     auto split = [&](bool summed) {
-      auto *found = llvm::find_if(sides, [&](const OnMeshAxis &side) {
-        return side.state == OnMeshAxis::Split && sums(side.axis) == summed;
-      });
+      auto *found = llvm::find_if(
+          sides, [&](const OnMeshAxis &side) { return side.state == OnMeshAxis::Split && sums(side.axis) == summed; });
       return found == std::end(sides) ? OnMeshAxis() : *found;
     };
     if (natural[m].state == OnMeshAxis::Split) {
@@ -71,8 +70,10 @@ static SmallVector<StringAttr> changedAxes(Operation *op) {
   return {};
 }
 
-/// Where an axis that is split goes on as the outermost part of another: null if it does not.
+/// Where an axis that is split goes on as another, or as its outermost part: null if it does not.
 static StringAttr survivesAs(Operation *op, StringAttr axis) {
+  if (auto rename = dyn_cast<RenameOp>(op))
+    return rename.getToAttr();
   if (auto split = dyn_cast<SplitOp>(op))
     return cast<StringAttr>(split.getFactors()[0]);
   if (auto join = dyn_cast<JoinOp>(op); join && join.getFactors()[0] == axis)
@@ -117,9 +118,8 @@ void Partition::moveAxes(Operation *op) {
       result[m] = natural[m];
     } else if (operand[m].state == OnMeshAxis::Split && llvm::is_contained(changed, operand[m].axis)) {
       operand[m] = result[m] = {};
-    } else if (operand[m].state == OnMeshAxis::Split && !llvm::any_of(op->getOperands(), [&](Value value) {
-                 return typeOf(value).has(operand[m].axis);
-               })) {
+    } else if (operand[m].state == OnMeshAxis::Split &&
+               !llvm::any_of(op->getOperands(), [&](Value value) { return typeOf(value).has(operand[m].axis); })) {
       operand[m] = result[m] = {}; // an axis that the op makes
     }
   }
@@ -200,8 +200,8 @@ void Partition::scatter(ScatterOp op) {
     indices.push_back(place);
   }
   NamedTensorType type = rules.local(op.getType(), rules.restrict(result, op.getType()));
-  Value made = ScatterOp::create(b, loc, type, local(op.getOperand(), operand), op.getOver(), op.getAxes(), indices,
-                                 drop);
+  Value made =
+      ScatterOp::create(b, loc, type, local(op.getOperand(), operand), op.getOver(), op.getAxes(), indices, drop);
   for (OnMeshAxis &on : result)
     if (on.state == OnMeshAxis::Split && !op.getType().has(on.axis))
       on = OnMeshAxis::partial(ReductionKind::sum);

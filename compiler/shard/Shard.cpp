@@ -1,8 +1,8 @@
 #include "compiler/shard/Shard.h"
 
-#include "compiler/shard/MicroBatchSchedule.h"
 #include "compiler/shard/Padding.h"
 #include "dialects/kinu/Kinu.h"
+#include "dialects/tofu/MicroBatchSchedule.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -58,8 +58,8 @@ static std::string missingInPipeline(const typed::LayoutRule &rule, const TypedM
                                      const typed::Layout &layout) {
   if (rule.subjects.size() != 1 || repeatsOf(model) != 1)
     return "a pipeline over a model of several repeats";
-  if (std::string word = scheduleOf(rule); !shard::parseScheduleKind(word))
-    return "the schedule `" + word + "` (there are `" + llvm::join(shard::scheduleWords(), "`, `") + "`)";
+  if (std::string word = scheduleOf(rule); !tofu::parseScheduleKind(word))
+    return "the schedule `" + word + "` (there are `" + llvm::join(tofu::scheduleWords(), "`, `") + "`)";
   for (const typed::LayoutRule &other : layout.rules)
     if (other.verb == "shard" || other.verb == "zero")
       if (llvm::is_contained(other.mesh, rule.mesh[0]))

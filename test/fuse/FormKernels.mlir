@@ -8,6 +8,7 @@
 
 kinu.variable @w weight normal(0.0, 0.02) : !w
 kinu.variable @v weight normal(0.0, 0.02) : !x
+kinu.variable @u weight normal(0.0, 0.02) : !x
 
 // A chain of elementwise ops is one kernel; so is a product of it.
 // CHECK-LABEL: kinu.program @chain
@@ -109,6 +110,24 @@ kinu.program @sunk {
     kinu.yield %m : !x
   }
   kinu.output "y", %y : !x
+}
+
+// What a repeat only hands on is copied to the variable it is written to: no launch makes it there.
+// CHECK-LABEL: kinu.program @handed_on
+// CHECK: %[[R:.*]]:2 = kinu.repeat
+// CHECK: %[[COPY:.*]] = step.launch @{{k[0-9]+}}_loops(%[[R]]#1)
+// CHECK: kinu.write @v, %[[COPY]]
+// CHECK: kinu.write @u, %[[R]]#0
+kinu.program @handed_on {
+  %x = kinu.input "x" : !x
+  %z = kinu.input "z" : !x
+  %y:2 = kinu.repeat "layer" 2 carried(%x : !x, %z : !x) stacked() -> carried(!x, !x) sums() saved() {
+  ^bb0(%layer: !kinu.tensor<i64>, %in: !x, %same: !x):
+    %m = kinu.tanh %in : !x
+    kinu.yield %m, %same : !x, !x
+  }
+  kinu.write @v, %y#1 : !x
+  kinu.write @u, %y#0 : !x
 }
 
 // One element of %l5 would need %l1 at 16 points: past 8, a value is put in memory, and code stays linear in the chain.

@@ -11,7 +11,7 @@ namespace {
 /// recomputed; tensor 4 x pipe 48 x data, one rank on a node of 48 cores at 2.0 GHz (Fugaku-LLM/DeepSpeedFugaku).
 TimeInputs published(int64_t data) {
   const double s = 2048, h = 7168, v = 51200, t = 4, floatBytes = 4;
-  double layer = 4 * (2 * 12 * h * h * s + 4 * s * s * h); // forward, forward again, backward: 4 times the forward pass
+  double layer = 2 * 12 * h * h * s + 4 * s * s * h; // forward; the backward pass is 3 times that, forward again first
   double head = 3 * (2 * h * v * s);
   double ring = 2 * (t - 1) / t; // of an all-reduce, in bytes of its payload
   TimeInputs inputs;
@@ -21,15 +21,20 @@ TimeInputs published(int64_t data) {
   inputs.microBatches = 1536 / data;
   for (int stage = 0; stage < 48; ++stage) {
     StageTime one;
-    one.operations = (layer + (stage == 47 ? head : 0)) / t;
-    one.messages.push_back({6, 2 * (t - 1), 6 * ring * s * h * floatBytes}); // 2 forward, 2 again, 2 backward
-    one.messages.push_back({2, 1, 2 * s * h * floatBytes});                  // to and from the next stage
+    one.forward.operations = (layer + (stage == 47 ? head : 0)) / t; // the head is forward and backward at once
+    one.backward.operations = 3 * layer / t;
+    one.forward.messages.push_back({2, 2 * (t - 1), 2 * ring * s * h * floatBytes});
+    one.backward.messages.push_back({4, 2 * (t - 1), 4 * ring * s * h * floatBytes}); // 2 again, 2 backward
+    one.forward.messages.push_back({1, 1, s * h * floatBytes});                       // to the next stage
+    one.backward.messages.push_back({1, 1, s * h * floatBytes});
     double parameters = (12 * h * h + (stage == 0 || stage == 47 ? v * h : 0)) / t;
-    one.updateOperations = 15 * parameters;
+    one.update.operations = 15 * parameters;
     double dataRing = 2 * (double(data) - 1) / double(data);
-    one.updateMessages.push_back({1, 2 * (double(data) - 1), dataRing * parameters * floatBytes});
+    one.update.messages.push_back({1, 2 * (double(data) - 1), dataRing * parameters * floatBytes});
     inputs.stages.push_back(one);
   }
+  inputs.schedule =
+      kinu::tofu::scheduleMicroBatches(kinu::tofu::ScheduleKind::OneForwardOneBackward, 48, inputs.microBatches);
   return inputs;
 }
 
@@ -47,7 +52,22 @@ TEST(StepTime, PartsAddUpAndStagesWait) {
   EXPECT_NEAR(time.idle / (time.total - time.idle), 47.0 / 1536, 0.01) << "1F1B: (stages - 1) / micro-batches";
   TimeInputs alone = published(1);
   alone.stages.resize(1);
+  alone.schedule = {};
   EXPECT_EQ(modelStep(alone).idle, 0);
+}
+
+TEST(StepTime, ZeroBubbleWaitsLess) {
+  TimeInputs inputs;
+  inputs.peak = inputs.latency = 1;
+  inputs.microBatches = 8;
+  inputs.stages = std::vector<StageTime>(4, {{1, {}}, {1, {}}, {1, {}}, {}});
+  auto idle = [&](kinu::tofu::ScheduleKind kind) {
+    inputs.schedule = kinu::tofu::scheduleMicroBatches(kind, 4, 8);
+    StepTime time = modelStep(inputs);
+    return time.idle / (time.total - time.idle);
+  };
+  EXPECT_NEAR(idle(kinu::tofu::ScheduleKind::OneForwardOneBackward), 3.0 / 8, 1e-9);
+  EXPECT_LT(idle(kinu::tofu::ScheduleKind::ZeroBubble), 0.5 * 3 / 8);
 }
 
 TEST(StepTime, MessagesAreLatencyAndBytes) {
@@ -56,7 +76,7 @@ TEST(StepTime, MessagesAreLatencyAndBytes) {
   inputs.latency = 2;
   inputs.bandwidth = 10;
   inputs.microBatches = 3;
-  inputs.stages = {{0, 0, {{5, 4, 70}}, {}}};
+  inputs.stages = {{{0, {{5, 4, 70}}}, {}, {}, {}}};
   EXPECT_DOUBLE_EQ(modelStep(inputs).messages, 3 * (5 * 4 * 2 + 7));
 }
 

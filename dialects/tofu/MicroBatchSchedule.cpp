@@ -1,10 +1,10 @@
 // See MicroBatchSchedule.h.
-#include "compiler/shard/MicroBatchSchedule.h"
+#include "dialects/tofu/MicroBatchSchedule.h"
 
 #include <algorithm>
 #include <cassert>
 
-using namespace kinu::shard;
+using namespace kinu::tofu;
 
 static constexpr std::pair<const char *, ScheduleKind> kWords[] = {
     {"gpipe", ScheduleKind::GPipe},
@@ -12,14 +12,14 @@ static constexpr std::pair<const char *, ScheduleKind> kWords[] = {
     {"zero_bubble", ScheduleKind::ZeroBubble},
 };
 
-std::optional<ScheduleKind> kinu::shard::parseScheduleKind(llvm::StringRef word) {
+std::optional<ScheduleKind> kinu::tofu::parseScheduleKind(llvm::StringRef word) {
   for (auto [known, kind] : kWords)
     if (word == known)
       return kind;
   return std::nullopt;
 }
 
-std::vector<std::string> kinu::shard::scheduleWords() {
+std::vector<std::string> kinu::tofu::scheduleWords() {
   std::vector<std::string> words;
   for (auto [known, kind] : kWords)
     words.push_back(known);
@@ -33,14 +33,14 @@ int64_t MicroBatchSchedule::buffers(int64_t stage) const {
   return most;
 }
 
-bool kinu::shard::splitsBackward(ScheduleKind kind) { return kind == ScheduleKind::ZeroBubble; }
+bool kinu::tofu::splitsBackward(ScheduleKind kind) { return kind == ScheduleKind::ZeroBubble; }
 
 /// Forward passes that a stage does before its first backward pass.
 static int64_t warmUp(ScheduleKind kind, int64_t stage, int64_t stages, int64_t microBatches) {
   return kind == ScheduleKind::GPipe ? microBatches : std::min(stages - stage, microBatches);
 }
 
-MicroBatchSchedule kinu::shard::scheduleMicroBatches(ScheduleKind kind, int64_t stages, int64_t microBatches) {
+MicroBatchSchedule kinu::tofu::scheduleMicroBatches(ScheduleKind kind, int64_t stages, int64_t microBatches) {
   MicroBatchSchedule schedule;
   for (int64_t stage = 0; stage < stages; ++stage) {
     std::vector<Slot> &slots = schedule.stages.emplace_back();
@@ -143,7 +143,7 @@ struct Player {
 };
 } // namespace
 
-Timeline kinu::shard::play(const MicroBatchSchedule &schedule, llvm::ArrayRef<PassTime> times, double delay) {
+Timeline kinu::tofu::play(const MicroBatchSchedule &schedule, llvm::ArrayRef<PassTime> times, double delay) {
   assert(times.size() == schedule.stages.size() && "a time for each stage");
   Player player(schedule, times, delay);
   for (bool any = true; any;) {

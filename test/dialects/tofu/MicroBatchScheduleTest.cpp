@@ -1,11 +1,11 @@
 // Schedules of pipelines: what each stage does, how much it stores, how long it idles.
-#include "compiler/shard/MicroBatchSchedule.h"
+#include "dialects/tofu/MicroBatchSchedule.h"
 
 #include "gtest/gtest.h"
 
 #include <map>
 
-using namespace kinu::shard;
+using namespace kinu::tofu;
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace kinu::shard {
+namespace kinu::tofu {
 
 enum class ScheduleKind {
   GPipe,                 ///< `gpipe`: all forward passes, then all backward passes
@@ -73,4 +73,4 @@ struct Timeline {
 /// `times`: one for each stage. `delay`: seconds from the end of a pass to its message's arrival.
 Timeline play(const MicroBatchSchedule &schedule, llvm::ArrayRef<PassTime> times, double delay = 0);
 
-} // namespace kinu::shard
+} // namespace kinu::tofu
