@@ -36,4 +36,15 @@ seconds() {
   awk -v a="$start" -v b="$end" 'BEGIN { printf "%.2f", b - a }'
 }
 
+# peakOf COMMAND...: runs it and prints the peak of its resident memory in GB, as the kernel has it when the process is
+# done; its output goes to $work/out.
+peakOf() {
+  python3 - "$@" 3>&1 >"$work/out" 2>&1 <<'END' || { cat "$work/out" >&2; return 1; }
+import os, resource, subprocess, sys
+status = subprocess.call(sys.argv[1:])
+os.write(3, b"%.3f" % (resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024e-9))
+sys.exit(status)
+END
+}
+
 finish() { exit $((failures > 0)); }

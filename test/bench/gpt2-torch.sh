@@ -15,17 +15,6 @@ cd "$work"
 
 median() { sort -n | awk '{ value[NR] = $1 } END { printf "%.3f", value[int((NR + 1) / 2)] }'; }
 
-# peakOf COMMAND...: runs it and prints the peak of its resident memory in GB; its output goes to $work/out.
-peakOf() {
-  "$@" >out 2>&1 &
-  local process=$! peak=0 now # VmHWM, in KiB, only grows
-  while sleep 0.2 && now=$(awk '/VmHWM/ { print $2 }' "/proc/$process/status" 2>/dev/null); do
-    if [ -n "$now" ]; then peak=$now; fi
-  done
-  wait "$process" || { cat out >&2; return 1; }
-  awk -v kib="$peak" 'BEGIN { printf "%.2f", kib * 1024 / 1e9 }'
-}
-
 compare() {
   local precision=$1 seq=$2 steps=12 theirSteps=6 name=gpt2-$1-$2 round
   if ((seq > 256)); then steps=4 theirSteps=2; fi

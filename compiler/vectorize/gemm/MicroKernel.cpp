@@ -58,9 +58,18 @@ SmallVector<Value> BlockLoop::multiply(Value lhsAt, Value rhsAt, int64_t step, A
   return next;
 }
 
+/// The pointer to which a round's broadcasts add their offsets. `ld1rw` and `ld1rh` have none below 0, but LLVM's loop
+/// strength reduction, which takes them for plain loads, may choose a pointer in the middle of a round and pay a
+/// subtraction for half of them: it does not look behind this.
+static Value pointerOfBroadcasts(Emission &e, Value pointer) {
+  if (!e.machine.scalable)
+    return pointer;
+  return LLVM::LaunderInvariantGroupOp::create(e, pointer.getType(), pointer);
+}
+
 /// `count` steps of k from `i` on, which the sets take in turns.
 SmallVector<Value> BlockLoop::steps(Value i, int64_t count, ValueRange sums) {
-  Value lhsAt = e.address(lhs, element, e.mul(i, shape.lhsSum)),
+  Value lhsAt = pointerOfBroadcasts(e, e.address(lhs, element, e.mul(i, shape.lhsSum))),
         rhsAt = e.address(rhs, element, e.mul(i, shape.rhsSum));
   SmallVector<Value> next(sums);
   for (int64_t step = 0; step < count; ++step) {

@@ -8,6 +8,8 @@ using namespace kinu::vectorize;
 /// Tiles that are written side by side while k runs. Each is a stream of writes; more streams than the first cache has
 /// ways evict each other, since packed tiles often lie a multiple of its set size apart.
 static constexpr int64_t kTilesTogether = 8;
+/// Steps of k that share what finding a tile costs: as many rows of the source as the first cache of A64FX has ways.
+static constexpr int64_t kStepsTogether = 4;
 
 namespace {
 struct LeftPacking {
@@ -85,17 +87,21 @@ void kinu::vectorize::packLeft(Emission &e, const RowTiles &tiles, const Walk &s
     return e.loop(firstTile, endTile, 1, [&](Value tile) {
       tiles.withRows(e, tile, [&](int64_t rows) { packing.transposeRows(tile, rows); });
     });
-  e.loop(firstTile, endTile, kTilesTogether, [&](Value first) {
-    Value end = e.smaller(e.add(first, kTilesTogether), endTile);
-    e.loop(e.i64(0), sums, 1, [&](Value k) {
-      e.loop(first, end, 1, [&](Value tile) {
-        tiles.withRows(e, tile, [&](int64_t rows) {
+  auto copy = [&](Value first, Value end, Value k, int64_t steps) {
+    e.loop(first, end, 1, [&](Value tile) {
+      tiles.withRows(e, tile, [&](int64_t rows) {
+        for (int64_t step = 0; step < steps; ++step)
           if (tiles.leftRow == 1)
-            packing.copyVectors(tile, k, rows);
+            packing.copyVectors(tile, e.add(k, step), rows);
           else
-            packing.copyScalars(tile, k, rows);
-        });
+            packing.copyScalars(tile, e.add(k, step), rows);
       });
     });
+  };
+  Value whole = e.mul(e.div(sums, kStepsTogether), kStepsTogether);
+  e.loop(firstTile, endTile, kTilesTogether, [&](Value first) {
+    Value end = e.smaller(e.add(first, kTilesTogether), endTile);
+    e.loop(e.i64(0), whole, kStepsTogether, [&](Value k) { copy(first, end, k, kStepsTogether); });
+    e.loop(whole, sums, 1, [&](Value k) { copy(first, end, k, 1); });
   });
 }

@@ -3,6 +3,8 @@
 
 #include "test/vectorize/attention/AttentionKernels.h"
 
+#include "mlir/Parser/Parser.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -208,6 +210,50 @@ TEST(Attention, bf16WithoutTiles) {
       {{'h', 2}, {'s', 99}, {'t', 99}, {'d', 24}}, "shd", "thd", "thd", "shd", "d", causal().score, causal().backward};
   c.element = "bf16";
   compare(c, machine);
+}
+
+/// The bytes that a thread needs beside inputs and outputs.
+int64_t scratchOf(const std::string &text, const machines::Machine &machine) {
+  mlir::MLIRContext context;
+  vectorize::loadDialects(context);
+  auto source = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  if (!source)
+    return -1;
+  auto lowered = vectorize::lowerKernel(*source->getOps<step::KernelOp>().begin(), machine, context);
+  return lowered ? lowered->scratchBytes : (llvm::consumeError(lowered.takeError()), -1);
+}
+
+// At most 2 MB a thread at 4096 positions and 12 heads of 64, forward and backward, whatever the machine multiplies
+// with. What is in memory beside that are the kernels' operands: q, k, v, the result and a number for each query.
+TEST(Attention, scratchAt4096Positions) {
+  Case c{{{'b', 1}, {'h', 12}, {'s', 4096}, {'t', 4096}, {'d', 64}},
+         "bshd",
+         "bthd",
+         "bthd",
+         "bshd",
+         "d",
+         causal().score,
+         causal().backward};
+  machines::Machine withTiles = *machines::find("x86-64-v4"), manyCores = *machines::find("x86-64-v4");
+  withTiles.hasAmx = withTiles.hasBf16 = true;
+  manyCores.cores = 48;
+  for (const machines::Machine &machine :
+       {machines::detectLocal(), *machines::find("x86-64-v3"), withTiles, manyCores, *machines::find("fugaku")})
+    for (const char *element : {"f32", "bf16", "f16"})
+      for (bool masked : {true, false}) {
+        c.element = element;
+        c.score = masked ? causal().score : kScale;
+        c.backward = masked ? causal().backward : kScaleBack;
+        int64_t forward = scratchOf(forwardText(c), machine), backward = scratchOf(backwardText(c), machine);
+        SCOPED_TRACE(machine.name + " " + element);
+        EXPECT_GT(forward, 0);
+        EXPECT_GT(backward, 0);
+        EXPECT_LE(forward, 2'000'000);
+        EXPECT_LE(backward, 2'000'000);
+        if (masked)
+          std::printf("%s %s: %.2f MB forward, %.2f MB backward\n", machine.name.c_str(), element,
+                      1e-6 * double(forward), 1e-6 * double(backward));
+      }
 }
 
 } // namespace
