@@ -31,8 +31,8 @@ namespace fs = llvm::sys::fs;
 using namespace mlir;
 using namespace kinu;
 
-static constexpr std::string_view kStageNames[] = {"parse",     "check",     "import", "recognise", "differentiate",
-                                                   "precision", "recompute", "shard",  "fuse",      "schedule",
+static constexpr std::string_view kStageNames[] = {"parse",     "check",     "import",    "recognise", "differentiate",
+                                                   "precision", "recompute", "shard",     "fuse",      "schedule",
                                                    "allocate",  "vectorize", "emit"};
 
 std::string_view kinu::name(Stage stage) { return kStageNames[static_cast<int>(stage)]; }
@@ -451,8 +451,8 @@ private:
   const typed::Layout *layout = nullptr; ///< of `train`
   OwningOpRef<ModuleOp> module;
   std::optional<plan::Plan> costs; ///< of the layout
-  std::vector<OwningOpRef<ModuleOp>>
-      laterStages; ///< of a pipeline, from `recompute` on; `module` is the first stage then
+  /// Of a pipeline, from `recompute` on; `module` is the first stage then.
+  std::vector<OwningOpRef<ModuleOp>> laterStages;
   bool done = false;
   int code = 0;
 };

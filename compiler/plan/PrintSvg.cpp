@@ -16,7 +16,14 @@ static constexpr double kWidth = 1080, kLeft = 124, kRight = 24, kInner = kWidth
 /// Pixels that a letter of the words on shapes takes, at most.
 static constexpr double kLetter = 7;
 
-static std::string seconds(double time) { return llvm::formatv(time < 10 ? "{0:f2} s" : "{0:f1} s", time); }
+static std::string seconds(double time) {
+  const char *unit = time == 0 || time >= 1 ? "s" : time >= 1e-3 ? "ms" : "us";
+  double number = time == 0 || time >= 1 ? time : time >= 1e-3 ? time * 1e3 : time * 1e6;
+  return llvm::formatv(number == 0 || number >= 100 ? "{0:f0} {1}"
+                       : number >= 10               ? "{0:f1} {1}"
+                                                    : "{0:f2} {1}",
+                       number, unit);
+}
 
 static bool fits(const std::string &words, double width) { return double(words.size()) * kLetter <= width; }
 
@@ -89,7 +96,7 @@ struct ScheduleDrawing {
                 llvm::formatv("stage {0}, {1} of micro-batch {2}: {3} to {4}", number, styleOf(slot.direction), micro,
                               seconds(begin.begin), seconds(begin.end))
                     .str());
-    if (fits(micro, width) && height >= 12)
+    if (fits(std::to_string(plan.microBatches - 1), width) && height >= 12)
       canvas.text(x + width / 2, y + height / 2 + 4, micro, "on", Anchor::Middle);
   }
 
@@ -109,11 +116,12 @@ struct ScheduleDrawing {
 
   double draw(double y) {
     size_t count = plan.timeline.stages.size();
-    canvas.text(24, y,
-                llvm::formatv("Pipeline: {0} stages, {1} micro-batches, {2}; idle {3:f1}% of the busiest stage's work",
-                              count, plan.microBatches, plan.scheduleWord, 100 * plan.timeline.bubble())
-                    .str(),
-                "part");
+    canvas.text(
+        24, y,
+        llvm::formatv("Pipeline: {0} stages, {1} micro-batches, {2}; idle {3:f1}% of the work of the busiest stage",
+                      count, plan.microBatches, plan.scheduleWord, 100 * plan.timeline.bubble())
+            .str(),
+        "part");
     double row = std::max(5.0, std::min(26.0, 480.0 / double(count))), gap = row >= 12 ? 3 : 1, top = y + 14;
     axis(top, top + row * double(count));
     for (size_t i = 0; i < count; ++i) {
@@ -160,12 +168,11 @@ struct PlacementDrawing {
     for (int64_t i = 0; double(i) * width < kInner - 0.01; ++i) {
       int64_t value = each ? i % digit.factor : 0;
       canvas.rect(kLeft + double(i) * width, y, width - 0.6, 18, style + (i % 2 ? " odd" : ""));
-      std::string number = std::to_string(value), words = name + " " + number;
-      if (!each)
-        words = name + " 0 to " + std::to_string(digit.factor - 1);
-      if (fits(words, width) || fits(number, width))
-        canvas.text(kLeft + (double(i) + 0.5) * width, y + 13, fits(words, width) ? words : number, "on",
-                    Anchor::Middle);
+      std::string number = std::to_string(value), last = std::to_string(digit.factor - 1);
+      std::string words = each ? name + " " + number : name + " 0 to " + last;
+      bool all = fits(each ? name + " " + last : words, width);
+      if (all || (each && fits(last, width)))
+        canvas.text(kLeft + (double(i) + 0.5) * width, y + 13, all ? words : number, "on", Anchor::Middle);
     }
     std::string label = name + " " + std::to_string(digit.factor);
     if (digit.factor != plan.mesh[digit.mesh].degree)

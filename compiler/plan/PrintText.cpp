@@ -198,9 +198,9 @@ void plan::printText(const Plan &plan, llvm::raw_ostream &os) {
   }
   printPlacement(plan, os);
   if (!plan.timeline.stages.empty())
-    os << llvm::formatv("\npipeline of {0} stages, {1} micro-batches, {2}: idle {3:f1}% of the busiest stage's work\n",
-                        plan.timeline.stages.size(), plan.microBatches, plan.scheduleWord,
-                        100 * plan.timeline.bubble());
+    os << llvm::formatv(
+        "\npipeline of {0} stages, {1} micro-batches, {2}: idle {3:f1}% of the work of the busiest stage\n",
+        plan.timeline.stages.size(), plan.microBatches, plan.scheduleWord, 100 * plan.timeline.bubble());
   if (plan.time)
     os << llvm::formatv(
         "\nmodelled time of a step: {0:f3} s, of it kernels {1:f3}, messages {2:f3}, waiting for other stages "

@@ -21,7 +21,8 @@ static const char kStyle[] = R"(
   .update, .axis3 { fill: #a98ad4; }
   .turns, .axis4 { fill: #b3ac5a; }
   .axis5 { fill: #cf7f9f; }
-  .odd { fill-opacity: 0.6; }
+  .axis0.odd { fill: #9cc3ec; } .axis1.odd { fill: #efc290; } .axis2.odd { fill: #8fcfbb; }
+  .axis3.odd { fill: #cbb9e5; } .axis4.odd { fill: #d2cd9b; } .axis5.odd { fill: #e2b2c5; }
   @media (prefers-color-scheme: light) { text { fill: #24292f; } .on { fill: #0d1117; } }
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3; } .on { fill: #0d1117; } }
 )";
