@@ -19,31 +19,57 @@ using report::KernelRow;
 using report::Report;
 
 namespace {
-/// What the cache keeps of a kernel's model: this, and then the tile.
+/// What the cache keeps of a kernel's model: this, then the blocks, and then the tile.
 struct Found {
   double operations = 0;
-  report::KernelModel model;
+  report::KernelFigures figures;
+  int64_t blocks = 0;
 };
-static_assert(std::is_trivially_copyable_v<Found>);
+static_assert(std::is_trivially_copyable_v<Found> && std::is_trivially_copyable_v<report::BlockModel>);
+
+/// A kernel and what its launches have in common.
+struct LaunchedKernel {
+  KernelText text;
+  std::vector<std::pair<int64_t, int64_t>> shared; ///< results and operands that are one memory, by their buffers
+};
 } // namespace
 
-static llvm::Expected<std::string> findOne(const KernelText &kernel, const Report &report) {
+static std::string written(double operations, const report::KernelModel &model, StringRef tile) {
+  Found found{operations, model, int64_t(model.blocks.size())};
+  size_t blockBytes = model.blocks.size() * sizeof(report::BlockModel);
+  std::string bytes(sizeof found + blockBytes, '\0');
+  std::memcpy(bytes.data(), &found, sizeof found);
+  std::memcpy(bytes.data() + sizeof found, model.blocks.data(), blockBytes);
+  return bytes + tile.str();
+}
+
+static void readInto(KernelRow &row, StringRef bytes) {
+  Found found;
+  std::memcpy(&found, bytes.data(), sizeof found);
+  row.operations = found.operations;
+  static_cast<report::KernelFigures &>(row.model) = found.figures;
+  row.model.blocks.resize(size_t(found.blocks));
+  size_t blockBytes = row.model.blocks.size() * sizeof(report::BlockModel);
+  std::memcpy(row.model.blocks.data(), bytes.data() + sizeof found, blockBytes);
+  row.tile = bytes.substr(sizeof found + blockBytes).str();
+}
+
+static llvm::Expected<std::string> findOne(const LaunchedKernel &kernel, const Report &report) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
-  auto lowered = lowerText(kernel, report.machine, context);
+  auto lowered = lowerText(kernel.text, report.machine, context);
   if (!lowered)
     return lowered.takeError();
   auto listing = emit::listKernel(*lowered->module, report.machine);
   if (!listing)
     return listing.takeError();
-  report::KernelCode code{kernel.symbol,  listing->ir,         listing->assembly,
-                          lowered->tasks, lowered->operations, lowered->bytes};
+  report::KernelCode code{kernel.text.symbol,  listing->ir,    listing->assembly, lowered->tasks,
+                          lowered->operations, lowered->bytes, kernel.shared};
+  step::KernelOp op = kernel.text.op;
+  code.evenly = op.getKind() == step::KernelKind::scatter;
   auto model = report::modelKernel(code, report.threads, report.machine, report.timing);
   if (!model)
     return model.takeError();
-  Found found{lowered->operations, *model};
-  std::string result(sizeof found, '\0');
-  std::memcpy(result.data(), &found, sizeof found);
-  return result + lowered->tile;
+  return written(lowered->operations, *model, lowered->tile);
 }
 
 /// Which programs a step runs, and how often: see "A step" in ARCHITECTURE.md.
@@ -98,8 +124,30 @@ static int64_t bytesOf(Value value) {
   return type.getNumElements() * (type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8);
 }
 
-/// Bytes that a kernel touches of each operand and result: all of it, but of a table no more than is looked up.
-static SmallVector<int64_t> touchedBytes(step::KernelOp kernel) {
+/// Results and operands that lie in the same place, by their numbers among a kernel's buffers.
+static std::vector<std::pair<int64_t, int64_t>> sharedBuffers(step::KernelOp kernel, step::LaunchOp launch) {
+  std::vector<std::pair<int64_t, int64_t>> shared;
+  ArrayRef<int64_t> offsets = *launch.getOffsets();
+  int64_t operands = int64_t(kernel.getBody().getNumArguments());
+  for (int64_t result = operands; result < int64_t(offsets.size()); ++result)
+    for (int64_t operand = 0; operand < operands; ++operand)
+      if (offsets[size_t(result)] == offsets[size_t(operand)])
+        shared.push_back({result, operand});
+  return shared;
+}
+
+/// The scatter whose sum with an operand the kernel yields, and that operand; null if it is no such kernel.
+static std::pair<ScatterOp, BlockArgument> scatterOnto(step::KernelOp kernel) {
+  auto add = kernel.getBody().front().getTerminator()->getOperand(0).getDefiningOp<AddOp>();
+  for (unsigned i = 0; add && i < 2; ++i)
+    if (auto scatter = add->getOperand(i).getDefiningOp<ScatterOp>())
+      return {scatter, dyn_cast<BlockArgument>(add->getOperand(1 - i))};
+  return {};
+}
+
+/// Bytes that a launch touches of each operand and result: all of it, but of a table no more than is looked up, and of
+/// one that is scattered to where it lies no more than the places of all elements.
+static SmallVector<int64_t> touchedBytes(step::KernelOp kernel, step::LaunchOp launch) {
   SmallVector<int64_t> bytes;
   for (Value operand : kernel.getBody().getArguments()) {
     int64_t lookedUp = 0;
@@ -114,6 +162,10 @@ static SmallVector<int64_t> touchedBytes(step::KernelOp kernel) {
   }
   for (Value result : kernel.getBody().front().getTerminator()->getOperands())
     bytes.push_back(bytesOf(result));
+  if (auto [scatter, onto] = scatterOnto(kernel); scatter && onto)
+    for (auto [result, operand] : sharedBuffers(kernel, launch))
+      if (operand == onto.getArgNumber())
+        bytes[size_t(result)] = bytes[size_t(operand)] = std::min(bytes[size_t(result)], bytesOf(scatter.getOperand()));
   return bytes;
 }
 
@@ -124,17 +176,16 @@ static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap
   int64_t l2Caches = std::max<int64_t>(1, report.threads / machine.l2Cores);
   report::Traffic traffic(module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt(), l2Caches * machine.l2Bytes,
                           machine.l3Bytes / std::max<int64_t>(1, machine.memoryGroups));
-  llvm::StringMap<SmallVector<int64_t>> touched;
-  for (auto kernel : module.getOps<step::KernelOp>())
-    touched[kernel.getSymName()] = touchedBytes(kernel);
+  SymbolTable kernels(module);
   for (bool counts : {false, true})
     for (StringRef name : {"count", "micro", "forward", "backward", "weights", "update"})
       for (int64_t run = 0; run < runsInStep(name, report.microBatches); ++run)
         for (ProgramOp program : module.getOps<ProgramOp>())
           if (program.getSymName() == name)
             for (auto launch : program.getBody().front().getOps<step::LaunchOp>()) {
+              auto touched = touchedBytes(kernels.lookup<step::KernelOp>(launch.getKernel()), launch);
               report::TrafficBytes bytes;
-              for (auto [size, offset] : llvm::zip(touched[launch.getKernel()], *launch.getOffsets()))
+              for (auto [size, offset] : llvm::zip(touched, *launch.getOffsets()))
                 bytes += traffic.touch(offset, size);
               if (counts)
                 rows[launch.getKernel()].traffic += bytes;
@@ -142,7 +193,8 @@ static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap
 }
 
 /// Fills the counts and the places; a program's launches are one straight list.
-static void countLaunches(Report &report, ModuleOp module, llvm::StringMap<KernelRow> &rows) {
+static void countLaunches(Report &report, ModuleOp module, llvm::StringMap<KernelRow> &rows,
+                          llvm::StringMap<step::LaunchOp> &firsts) {
   for (ProgramOp program : module.getOps<ProgramOp>()) {
     int64_t runs = runsInStep(program.getSymName(), report.microBatches);
     if (runs == 0)
@@ -151,6 +203,7 @@ static void countLaunches(Report &report, ModuleOp module, llvm::StringMap<Kerne
       if (auto launch = dyn_cast<step::LaunchOp>(op)) {
         KernelRow &row = rows[launch.getKernel()];
         row.count += runs;
+        firsts.try_emplace(launch.getKernel(), launch);
         if (row.where.empty())
           row.where = launch.getLabel();
       } else if (tofu::isCollective(&op)) {
@@ -200,31 +253,32 @@ llvm::Expected<Report> kinu::reportKernels(ModuleOp module, const TypedModel &pl
   if (llvm::Error error = describeRun(report, module, plan, machine, options))
     return error;
   llvm::StringMap<KernelRow> rows;
-  countLaunches(report, module, rows);
+  llvm::StringMap<step::LaunchOp> firsts;
+  countLaunches(report, module, rows, firsts);
   followTraffic(report, module, rows);
-  std::vector<KernelText> kernels;
-  for (KernelText &kernel : kernelTexts(module))
-    if (rows.contains(kernel.op.getSymName()))
-      kernels.push_back(std::move(kernel));
+  std::vector<LaunchedKernel> kernels;
+  for (KernelText &text : kernelTexts(module))
+    if (auto launch = firsts.find(text.op.getSymName()); launch != firsts.end())
+      kernels.push_back({text, sharedBuffers(text.op, launch->second)});
   std::vector<emit::KernelJob> jobs;
-  for (const KernelText &kernel : kernels)
-    jobs.push_back({kernel.symbol, "report for " + std::to_string(report.threads) + " threads\n" + kernel.text,
-                    [&] { return findOne(kernel, report); }});
+  for (const LaunchedKernel &kernel : kernels) {
+    std::string key = "report for " + std::to_string(report.threads) + " threads";
+    for (auto [result, operand] : kernel.shared)
+      key += ", " + std::to_string(result) + " is " + std::to_string(operand);
+    jobs.push_back({kernel.text.symbol, key + "\n" + kernel.text.text, [&] { return findOne(kernel, report); }});
+  }
   auto warn = [](StringRef message) { llvm::errs() << "warning: " << message << '\n'; };
   auto found = emit::compileKernels(jobs, machine, emit::KernelCache(), options.threads, warn);
   if (!found)
     return found.takeError();
   for (auto [kernel, bytes] : llvm::zip(kernels, found->objects)) {
-    KernelRow &row = rows[kernel.op.getSymName()];
-    Found facts;
-    std::memcpy(&facts, bytes.data(), sizeof facts);
-    row.name = kernel.op.getSymName();
-    row.what = report::describeKernel(kernel.op);
-    row.tile = bytes.substr(sizeof facts);
-    row.operations = facts.operations;
-    for (int64_t size : touchedBytes(kernel.op))
+    step::KernelOp op = kernel.text.op;
+    KernelRow &row = rows[op.getSymName()];
+    readInto(row, bytes);
+    row.name = op.getSymName();
+    row.what = report::describeKernel(op);
+    for (int64_t size : touchedBytes(op, firsts.find(op.getSymName())->second))
       row.bytes += double(size);
-    row.model = facts.model;
     report.kernels.push_back(std::move(row));
   }
   report::complete(report);

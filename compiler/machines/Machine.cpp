@@ -126,6 +126,9 @@ static Timing parseTiming(const json &fields) {
   read("loadsPerCycle", timing.loadsPerCycle);
   read("storesPerCycle", timing.storesPerCycle);
   read("tileCycles", timing.tileCycles);
+  read("lineBytes", timing.lineBytes);
+  read("l1Ways", timing.l1Ways);
+  read("l2Ways", timing.l2Ways);
   read("l2BytesPerCycle", timing.l2BytesPerCycle);
   read("l2GroupBytesPerCycle", timing.l2GroupBytesPerCycle);
   read("l3Bandwidth", timing.l3Bandwidth);

@@ -15,6 +15,8 @@ struct Timing {
   double issueWidth = 4;
   double loadsPerCycle = 2, storesPerCycle = 1; ///< full vectors
   double tileCycles = 16;                       ///< one product of AMX tiles
+  // Of the caches, whose sizes are the machine's.
+  int64_t lineBytes = 64, l1Ways = 12, l2Ways = 16;
   // Bytes per second that the caches deliver.
   double l2BytesPerCycle = 32;     ///< from the second cache to one core
   double l2GroupBytesPerCycle = 0; ///< from one second cache to all its cores; 0: as many as they ask for

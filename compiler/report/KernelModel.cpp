@@ -122,6 +122,72 @@ static void describeHottest(const Assembly &code, const BlockCycles &cycles, con
   }
 }
 
+namespace {
+/// The pieces of a kernel and what the machine's blocks and caches do in each.
+struct Pieces {
+  std::vector<std::vector<Piece>> ranges;             ///< of each thread
+  std::vector<std::vector<ControlFlowCounts>> counts; ///< likewise
+  ControlFlowCounts all;
+  std::vector<CacheTraffic> traffic; ///< by block
+};
+} // namespace
+
+/// Walks all pieces. Threads run side by side, so their pieces take turns.
+static llvm::Error follow(ControlFlow &flow, CacheModel &caches, Pieces &pieces) {
+  size_t most = 0;
+  for (const auto &range : pieces.ranges)
+    most = std::max(most, range.size());
+  pieces.counts.resize(pieces.ranges.size());
+  for (size_t number = 0; number < most; ++number)
+    for (size_t thread = 0; thread < pieces.ranges.size(); ++thread) {
+      if (number >= pieces.ranges[thread].size())
+        continue;
+      const Piece &piece = pieces.ranges[thread][number];
+      auto touch = [&](unsigned block, int64_t rounds, llvm::ArrayRef<MemoryAccess> accesses) {
+        if (block >= pieces.traffic.size())
+          pieces.traffic.resize(block + 1);
+        caches.touch(int64_t(thread), rounds, accesses, pieces.traffic[block]);
+      };
+      auto found = flow.run(piece.begin, piece.end, touch);
+      if (!found)
+        return found.takeError();
+      pieces.all.resize(found->size());
+      for (auto [sum, one] : llvm::zip(pieces.all, *found)) {
+        sum.runs += one.runs;
+        sum.entries += one.entries;
+      }
+      pieces.counts[thread].push_back(std::move(*found));
+    }
+  pieces.traffic.resize(pieces.all.size());
+  return llvm::Error::success();
+}
+
+/// Blocks by their numbers; what is less than a thousandth of the kernel goes into one.
+static std::vector<BlockModel> blocksOf(const Assembly &code, const BlockCycles &cycles, const Pieces &pieces,
+                                        double allCycles) {
+  std::vector<BlockModel> all(pieces.all.size());
+  CacheTraffic whole;
+  for (auto [block, traffic] : llvm::zip(all, pieces.traffic)) {
+    block.traffic = traffic;
+    whole += traffic;
+  }
+  for (auto [i, block] : llvm::enumerate(code.blocks))
+    all[block.number].cycles += cycles.of(i, block, pieces.all);
+  std::vector<BlockModel> found(1);
+  for (const BlockModel &block : all) {
+    const CacheTraffic &traffic = block.traffic;
+    bool matters = block.cycles > 1e-3 * allCycles || traffic.l2 > 1e-3 * whole.l2 ||
+                   traffic.fresh > 1e-3 * whole.fresh || traffic.memory > 1e-3 * whole.memory;
+    if (matters) {
+      found.push_back(block);
+      continue;
+    }
+    found[0].cycles += block.cycles;
+    found[0].traffic += traffic;
+  }
+  return found;
+}
+
 llvm::Expected<KernelModel> kinu::report::modelKernel(const KernelCode &code, int64_t threads, const Machine &machine,
                                                       const Timing &timing) {
   auto assembly = Assembly::parse(code.assembly, machine);
@@ -134,32 +200,21 @@ llvm::Expected<KernelModel> kinu::report::modelKernel(const KernelCode &code, in
   if (!kernel)
     return llvm::createStringError("the code of a kernel cannot be read back: " + diagnostic.getMessage());
   ControlFlow flow(*kernel, machine.vscale());
-
-  std::vector<std::vector<Piece>> ranges = piecesOf(code, threads);
-  std::vector<std::vector<ControlFlowCounts>> counts;
-  ControlFlowCounts all;
-  for (const auto &range : ranges) {
-    auto &own = counts.emplace_back();
-    for (const Piece &piece : range) {
-      auto found = flow.run(piece.begin, piece.end);
-      if (!found)
-        return found.takeError();
-      all.resize(found->size());
-      for (auto [sum, one] : llvm::zip(all, *found)) {
-        sum.runs += one.runs;
-        sum.entries += one.entries;
-      }
-      own.push_back(std::move(*found));
-    }
-  }
+  for (auto [buffer, other] : code.shared)
+    flow.share(buffer, other);
+  CacheModel caches(machine, timing, threads);
+  Pieces pieces{piecesOf(code, threads), {}, {}, {}};
+  if (llvm::Error error = follow(flow, caches, pieces))
+    return error;
   for (const MachineBlock &block : (*assembly)->blocks)
-    if (block.number >= all.size())
+    if (block.number >= pieces.all.size())
       return llvm::createStringError("the assembly of a kernel has a block that its IR has not");
 
-  BlockCycles cycles(**assembly, all, machine, timing);
+  BlockCycles cycles(**assembly, pieces.all, machine, timing);
   KernelModel model;
+  model.threads = int64_t(pieces.ranges.size());
   std::vector<std::vector<double>> times;
-  for (const auto &range : counts) {
+  for (const auto &range : pieces.counts) {
     auto &own = times.emplace_back();
     for (const ControlFlowCounts &piece : range) {
       double sum = 0;
@@ -169,8 +224,9 @@ llvm::Expected<KernelModel> kinu::report::modelKernel(const KernelCode &code, in
       model.cycles += sum;
     }
   }
-  model.instructions = cycles.instructions(all);
-  model.longest = longestOf(times);
-  describeHottest(**assembly, cycles, all, model);
+  model.instructions = cycles.instructions(pieces.all);
+  model.longest = code.evenly ? model.cycles / double(std::min(model.threads, code.tasks)) : longestOf(times);
+  model.blocks = blocksOf(**assembly, cycles, pieces, model.cycles);
+  describeHottest(**assembly, cycles, pieces.all, model);
   return model;
 }

@@ -64,7 +64,7 @@ void kinu::report::printText(const Report &report, llvm::raw_ostream &os) {
                       scaled(report.operations), 100 * report.shareOfPeak());
   os << R"(
 cycles  of the thread that is done last      flop   floating-point operations of one launch, as the kernel is written
-bytes   operands and results, once each      bound  compute: the instructions; else what delivers the bytes
+bytes   operands and results, once each      bound  of most of the time: instructions, or what delivers the bytes
 peak    of one rank at the run's precision   tile   of the product, kept in registers; regs: vector registers
 count   launches in a step                   spills stack accesses in the hottest loop (regs: in it, too)
 )";
@@ -72,28 +72,27 @@ count   launches in a step                   spills stack accesses in the hottes
 
 static json::Object kernel(const Report &report, const KernelRow &row) {
   const KernelModel &model = row.model;
-  return json::Object{{"name", row.name},
-                      {"what", row.what},
-                      {"where", row.where},
-                      {"count", row.count},
-                      {"operations", row.operations},
-                      {"bytes", row.bytes},
-                      {"bytes_from", json::Object{{"l2", row.traffic.l2 / double(row.count)},
-                                                  {"l3", row.traffic.l3 / double(row.count)},
-                                                  {"memory", row.traffic.memory / double(row.count)}}},
-                      {"tile", row.tile.empty() ? json::Value(nullptr) : json::Value(row.tile)},
-                      {"vector_registers", model.vectorRegisters},
-                      {"spills", model.spills},
-                      {"loop", json::Object{{"instructions", model.loopInstructions},
-                                            {"cycles", model.loopCycles},
-                                            {"share_of_cycles", model.loopShare}}},
-                      {"instructions", model.instructions},
-                      {"cycles", model.longest},
-                      {"cycles_of_all_threads", model.cycles},
-                      {"bound", name(row.bound)},
-                      {"seconds", row.seconds},
-                      {"share_of_peak", peakShareOf(report, row)},
-                      {"share", row.share}};
+  return json::Object{
+      {"name", row.name},
+      {"what", row.what},
+      {"where", row.where},
+      {"count", row.count},
+      {"operations", row.operations},
+      {"bytes", row.bytes},
+      {"bytes_from", json::Object{{"l2", row.moved.l2}, {"l3", row.moved.l3}, {"memory", row.moved.memory}}},
+      {"tile", row.tile.empty() ? json::Value(nullptr) : json::Value(row.tile)},
+      {"vector_registers", model.vectorRegisters},
+      {"spills", model.spills},
+      {"loop", json::Object{{"instructions", model.loopInstructions},
+                            {"cycles", model.loopCycles},
+                            {"share_of_cycles", model.loopShare}}},
+      {"instructions", model.instructions},
+      {"cycles", model.longest},
+      {"cycles_of_all_threads", model.cycles},
+      {"bound", name(row.bound)},
+      {"seconds", row.seconds},
+      {"share_of_peak", peakShareOf(report, row)},
+      {"share", row.share}};
 }
 
 void kinu::report::printJson(const Report &report, llvm::raw_ostream &os) {

@@ -22,9 +22,10 @@ struct KernelRow {
   std::string tile;                 ///< of products; empty for others
   int64_t count = 0;                ///< launches in a step, over all micro-batches
   double operations = 0, bytes = 0; ///< of one launch; bytes: operands and results once each
-  TrafficBytes traffic;             ///< of all launches of a step
+  TrafficBytes traffic;             ///< of all launches of a step: each byte once
   KernelModel model;
   // Set by `complete`.
+  TrafficBytes moved; ///< of one launch: what caches fetch and write back, over and over
   Bound bound = Bound::Compute;
   double seconds = 0; ///< of one launch
   double share = 0;   ///< of the step

@@ -75,6 +75,56 @@ exit:
   EXPECT_EQ(counts[4].runs, 4);
 }
 
+// Rows of 16 floats, of which the odd ones are written back; 10 rows at once in a loop that is counted, not walked.
+TEST(ControlFlow, accessesAreThoseOfAllRounds) {
+  Counted counted(R"(
+define void @kernel(ptr %buffers, ptr %scratch, i64 %begin, i64 %end) !dbg !10 {
+entry:
+  %a = load ptr, ptr %buffers
+  %entry1 = getelementptr i8, ptr %buffers, i64 8
+  %b = load ptr, ptr %entry1
+  %first = getelementptr float, ptr %a, i64 %begin
+  br label %body, !dbg !11
+body:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %body ]
+  %from = getelementptr [16 x float], ptr %first, i64 %i
+  %x = load <16 x float>, ptr %from
+  %to = getelementptr [32 x float], ptr %b, i64 %i
+  store <16 x float> %x, ptr %to, !nontemporal !30
+  %i.next = add nuw nsw i64 %i, 1
+  %more = icmp slt i64 %i.next, 10
+  br i1 %more, label %body, label %done, !dbg !12
+done:
+  store float 0.0, ptr %scratch
+  ret void, !dbg !13
+}
+!30 = !{i32 1}
+)" + kLines);
+  std::vector<std::pair<int64_t, MemoryAccess>> found;
+  ControlFlow flow(*counted.module->getFunction("kernel"), 4);
+  auto keep = [&](unsigned, int64_t rounds, llvm::ArrayRef<MemoryAccess> accesses) {
+    for (const MemoryAccess &access : accesses)
+      found.push_back({rounds, access});
+  };
+  llvm::cantFail(flow.run(3, 4, keep));
+  ASSERT_EQ(found.size(), 5u); // two entries of the table come first
+  auto [rounds, read] = found[2];
+  EXPECT_EQ(rounds, 10);
+  EXPECT_EQ(read.address, kBufferSpan + 3 * 4);
+  EXPECT_EQ(read.bytes, 64);
+  EXPECT_EQ(read.stride, 64);
+  EXPECT_FALSE(read.writes || read.streams);
+  MemoryAccess write = found[3].second;
+  EXPECT_EQ(write.address, 2 * kBufferSpan);
+  EXPECT_EQ(write.stride, 128);
+  EXPECT_TRUE(write.writes && write.streams);
+  EXPECT_EQ(found[4].second.address, kScratchAddress);
+  flow.share(1, 0);
+  found.clear();
+  llvm::cantFail(flow.run(3, 4, keep));
+  EXPECT_EQ(found[3].second.address, kBufferSpan) << "the result lies where the operand does";
+}
+
 // A loop that ends where pointers meet, and one that counts down past a stride: both are counted, not walked.
 TEST(ControlFlow, loopsOverPointersAndDownwardsAreCounted) {
   Counted counted(R"(
@@ -150,7 +200,8 @@ loop:
 exit:
   ret void, !dbg !13
 })" + kLines);
-  llvm::Expected<ControlFlowCounts> counts = ControlFlow(*counted.module->getFunction("kernel"), 4).run(0, 1, 1000);
+  llvm::Expected<ControlFlowCounts> counts =
+      ControlFlow(*counted.module->getFunction("kernel"), 4).run(0, 1, nullptr, 1000);
   ASSERT_FALSE(bool(counts));
   EXPECT_EQ(llvm::toString(counts.takeError()), "too many blocks to walk");
 }

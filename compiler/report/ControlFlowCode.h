@@ -1,0 +1,75 @@
+// The code that ControlFlow walks: of each function a list of blocks with the few instructions that branches, calls and
+// addresses hang on, their values in numbered slots of a frame.
+#pragma once
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/Function.h"
+#include "llvm/IR/InstrTypes.h"
+
+#include <optional>
+#include <vector>
+
+namespace kinu::report {
+
+using Slot = int;
+using Frame = std::vector<int64_t>;
+
+struct Step {
+  const llvm::Instruction *op = nullptr;
+  Slot result = -1;
+  llvm::SmallVector<Slot, 3> operands;
+  int64_t offset = 0;                   ///< of an address: the part that is constant
+  llvm::SmallVector<int64_t, 2> scales; ///< of an address: bytes for one of each operand but the first
+  struct FunctionCode *callee = nullptr;
+};
+
+/// What an instruction reads or writes: rows of `bytes` bytes.
+struct AccessCode {
+  Slot pointer;
+  int64_t bytes, rows = 1;
+  Slot rowStride = -1;
+  bool writes = false, streams = false;
+};
+
+struct PhiMove {
+  Slot result, value;
+};
+
+/// A loop of one block: `next` of a phi is the phi plus what does not change.
+struct CountedLoop {
+  llvm::CmpInst::Predicate goesOn; ///< of `left` and `right`, at the end of a round
+  Slot left, right;
+  int leftPhi = -1, rightPhi = -1; ///< the move whose step each side has; -1: it does not change
+  unsigned width = 64;             ///< of the two in bits
+  unsigned self = 0;               ///< number of the edge from the block to itself
+};
+
+struct BlockCode {
+  unsigned number = 0;
+  std::vector<std::pair<unsigned, llvm::SmallVector<PhiMove, 4>>>
+      edges; ///< from which block, and what moves on the way
+  llvm::SmallVector<Step, 8> steps;
+  llvm::SmallVector<AccessCode, 4> accesses;
+  Slot condition = -1; ///< of a branch or a switch; -1: goes to successors[0]
+  llvm::SmallVector<unsigned, 2> successors;
+  llvm::SmallVector<int64_t, 2> cases; ///< of a switch, for all successors but the first
+  bool isSwitch = false, ends = false;
+  std::optional<CountedLoop> loop;
+};
+
+struct FunctionCode {
+  std::vector<BlockCode> blocks;
+  Frame frame; ///< with the constants in it
+  unsigned arguments = 0;
+};
+
+/// Makes the code of a function; `codeOf` gives that of the functions it calls.
+FunctionCode makeCode(llvm::Function &function, int64_t vscale,
+                      llvm::function_ref<FunctionCode *(llvm::Function &)> codeOf);
+
+/// Whether values of a type are followed: integers and pointers; and their bits.
+bool isFollowed(llvm::Type *type);
+unsigned widthOf(llvm::Type *type);
+
+} // namespace kinu::report
