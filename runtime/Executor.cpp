@@ -124,7 +124,7 @@ void Executor::runIfPresent(std::string_view name, int64_t wanted) {
 void Executor::runNext(const Program &program, size_t store, const KinuLaunch &next) {
   void *const *buffers = program.buffers[store].data() + next.firstArgument;
   if (next.kernel >= 0 && !naps.empty())
-    return sleeper.spend(naps[size_t(next.kernel)]);
+    return sleeper.spend(naps[size_t(next.kernel)], [&] { pollSends(); });
   if (!naps.empty())
     sleeper.catchUp();
   if (next.kernel >= 0)

@@ -11,16 +11,24 @@ class Sleeper {
 public:
   using Clock = std::chrono::steady_clock;
 
-  void spend(double seconds) {
+  /// `poll` is called twice a millisecond meanwhile: times are stretched, and what happens between real launches is
+  /// not.
+  template <typename Poll> void spend(double seconds, Poll poll) {
     due = std::max(due, Clock::now()) +
           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-    if (due - Clock::now() > std::chrono::milliseconds(2))
-      catchUp();
+    if (due - Clock::now() < std::chrono::milliseconds(2))
+      return;
+    for (auto next = Clock::now() + kPollEvery; next < due; next = Clock::now() + kPollEvery) {
+      std::this_thread::sleep_until(next);
+      poll();
+    }
+    catchUp();
   }
   /// Sleeps until everything spent is over: before others are to see it done.
   void catchUp() { std::this_thread::sleep_until(due); }
 
 private:
+  static constexpr std::chrono::microseconds kPollEvery{500};
   Clock::time_point due = Clock::now();
 };
 
