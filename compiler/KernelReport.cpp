@@ -4,6 +4,7 @@
 #include "compiler/emit/CodeGeneration.h"
 #include "compiler/emit/KernelCache.h"
 #include "compiler/report/Describe.h"
+#include "compiler/report/Touched.h"
 #include "dialects/tofu/Tofu.h"
 #include "runtime/Abi.h"
 
@@ -119,56 +120,6 @@ static void addCollective(Report &report, ModuleOp module, Operation *op, int64_
   report.collectives.push_back(std::move(row));
 }
 
-static int64_t bytesOf(Value value) {
-  NamedTensorType type = typeOf(value);
-  return type.getNumElements() * (type.isBool() ? 1 : type.getElement().getIntOrFloatBitWidth() / 8);
-}
-
-/// Results and operands that lie in the same place, by their numbers among a kernel's buffers.
-static std::vector<std::pair<int64_t, int64_t>> sharedBuffers(step::KernelOp kernel, step::LaunchOp launch) {
-  std::vector<std::pair<int64_t, int64_t>> shared;
-  ArrayRef<int64_t> offsets = *launch.getOffsets();
-  int64_t operands = int64_t(kernel.getBody().getNumArguments());
-  for (int64_t result = operands; result < int64_t(offsets.size()); ++result)
-    for (int64_t operand = 0; operand < operands; ++operand)
-      if (offsets[size_t(result)] == offsets[size_t(operand)])
-        shared.push_back({result, operand});
-  return shared;
-}
-
-/// The scatter whose sum with an operand the kernel yields, and that operand; null if it is no such kernel.
-static std::pair<ScatterOp, BlockArgument> scatterOnto(step::KernelOp kernel) {
-  auto add = kernel.getBody().front().getTerminator()->getOperand(0).getDefiningOp<AddOp>();
-  for (unsigned i = 0; add && i < 2; ++i)
-    if (auto scatter = add->getOperand(i).getDefiningOp<ScatterOp>())
-      return {scatter, dyn_cast<BlockArgument>(add->getOperand(1 - i))};
-  return {};
-}
-
-/// Bytes that a launch touches of each operand and result: all of it, but of a table no more than is looked up, and of
-/// one that is scattered to where it lies no more than the places of all elements.
-static SmallVector<int64_t> touchedBytes(step::KernelOp kernel, step::LaunchOp launch) {
-  SmallVector<int64_t> bytes;
-  for (Value operand : kernel.getBody().getArguments()) {
-    int64_t lookedUp = 0;
-    bool isTable = !operand.use_empty();
-    for (OpOperand &use : operand.getUses()) {
-      auto lookup = dyn_cast<LookupOp>(use.getOwner());
-      isTable &= lookup && use.getOperandNumber() == 0;
-      if (isTable)
-        lookedUp += bytesOf(lookup.getResult());
-    }
-    bytes.push_back(isTable ? std::min(bytesOf(operand), lookedUp) : bytesOf(operand));
-  }
-  for (Value result : kernel.getBody().front().getTerminator()->getOperands())
-    bytes.push_back(bytesOf(result));
-  if (auto [scatter, onto] = scatterOnto(kernel); scatter && onto)
-    for (auto [result, operand] : sharedBuffers(kernel, launch))
-      if (operand == onto.getArgNumber())
-        bytes[size_t(result)] = bytes[size_t(operand)] = std::min(bytes[size_t(result)], bytesOf(scatter.getOperand()));
-  return bytes;
-}
-
 /// Where the buffers of all launches of a step are, once for each run of a program. The first step finds the caches
 /// empty, so the second is counted.
 static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap<KernelRow> &rows) {
@@ -183,7 +134,7 @@ static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap
         for (ProgramOp program : module.getOps<ProgramOp>())
           if (program.getSymName() == name)
             for (auto launch : program.getBody().front().getOps<step::LaunchOp>()) {
-              auto touched = touchedBytes(kernels.lookup<step::KernelOp>(launch.getKernel()), launch);
+              auto touched = report::touchedBytes(kernels.lookup<step::KernelOp>(launch.getKernel()), launch);
               report::TrafficBytes bytes;
               for (auto [size, offset] : llvm::zip(touched, *launch.getOffsets()))
                 bytes += traffic.touch(offset, size);
@@ -259,7 +210,7 @@ llvm::Expected<Report> kinu::reportKernels(ModuleOp module, const TypedModel &pl
   std::vector<LaunchedKernel> kernels;
   for (KernelText &text : kernelTexts(module))
     if (auto launch = firsts.find(text.op.getSymName()); launch != firsts.end())
-      kernels.push_back({text, sharedBuffers(text.op, launch->second)});
+      kernels.push_back({text, report::sharedBuffers(text.op, launch->second)});
   std::vector<emit::KernelJob> jobs;
   for (const LaunchedKernel &kernel : kernels) {
     std::string key = "report for " + std::to_string(report.threads) + " threads";
@@ -277,7 +228,7 @@ llvm::Expected<Report> kinu::reportKernels(ModuleOp module, const TypedModel &pl
     readInto(row, bytes);
     row.name = op.getSymName();
     row.what = report::describeKernel(op);
-    for (int64_t size : touchedBytes(op, firsts.find(op.getSymName())->second))
+    for (int64_t size : report::touchedBytes(op, firsts.find(op.getSymName())->second))
       row.bytes += double(size);
     report.kernels.push_back(std::move(row));
   }

@@ -40,8 +40,7 @@ static void check(int status) {
 /// In pieces that MPI can count: elements are independent.
 static void allReduce(const KinuCollective &collective, const char *from, char *to, MPI_Comm group) {
   MPI_Datatype type = typeOf(collective.dtype);
-  int width = 1;
-  MPI_Type_size(type, &width);
+  int64_t width = int64_t(widthOf(collective.dtype));
   constexpr int64_t most = int64_t(1) << 28;
   for (int64_t done = 0; done < collective.count; done += most) {
     int count = int(std::min(most, collective.count - done));

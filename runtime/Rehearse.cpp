@@ -29,22 +29,16 @@ static std::vector<double> modelledSeconds(const Run &run, int threads) {
   return seconds;
 }
 
-/// What the launches of one step take on this rank.
-static double secondsOfStep(const Run &run, const std::vector<double> &seconds) {
-  auto secondsOf = [&](std::string_view name) {
-    double sum = 0;
-    for (int64_t p = 0; p < run.executable.numPrograms; ++p) {
-      const KinuProgram &program = run.executable.programs[p];
-      for (int64_t l = 0; name == program.name && l < program.numLaunches; ++l)
-        if (program.launches[l].kernel >= 0)
-          sum += seconds[size_t(program.launches[l].kernel)];
-    }
-    return sum;
-  };
-  double microBatch = 0;
-  for (const char *program : {"micro", "forward", "backward", "weights", "count"})
-    microBatch += secondsOf(program);
-  return double(run.manifest.train.microBatches) * microBatch + secondsOf("update");
+/// What the launches of one run of a program take on this rank.
+static double secondsOf(const KinuExecutable &executable, std::string_view name, const std::vector<double> &seconds) {
+  double sum = 0;
+  for (int64_t p = 0; p < executable.numPrograms; ++p) {
+    const KinuProgram &program = executable.programs[p];
+    for (int64_t l = 0; name == program.name && l < program.numLaunches; ++l)
+      if (program.launches[l].kernel >= 0)
+        sum += seconds[size_t(program.launches[l].kernel)];
+  }
+  return sum;
 }
 
 /// Each rank's value, on every rank.
@@ -108,7 +102,9 @@ Exit rehearseSteps(const Run &run) {
     return rehearseAlone(run, *executor, training, steps);
 
   std::vector<double> seconds = modelledSeconds(run, executor->threadCount());
-  std::vector<double> modelled = ofAllRanks(run, secondsOfStep(run, seconds));
+  double ofStep =
+      training.sumOverStep([&](std::string_view program) { return secondsOf(run.executable, program, seconds); });
+  std::vector<double> modelled = ofAllRanks(run, ofStep);
   double longest = *std::max_element(modelled.begin(), modelled.end());
   if (longest <= 0)
     fail(Exit::Usage, "nothing is known of how long kernels take; build with --report=kernels -o");

@@ -1,6 +1,7 @@
 // Spends time without computing: what a launch would take is slept instead.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 

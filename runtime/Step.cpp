@@ -231,11 +231,15 @@ void TrainingStep::update(int64_t step, StepResult &result) {
     lossScale.update(result.overflow);
 }
 
-double TrainingStep::operationsPerStep() const {
+double TrainingStep::sumOverStep(const std::function<double(std::string_view)> &ofProgram) const {
   double perMicroBatch = 0;
   for (const char *program : {"micro", "forward", "backward", "weights", "count"})
-    perMicroBatch += executor.operations(program);
-  return double(manifest.train.microBatches) * perMicroBatch + executor.operations("update");
+    perMicroBatch += ofProgram(program);
+  return double(manifest.train.microBatches) * perMicroBatch + ofProgram("update");
+}
+
+double TrainingStep::operationsPerStep() const {
+  return sumOverStep([&](std::string_view program) { return executor.operations(program); });
 }
 
 double TrainingStep::epoch(int64_t step) const {

@@ -6,6 +6,7 @@
 #include "runtime/LossScale.h"
 #include "runtime/SampleOrder.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -72,6 +73,8 @@ public:
 
   int64_t tokensPerStep() const { return manifest.train.batch * manifest.train.seq; }
   double operationsPerStep() const;
+  /// Sums what `ofProgram` says of a program's run over all runs of a step.
+  double sumOverStep(const std::function<double(std::string_view)> &ofProgram) const;
   double epoch(int64_t step) const; ///< how often the text has been seen before step `step`
 
 private:

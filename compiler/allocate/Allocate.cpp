@@ -38,13 +38,8 @@ struct Allocate : allocate::impl::AllocateBase<Allocate> {
   }
 
 private:
-  /// What lies once for each micro-batch that is under way in a stage of a pipeline: what passes of training keep and
-  /// send. Evaluation and generation have one sequence of programs at a time.
-  static bool isOfMicroBatch(VariableOp variable) {
-    StringRef name = variable.getSymName();
-    bool alone = name.starts_with("eval.") || name.starts_with("generate.");
-    return variable.getRole() == "stash" || (variable.getRole() == "message" && !alone);
-  }
+  /// What lies once for each micro-batch that is under way in a stage of a pipeline.
+  static bool isInStore(VariableOp variable) { return variable->hasAttr("kinu.in_store"); }
 
   int64_t placeVariables() {
     int64_t next = 0;
@@ -54,11 +49,11 @@ private:
       next = llvm::alignTo(next + bytesOf(cast<NamedTensorType>(variable.getType())), kAlignment);
     };
     for (VariableOp variable : getOperation().getOps<VariableOp>())
-      if (!isOfMicroBatch(variable))
+      if (!isInStore(variable))
         place(variable);
     int64_t storeOffset = next;
     for (VariableOp variable : getOperation().getOps<VariableOp>())
-      if (isOfMicroBatch(variable))
+      if (isInStore(variable))
         place(variable);
     return next + placeStores(storeOffset, next - storeOffset);
   }

@@ -30,6 +30,7 @@ struct LayoutReader {
   const typed::MeshAxis *mesh(const Name &name);
   const AxisInfo *modelAxis(const Name &name);
   bool isPaddable(const AxisInfo &axis, int64_t parts);
+  void warnIfIdle(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range);
   void divides(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range);
   void ranges(const RangeList &list, typed::LayoutRule &into);
 
@@ -84,8 +85,8 @@ bool LayoutReader::isPaddable(const AxisInfo &axis, int64_t parts) {
   return ofWeights && parts - axis.length % parts <= axis.length / 4;
 }
 
-/// Every alternative of the mesh must divide the axis, or nearly; of `batch`, the whole batch in micro-batches.
-void LayoutReader::divides(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range) {
+/// Into how many parts the mesh axes divide what is sharded over them, by their alternatives.
+static std::vector<int64_t> partsOver(llvm::ArrayRef<const typed::MeshAxis *> over) {
   std::vector<int64_t> products{1};
   for (const typed::MeshAxis *mesh : over) {
     std::vector<int64_t> next;
@@ -95,9 +96,33 @@ void LayoutReader::divides(const AxisInfo &axis, llvm::ArrayRef<const typed::Mes
           next.push_back(both);
     products = std::move(next);
   }
+  return products;
+}
+
+static std::string nearestLengths(int64_t length, int64_t parts) {
+  int64_t below = length / parts * parts;
+  return "the nearest lengths that work are " + (below ? std::to_string(below) + " and " : "") +
+         std::to_string(below + parts);
+}
+
+/// Between blocks an axis that does not divide stays whole.
+void LayoutReader::warnIfIdle(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range) {
+  for (int64_t parts : partsOver(over))
+    if (axis.length % parts != 0) {
+      context.diagnostics
+          .warning("idle-rule", range,
+                   "`" + axis.name + "` of " + std::to_string(axis.length) + " does not divide into " +
+                       std::to_string(parts) + ", so it stays whole between blocks")
+          .suggest(nearestLengths(axis.length, parts));
+      return;
+    }
+}
+
+/// Every alternative of the mesh must divide the axis, or nearly; of `batch`, the whole batch in micro-batches.
+void LayoutReader::divides(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range) {
   bool isBatch = axis.isBatch() && context.model.train;
   int64_t length = isBatch ? context.model.train->batch : axis.length;
-  for (int64_t product : products) {
+  for (int64_t product : partsOver(over)) {
     int64_t part = product;
     if (isBatch && __builtin_mul_overflow(product, microbatch, &part))
       part = product;
@@ -110,8 +135,7 @@ void LayoutReader::divides(const AxisInfo &axis, llvm::ArrayRef<const typed::Mes
                    ? " (" + std::to_string(product) + " ranks with micro-batches of " + std::to_string(microbatch) + ")"
                    : "") +
               ": " + std::to_string(length - below) + " are left over")
-        .suggest("the nearest lengths that work are " + (below ? std::to_string(below) + " and " : "") +
-                 std::to_string(below + part));
+        .suggest(nearestLengths(length, part));
     return;
   }
 }
@@ -194,8 +218,10 @@ void LayoutReader::read(const ShardClause &clause) {
     if (!axis)
       continue;
     made.subjects.push_back(name.text);
-    if (clause.betweenBlocks)
-      continue; // between blocks the last part may be shorter
+    if (clause.betweenBlocks) {
+      warnIfIdle(*axis, over, name.range);
+      continue;
+    }
     divides(*axis, over, name.range);
     if (!sharded.insert(name.text).second)
       error("sharded-twice", name.range, "`" + name.text + "` is sharded by an earlier rule, which wins");

@@ -8,18 +8,11 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::differentiate;
 
-/// The type of values of `slice`, one for each round.
-static NamedTensorType stackedType(NamedTensorType slice, RepeatOp repeat) {
-  SmallVector<Axis> axes = {{repeat.getAxisAttr(), static_cast<int64_t>(repeat.getCount())}};
-  axes.append(slice.getAxes().begin(), slice.getAxes().end());
-  return slice.withAxes(axes);
-}
-
 /// The same repeat, which also saves `values` of its body; returns the saved results.
 static ResultRange saveMore(RepeatOp &repeat, ArrayRef<Value> values) {
   SmallVector<Type> saved(repeat.getSaved().getTypes());
   for (Value value : values)
-    saved.push_back(stackedType(typeOf(value), repeat));
+    saved.push_back(repeat.getStackedType(typeOf(value)));
   OpBuilder builder(repeat);
   auto wider = RepeatOp::create(builder, repeat.getLoc(), repeat.getResults().getTypes(), repeat.getSums().getTypes(),
                                 saved, repeat.getAxis(), repeat.getCount(), repeat.getReverse(), repeat.getCarried(),

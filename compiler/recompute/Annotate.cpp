@@ -1,6 +1,8 @@
 // From `recompute` clauses to the repeats of a module.
 #include "compiler/recompute/Recompute.h"
 
+#include "llvm/ADT/BitVector.h"
+
 using namespace mlir;
 using namespace kinu;
 
@@ -21,21 +23,26 @@ struct RoundRange {
   }
 };
 
-/// The rounds of the model that a stage runs of a repeat.
+/// The rounds of the model that a stage runs of a repeat, and which of them clauses mean.
 struct StageRounds {
-  int64_t begin, end;
+  int64_t begin;
+  llvm::BitVector meant;
 
   static StageRounds of(RepeatOp repeat, ModuleOp module, int64_t stage) {
     auto pipeline = module->getAttrOfType<DictionaryAttr>("kinu.pipeline");
     if (!pipeline || pipeline.getAs<StringAttr>("repeat") != repeat.getAxisAttr())
-      return {0, static_cast<int64_t>(repeat.getCount())};
+      return {0, llvm::BitVector(repeat.getCount())};
     ArrayRef<int64_t> bounds = pipeline.getAs<DenseI64ArrayAttr>("bounds").asArrayRef();
-    return {bounds[stage], bounds[stage + 1]};
+    return {bounds[stage], llvm::BitVector(bounds[stage + 1] - bounds[stage])};
   }
-  int64_t count() const { return end - begin; }
-  int64_t countIn(const RoundRange &range) const {
-    return std::max<int64_t>(0, std::min(end, range.end) - std::max(begin, range.begin));
+  void mean(int64_t first, int64_t last) {
+    int64_t size = meant.size();
+    first = std::clamp<int64_t>(first - begin, 0, size);
+    last = std::clamp<int64_t>(last - begin, 0, size);
+    if (first < last)
+      meant.set(first, last);
   }
+  int64_t end() const { return begin + static_cast<int64_t>(meant.size()); }
 };
 } // namespace
 
@@ -56,38 +63,48 @@ static std::string pathOf(RepeatOp repeat) {
   return path;
 }
 
-/// How many of the rounds a clause means.
-static int64_t roundsMeant(const typed::LayoutRule &rule, StringRef path, const StageRounds &rounds, int64_t stage) {
-  int64_t meant = 0;
+/// Adds the rounds that a clause means.
+static void addMeant(const typed::LayoutRule &rule, StringRef path, StageRounds &rounds, int64_t stage) {
   for (const std::string &subject : rule.subjects) {
     RoundRange range = RoundRange::parse(subject);
-    if (rule.detail == "stages" ? range.begin <= stage && stage < range.end : path == range.path)
-      meant += rule.detail == "stages" ? rounds.count() : rounds.countIn(range);
+    if (rule.detail != "stages" && path == range.path)
+      rounds.mean(range.begin, range.end);
+    else if (rule.detail == "stages" && range.begin <= stage && stage < range.end)
+      rounds.mean(rounds.begin, rounds.end());
   }
-  return std::min(meant, rounds.count());
+}
+
+/// Marks a repeat if it is meant; false, with an error, if a part of it is.
+static bool annotateRepeat(RepeatOp repeat, StageRounds rounds, const typed::Layout &layout, int64_t stage,
+                           Diagnostics &diagnostics) {
+  std::string path = pathOf(repeat);
+  const typed::LayoutRule *last = nullptr;
+  for (const typed::LayoutRule &rule : layout.rules)
+    if (rule.verb == "recompute") {
+      addMeant(rule, path, rounds, stage);
+      last = &rule;
+    }
+  if (rounds.meant.none())
+    return true;
+  if (rounds.meant.all()) {
+    repeat->setAttr("kinu.recompute", UnitAttr::get(repeat.getContext()));
+    return true;
+  }
+  std::string all = std::to_string(rounds.begin) + ".." + std::to_string(rounds.end());
+  diagnostics
+      .error("recompute-part", last->range,
+             "of the layers " + all + " of stage " + std::to_string(stage) + " only " +
+                 std::to_string(rounds.meant.count()) + " are to be computed again")
+      .suggest("a stage computes all of its layers again, or none: name the range " + all);
+  return false;
 }
 
 void recompute::annotate(ModuleOp module, const typed::Layout &layout, int64_t stage, Diagnostics &diagnostics) {
   auto micro = module.lookupSymbol<ProgramOp>("micro");
   if (!micro)
     return;
-  for (RepeatOp repeat : micro.getOps<RepeatOp>()) {
-    StageRounds rounds = StageRounds::of(repeat, module, stage);
-    std::string path = pathOf(repeat);
-    for (const typed::LayoutRule &rule : layout.rules) {
-      int64_t meant = rule.verb == "recompute" ? roundsMeant(rule, path, rounds, stage) : 0;
-      if (meant == 0)
-        continue;
-      repeat->setAttr("kinu.recompute", UnitAttr::get(module.getContext()));
-      if (meant == rounds.count())
-        continue;
-      diagnostics
-          .error("recompute-part", rule.range,
-                 "of the layers " + std::to_string(rounds.begin) + ".." + std::to_string(rounds.end) + " of stage " +
-                     std::to_string(stage) + " only " + std::to_string(meant) + " are to be computed again")
-          .suggest("a stage computes all of its layers again, or none: name the range " + std::to_string(rounds.begin) +
-                   ".." + std::to_string(rounds.end));
+  for (RepeatOp repeat : micro.getOps<RepeatOp>())
+    if (!repeat.getReverse() &&
+        !annotateRepeat(repeat, StageRounds::of(repeat, module, stage), layout, stage, diagnostics))
       return;
-    }
-  }
 }

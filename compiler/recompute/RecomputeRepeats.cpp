@@ -33,7 +33,12 @@ private:
   /// The forward repeat with those saved values that somebody still wants, and what its rounds carry; the results by
   /// what is yielded for them.
   llvm::DenseMap<Value, Value> resave();
+  /// Gives the backward repeat what it is still given, and what the ops that are cloned want; `yielded` are the forward
+  /// rounds' values for what it was given.
+  void feed(ArrayRef<Value> yielded);
   void cloneNeeded();
+  /// The clones' results take the place of what the backward repeat was given.
+  void replace(ArrayRef<Value> yielded);
 
   RepeatOp forward, backward;
   Block *forwardBody, *backwardBody;
@@ -81,12 +86,8 @@ llvm::DenseMap<Value, Value> RepeatPair::resave() {
       kept.insert(argument);
 
   SmallVector<Type> types;
-  for (Value value : kept) {
-    auto slice = cast<NamedTensorType>(value.getType());
-    SmallVector<Axis> axes{{forward.getAxisAttr(), static_cast<int64_t>(forward.getCount())}};
-    llvm::append_range(axes, slice.getAxes());
-    types.push_back(slice.withAxes(axes));
-  }
+  for (Value value : kept)
+    types.push_back(forward.getStackedType(typeOf(value)));
   OpBuilder b(forward);
   auto made = RepeatOp::create(b, forward.getLoc(), forward.getResults().getTypes(), forward.getSums().getTypes(),
                                types, forward.getAxis(), forward.getCount(), forward.getReverse(), forward.getCarried(),
@@ -107,6 +108,28 @@ llvm::DenseMap<Value, Value> RepeatPair::resave() {
   return results;
 }
 
+void RepeatPair::feed(ArrayRef<Value> yielded) {
+  unsigned carried = forward.getCarried().size();
+  llvm::DenseMap<Value, Value> saved = resave();
+  SmallVector<Value> stacked;
+  for (auto [i, given] : llvm::enumerate(backward.getStacked())) {
+    if (again[i])
+      continue;
+    stacked.push_back(yielded[i] ? saved.lookup(yielded[i]) : given);
+    if (isa_and_nonnull<BlockArgument>(yielded[i]))
+      mapping.map(yielded[i], backward.getStackedArguments()[i]);
+  }
+  for (BlockArgument argument : neededArguments) {
+    if (mapping.contains(argument))
+      continue;
+    bool isCarried = argument.getArgNumber() <= carried;
+    stacked.push_back(isCarried ? saved.lookup(argument)
+                                : Value(forward.getStacked()[argument.getArgNumber() - 1 - carried]));
+    mapping.map(argument, backwardBody->addArgument(argument.getType(), argument.getLoc()));
+  }
+  backward.getStackedMutable().assign(stacked);
+}
+
 void RepeatPair::cloneNeeded() {
   OpBuilder b = OpBuilder::atBlockBegin(backwardBody);
   mapping.map(forward.getRound(), backward.getRound());
@@ -115,11 +138,19 @@ void RepeatPair::cloneNeeded() {
       b.clone(op, mapping);
 }
 
+void RepeatPair::replace(ArrayRef<Value> yielded) {
+  unsigned first = 1 + backward.getCarried().size();
+  for (unsigned i = yielded.size(); i-- > 0;)
+    if (again[i]) {
+      backwardBody->getArgument(first + i).replaceAllUsesWith(mapping.lookup(yielded[i]));
+      backwardBody->eraseArgument(first + i);
+    }
+}
+
 unsigned RepeatPair::rewrite() {
-  SmallVector<Value> given(backward.getStacked());
-  SmallVector<BlockArgument> arguments(backward.getStackedArguments());
-  SmallVector<Value> yielded = llvm::map_to_vector(given, [&](Value value) { return yieldedFor(value); });
-  again.resize(given.size());
+  SmallVector<Value> yielded =
+      llvm::map_to_vector(backward.getStacked(), [&](Value value) { return yieldedFor(value); });
+  again.resize(yielded.size());
   for (auto [i, value] : llvm::enumerate(yielded))
     if (value && value.getDefiningOp() && value.getParentBlock() == forwardBody) {
       again.set(i);
@@ -127,33 +158,9 @@ unsigned RepeatPair::rewrite() {
     }
   if (again.none())
     return 0;
-
-  unsigned carried = forward.getCarried().size();
-  SmallVector<Value> stackedForward(forward.getStacked());
-  llvm::DenseMap<Value, Value> saved = resave();
-  SmallVector<Value> stacked;
-  for (auto [i, value] : llvm::enumerate(given)) {
-    if (again[i])
-      continue;
-    stacked.push_back(yielded[i] ? saved.lookup(yielded[i]) : value);
-    if (yielded[i] && isa<BlockArgument>(yielded[i]))
-      mapping.map(yielded[i], arguments[i]);
-  }
-  for (BlockArgument argument : neededArguments) {
-    if (mapping.contains(argument))
-      continue;
-    bool isCarried = argument.getArgNumber() <= carried;
-    stacked.push_back(isCarried ? saved.lookup(argument) : stackedForward[argument.getArgNumber() - 1 - carried]);
-    mapping.map(argument, backwardBody->addArgument(argument.getType(), argument.getLoc()));
-  }
-  backward.getStackedMutable().assign(stacked);
+  feed(yielded);
   cloneNeeded();
-  for (auto [i, argument] : llvm::enumerate(arguments))
-    if (again[i])
-      argument.replaceAllUsesWith(mapping.lookup(yielded[i]));
-  for (BlockArgument argument : llvm::reverse(arguments))
-    if (again[argument.getArgNumber() - (1 + backward.getCarried().size())])
-      backwardBody->eraseArgument(argument.getArgNumber());
+  replace(yielded);
   return again.count();
 }
 

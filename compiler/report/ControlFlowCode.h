@@ -47,8 +47,8 @@ struct CountedLoop {
 
 struct BlockCode {
   unsigned number = 0;
-  std::vector<std::pair<unsigned, llvm::SmallVector<PhiMove, 4>>>
-      edges; ///< from which block, and what moves on the way
+  /// From which blocks, and what moves on the way.
+  std::vector<std::pair<unsigned, llvm::SmallVector<PhiMove, 4>>> edges;
   llvm::SmallVector<Step, 8> steps;
   llvm::SmallVector<AccessCode, 4> accesses;
   Slot condition = -1; ///< of a branch or a switch; -1: goes to successors[0]

@@ -93,7 +93,11 @@ StringRef StepCutter::variable(std::string name, StringRef role, NamedTensorType
     return known.getSymName();
   OpBuilder outer(whole);
   llvm::APFloat zero(0.0);
-  return VariableOp::create(outer, whole.getLoc(), name, role, "zeros", zero, zero, type, StringAttr()).getSymName();
+  auto made = VariableOp::create(outer, whole.getLoc(), name, role, "zeros", zero, zero, type, StringAttr());
+  // Of evaluation and generation only one run is ever under way.
+  if (parts.backward())
+    made->setAttr("kinu.in_store", b.getUnitAttr());
+  return made.getSymName();
 }
 
 void StepCutter::send(ValueRange values, int64_t peer, int64_t tag) {
@@ -115,12 +119,8 @@ SmallVector<Value> StepCutter::receive(RepeatOp repeat, int64_t peer, int64_t ta
 }
 
 std::string StepCutter::stashOf(unsigned saved) {
-  NamedTensorType type = typeOf(parts.forward().getSaved()[saved]);
-  SmallVector<Axis> axes{{plan.repeat, plan.rounds()}};
-  for (const Axis &axis : type.getAxes())
-    if (axis.name != plan.repeat)
-      axes.push_back(axis);
-  return variable("stash." + std::to_string(saved), "stash", type.withAxes(axes)).str();
+  NamedTensorType type = plan.local(typeOf(parts.forward().getSaved()[saved]));
+  return variable("stash." + std::to_string(saved), "stash", type).str();
 }
 
 /// Every stage draws the same samples, and what these are depends on how far inputs read: so no stage drops one.
@@ -178,7 +178,8 @@ void StepCutter::forward(StringRef name) {
     if (back && llvm::is_contained(back.getStacked(), repeat.getSaved()[i]))
       WriteOp::create(inner, value.getLoc(), stashOf(i), round, value);
   };
-  RepeatOp result = chunk(repeat, carried, [](OpBuilder &, unsigned, Value) { return Value(); }, save);
+  RepeatOp result = chunk(
+      repeat, carried, [](OpBuilder &, unsigned, Value) { return Value(); }, save);
   SmallVector<Value> next = handedOn(result, received);
   if (!plan.isLast())
     send(next, plan.stage + 1, 0);
@@ -205,9 +206,8 @@ void StepCutter::backwardInHalves(StringRef name, StringRef weights) {
 }
 
 StringRef StepCutter::handedStash(unsigned number, Value value) {
-  SmallVector<Axis> axes{{plan.repeat, plan.rounds()}};
-  llvm::append_range(axes, typeOf(value).getAxes());
-  return variable("stash.handed." + std::to_string(number), "stash", typeOf(value).withAxes(axes));
+  NamedTensorType type = plan.local(parts.backward().getStackedType(typeOf(value)));
+  return variable("stash.handed." + std::to_string(number), "stash", type);
 }
 
 void StepCutter::weightsChunk(const BackwardHalves &halves, Stacked stacked) {

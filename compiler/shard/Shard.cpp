@@ -71,7 +71,7 @@ static std::string missingInPipeline(const typed::LayoutRule &rule, const TypedM
 static std::string missing(const typed::LayoutRule &rule, const TypedModel &model, const typed::Layout &layout) {
   if (rule.verb == "pipeline" && degreeOf(layout, rule.mesh[0]) > 1)
     return missingInPipeline(rule, model, layout);
-  if (ranks(layout) > 1 && (rule.verb == "precision" || rule.verb == "overlap"))
+  if (rule.verb == "precision" || (rule.verb == "overlap" && ranks(layout) > 1))
     return "`" + rule.verb + "` in a layout";
   return "";
 }

@@ -15,6 +15,13 @@ static std::vector<std::string> productNames() {
   return names;
 }
 
+static std::vector<std::string> stageNames() {
+  std::vector<std::string> names;
+  for (int stage = 0; stage <= static_cast<int>(Stage::Emit); ++stage)
+    names.emplace_back(name(static_cast<Stage>(stage)));
+  return names;
+}
+
 /// The executable's default name: the spec's without `.kinu`.
 static std::string defaultOutput(llvm::StringRef spec) {
   llvm::StringRef name = spec.rsplit('/').second.empty() ? spec : spec.rsplit('/').second;
@@ -46,8 +53,7 @@ Examples:
   command->add_option("--emit", *product, "what to write")->check(CLI::IsMember(productNames()));
   auto stop = std::make_shared<std::string>();
   command->add_option("--stop-after", *stop, "write what this stage leaves, and stop")
-      ->check(CLI::IsMember({"parse", "check", "import", "recognise", "differentiate", "precision",
-                             "recompute", "shard", "fuse", "schedule", "allocate", "vectorize", "emit"}));
+      ->check(CLI::IsMember(stageNames()));
   command->add_option("--dump-dir", pipeline.dumpFolder, "write a snapshot after every stage to this folder");
   auto report = std::make_shared<std::string>();
   CLI::Option *reports =

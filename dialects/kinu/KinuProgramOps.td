@@ -112,6 +112,8 @@ def RepeatOp : Kinu_Op<"repeat", [SingleBlockImplicitTerminator<"YieldOp">, Recu
       return getBody().getArguments().drop_front(1 + getCarried().size());
     }
     YieldOp getYield();
+    /// The type of values of type `slice`, one for each round.
+    ::kinu::NamedTensorType getStackedType(::kinu::NamedTensorType slice);
   }];
 }
 

@@ -6,6 +6,12 @@ using namespace kinu;
 
 void YieldOp::build(OpBuilder &, OperationState &) {} // yields nothing
 
+NamedTensorType RepeatOp::getStackedType(NamedTensorType slice) {
+  SmallVector<Axis> axes{{getAxisAttr(), static_cast<int64_t>(getCount())}};
+  llvm::append_range(axes, slice.getAxes());
+  return slice.withAxes(axes);
+}
+
 YieldOp RepeatOp::getYield() { return cast<YieldOp>(getBody().front().getTerminator()); }
 
 /// The type of a round's slice: the stacked type without the repeat's axis.

@@ -4,11 +4,7 @@
 set -euo pipefail
 inputs=$(dirname "$0") folder=$5
 mkdir -p "$folder"
-bash "$inputs/dot.sh" "$1" "$2" "$3" "$4" "m=768, n=768" | kinu-kernel-asm fugaku >"$folder/dot.s"
-type=float
-if [ "$1" = f16 ]; then type=__fp16; fi
-clang=(clang --target=aarch64-linux-gnu -mcpu=a64fx -O1 -ffreestanding -nostdlib -static -fuse-ld=lld "-DELEMENT=$type")
-"${clang[@]}" "$inputs/run-kernel.c" "$folder/dot.s" -o "$folder/dot"
+bash "$inputs/build-product.sh" run-kernel "$1" "$2" "$3" "$4" "m=768, n=768" "$folder/dot" -DROWS=768 -DSUMS=768 -DCOLUMNS=768
 clang -shared -fPIC -O2 "$inputs/count-instructions.c" -o "$folder/count.so"
 qemu-aarch64 -cpu a64fx -plugin "$folder/count.so" -d plugin -D "$folder/counts" "$folder/dot"
 awk -v what="$1, promoted every $2, $3 by $4" -v least="$6" '{
