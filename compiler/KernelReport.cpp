@@ -5,6 +5,7 @@
 #include "compiler/emit/KernelCache.h"
 #include "compiler/report/Describe.h"
 #include "compiler/report/Touched.h"
+#include "compiler/syntax/PrecisionName.h"
 #include "dialects/tofu/Tofu.h"
 #include "runtime/Abi.h"
 
@@ -79,15 +80,6 @@ static int64_t runsInStep(StringRef program, int64_t microBatches) {
   if (llvm::is_contained({"micro", "count", "forward", "backward", "weights"}, program))
     return microBatches;
   return program == "update" ? 1 : 0;
-}
-
-static StringRef precisionOf(const typed::TrainConfig &train) {
-  switch (train.precision) {
-  case typed::Precision::Fp32: return "fp32";
-  case typed::Precision::Bf16: return "bf16";
-  case typed::Precision::Fp16: return train.promote ? "fp16" : "fp16 safe";
-  }
-  llvm_unreachable("a precision");
 }
 
 /// Bytes that one rank sends, if the ranks of the group stand in a ring.
@@ -189,8 +181,8 @@ static llvm::Error describeRun(Report &report, ModuleOp module, const TypedModel
   report.timing = *timing;
   report.threads = report::threadsOfRank(machine);
   report.microBatches = train.accumulate;
-  report.precision = precisionOf(train);
-  report.peak = report::peakOfRank(machine, *timing, report.precision);
+  report.precision = typed::precisionName(train);
+  report.peak = report::peakOfRank(machine, report.precision);
   if (tofu::MeshOp mesh = tofu::meshOf(module))
     for (int64_t degree : mesh.getDegrees())
       report.ranks *= degree;

@@ -149,6 +149,7 @@ void Executor::runMeasured(const Program &program, size_t store, const KinuLaunc
   std::chrono::duration<double> elapsed = end - start;
   KernelTime &time = next.kernel < 0 ? times.back() : times[size_t(next.kernel)];
   time.seconds += elapsed.count();
+  time.fastest = time.launches ? std::min(time.fastest, elapsed.count()) : elapsed.count();
   ++time.launches;
 }
 

@@ -17,6 +17,7 @@ namespace kinu::rt {
 /// What all launches of a kernel took together.
 struct KernelTime {
   double seconds = 0;
+  double fastest = 0; ///< launch
   int64_t launches = 0;
 };
 

@@ -146,7 +146,7 @@ struct Pipeline {
 
 struct Manifest {
   std::string model, specHash, machine, kinuVersion;
-  double peakFlopsPerCore = 0;
+  double peakFlopsPerCore = 0; ///< of products at the run's precision
   int64_t cores = 1, arenaBytes = 0;
   std::vector<Axis> mesh; ///< of ranks; empty for one
   std::optional<Placement> placement;

@@ -21,6 +21,7 @@ namespace {
 struct ProfileRow {
   const KinuKernel *kernel; ///< null: what ranks send one another
   double measured = 0, modelled = 0;
+  double best = 0; ///< if every launch took as long as the fastest one
   double launches = 0;
 };
 } // namespace
@@ -31,7 +32,8 @@ static std::vector<ProfileRow> rowsOf(const Run &run, const std::vector<KernelTi
     if (times[i].launches == 0)
       continue;
     const KinuKernel *kernel = i + 1 < times.size() ? &run.executable.kernels[i] : nullptr;
-    ProfileRow row{kernel, times[i].seconds / steps, 0, double(times[i].launches) / steps};
+    double launches = double(times[i].launches) / steps;
+    ProfileRow row{kernel, times[i].seconds / steps, 0, times[i].fastest * launches, launches};
     if (kernel)
       if (auto found = run.manifest.modelled.find(kernel->name); found != run.manifest.modelled.end())
         row.modelled = found->second * row.launches;
@@ -53,39 +55,43 @@ static const char *labelOf(const KinuExecutable &executable, const KinuKernel *k
 
 static void printRow(const Run &run, const ProfileRow &row, double step) {
   bool isModelled = row.modelled > 0;
-  std::printf("%5.1f%% %6.0f %10.3f ", 100 * row.measured / step, row.launches, 1e3 * row.measured);
+  std::printf("%5.1f%% %6.0f %10.3f %10.3f ", 100 * row.measured / step, row.launches, 1e3 * row.measured,
+              1e3 * row.best);
   if (!run.manifest.modelled.empty() && isModelled)
-    std::printf("%10.3f %6.2f ", 1e3 * row.modelled, row.modelled / row.measured);
+    std::printf("%10.3f %6.2f ", 1e3 * row.modelled, row.modelled / row.best);
   else if (!run.manifest.modelled.empty())
     std::printf("%10s %6s ", "-", "-");
   if (!row.kernel) {
     std::printf("%8s %7s  what ranks send one another\n", "-", "-");
     return;
   }
-  double perSecond = 1e-9 * row.launches / row.measured;
+  double perSecond = 1e-9 * row.launches / row.best;
   std::printf("%8.1f %7.1f  %s (%s)\n", row.kernel->operations * perSecond, row.kernel->bytes * perSecond,
               row.kernel->name, labelOf(run.executable, row.kernel));
 }
 
 static void printProfile(const Run &run, const std::vector<ProfileRow> &rows, int64_t steps, double step) {
-  double kernels = 0, modelled = 0;
+  double kernels = 0, best = 0, modelled = 0;
   for (const ProfileRow &row : rows) {
     kernels += row.measured;
+    best += row.best;
     modelled += row.modelled;
   }
   bool isModelled = !run.manifest.modelled.empty();
-  std::printf("\n%ld step%s of %.3f s", long(steps), steps == 1 ? "" : "s", step);
+  std::printf("\n%ld step%s of %.3f s, %.3f s if every launch were as fast as its kernel's fastest", long(steps),
+              steps == 1 ? "" : "s", step, best + step - kernels);
   if (isModelled)
-    std::printf("; the model says %.3f s, %.2f of it", modelled, modelled / step);
+    std::printf("; the model says %.3f s, %.2f of that", modelled, modelled / best);
   else
     std::printf("; for modelled times beside the measured ones, build with --report=kernels -o");
-  std::printf("\n\n%6s %6s %10s ", "share", "count", "measured");
+  std::printf("\n\n%6s %6s %10s %10s ", "share", "count", "measured", "fastest");
   if (isModelled)
     std::printf("%10s %6s ", "modelled", "ratio");
-  std::printf("%8s %7s  kernel (times in ms a step)\n", "Gflop/s", "GB/s");
+  std::printf("%8s %7s  kernel (times in ms a step; rates and ratio of the fastest)\n", "Gflop/s", "GB/s");
   for (const ProfileRow &row : rows)
     printRow(run, row, step);
-  std::printf("%5.1f%% %6s %10.3f  outside of kernels\n", 100 * (step - kernels) / step, "", 1e3 * (step - kernels));
+  std::printf("%5.1f%% %6s %10.3f            outside of kernels\n", 100 * (step - kernels) / step, "",
+              1e3 * (step - kernels));
 }
 
 Exit profileSteps(const Run &run) {

@@ -1,5 +1,7 @@
 // Writes the manifest.
 #include "compiler/emit/Manifest.h"
+#include "compiler/machines/Peak.h"
+#include "compiler/syntax/PrecisionName.h"
 #include "dialects/tofu/Tofu.h"
 
 #include "llvm/Support/JSON.h"
@@ -215,11 +217,12 @@ static json::Object train(const typed::TrainConfig &from) {
 
 std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machines::Machine &machine,
                            const std::map<std::string, double> &modelled) {
+  typed::TrainConfig run = plan.train.value_or(typed::TrainConfig());
   json::Object root{{"model", plan.name},
                     {"spec_hash", module->getAttrOfType<StringAttr>("kinu.spec_hash").getValue()},
                     {"machine", machine.name},
                     {"kinu_version", KINU_VERSION},
-                    {"peak_flops_per_core", machine.peakFlopsPerCore()},
+                    {"peak_flops_per_core", machines::peakFlopsPerCore(machine, typed::precisionName(run))},
                     {"cores", machine.cores},
                     {"arena_bytes", module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt()},
                     {"mesh", mesh(module)},
@@ -231,7 +234,7 @@ std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machin
     root["loss_count"] = count.getValueAsDouble();
   if (auto stages = module->getAttrOfType<DictionaryAttr>("kinu.pipeline"))
     root["pipeline"] = pipeline(module, stages);
-  root["train"] = train(plan.train.value_or(typed::TrainConfig()));
+  root["train"] = train(run);
   if (!modelled.empty()) {
     json::Object times;
     for (const auto &[kernel, seconds] : modelled)

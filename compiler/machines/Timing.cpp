@@ -4,29 +4,38 @@
 #include "nlohmann/json.hpp"
 #include "llvm/ADT/StringSwitch.h"
 
-#include <chrono>
 #include <cstring>
+#include <ctime>
+#include <numeric>
 #include <thread>
 
 using namespace kinu::machines;
 
+/// Seconds that this thread has run, whoever else took its core meanwhile.
+static double threadSeconds() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
+}
+
 /// Bytes read and written per second by all cores, each copying `bytes` back and forth. The best of several, because
-/// others may use the machine meanwhile.
+/// others may use the machine meanwhile; for the same reason each thread counts the time that it ran.
 static double measureCopies(int64_t cores, int64_t bytes, int rounds) {
   std::vector<std::vector<char>> memory(size_t(cores), std::vector<char>(size_t(2 * bytes), 1));
   double best = 0;
   for (int run = 0; run < 4; ++run) {
-    auto start = std::chrono::steady_clock::now();
+    std::vector<double> rates(memory.size(), 0);
     std::vector<std::thread> threads;
-    for (auto &own : memory)
-      threads.emplace_back([&own, bytes, rounds] {
+    for (size_t core = 0; core < memory.size(); ++core)
+      threads.emplace_back([own = memory[core].data(), &rate = rates[core], bytes, rounds] {
+        double start = threadSeconds();
         for (int round = 0; round < rounds; ++round)
-          std::memcpy(own.data() + (round % 2) * bytes, own.data() + (1 - round % 2) * bytes, size_t(bytes));
+          std::memcpy(own + (round % 2) * bytes, own + (1 - round % 2) * bytes, size_t(bytes));
+        rate = 2.0 * double(bytes) * rounds / (threadSeconds() - start);
       });
     for (std::thread &thread : threads)
       thread.join();
-    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::max(best, 2.0 * double(bytes) * rounds * double(cores) / seconds.count());
+    best = std::max(best, std::accumulate(rates.begin(), rates.end(), 0.0));
   }
   return best;
 }

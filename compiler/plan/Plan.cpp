@@ -1,6 +1,7 @@
 // Reads memory, work and messages off an allocated module.
 #include "compiler/plan/Plan.h"
 
+#include "compiler/syntax/PrecisionName.h"
 #include "dialects/tofu/Tofu.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -274,6 +275,7 @@ Plan plan::makePlan(const PlanInputs &inputs, Diagnostics &diagnostics) {
   const typed::TrainConfig &train = *inputs.model.train;
   plan.batch = train.batch;
   plan.microBatches = train.accumulate;
+  plan.precision = typed::precisionName(train);
   plan.sequencesOfRank = train.batch / train.accumulate;
   for (const typed::LayoutRule &rule : layout.rules)
     if (rule.verb == "shard" && llvm::is_contained(rule.subjects, "batch"))

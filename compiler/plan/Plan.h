@@ -89,7 +89,7 @@ struct Alternative {
 };
 
 struct Plan {
-  std::string model, layout;
+  std::string model, layout, precision;
   machines::Machine machine;
   std::vector<MeshAxis> mesh;
   int64_t ranks = 1, nodes = 1, ranksPerNode = 1;

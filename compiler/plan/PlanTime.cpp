@@ -1,6 +1,8 @@
 // From a plan to the model of a step's time.
 #include "compiler/plan/Plan.h"
 
+#include "compiler/machines/Peak.h"
+
 #include <cmath>
 
 using namespace kinu;
@@ -36,7 +38,7 @@ void plan::addTime(Plan &plan) {
   if (!plan.placement && !pipelined)
     return;
   TimeInputs inputs;
-  inputs.peak = plan.machine.peakFlopsPerCore() * double(plan.machine.cores) / double(plan.ranksPerNode);
+  inputs.peak = machines::peakFlopsPerCore(plan.machine, plan.precision) * double(plan.machine.cores) / double(plan.ranksPerNode);
   inputs.latency = plan.problem.network.latency;
   inputs.bandwidth = plan.problem.network.linkBandwidth;
   inputs.microBatches = plan.microBatches;

@@ -3,6 +3,7 @@
 
 #include "llvm/ADT/STLExtras.h"
 
+using namespace kinu;
 using namespace kinu::report;
 using kinu::machines::Machine;
 using kinu::machines::Timing;
@@ -21,13 +22,8 @@ int64_t kinu::report::threadsOfRank(const Machine &machine) {
   return std::max<int64_t>(1, machine.cores / std::max<int64_t>(1, machine.memoryGroups));
 }
 
-double kinu::report::peakOfRank(const Machine &machine, const Timing &timing, llvm::StringRef precision) {
-  double perCore = machine.peakFlopsPerCore();
-  if (precision == "bf16" && machine.hasAmx)
-    perCore = 2.0 * 16 * 16 * 32 / timing.tileCycles * machine.frequency; // a product of tiles
-  else if (precision == "bf16" || (precision == "fp16" && machine.hasFp16))
-    perCore *= 2;
-  return perCore * double(threadsOfRank(machine));
+double kinu::report::peakOfRank(const Machine &machine, llvm::StringRef precision) {
+  return machines::peakFlopsPerCore(machine, precision) * double(threadsOfRank(machine));
 }
 
 /// Bytes per second that the second caches of a rank deliver to so many threads.

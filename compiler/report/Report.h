@@ -58,7 +58,7 @@ struct Report {
 
 /// Threads of a rank, and its operations per second: of products of 16-bit operands where the run has such.
 int64_t threadsOfRank(const machines::Machine &machine);
-double peakOfRank(const machines::Machine &machine, const machines::Timing &timing, llvm::StringRef precision);
+double peakOfRank(const machines::Machine &machine, llvm::StringRef precision);
 
 /// Times, bounds, shares and the order: the largest share first.
 void complete(Report &report);

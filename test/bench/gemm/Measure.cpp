@@ -1,11 +1,12 @@
 // See Measure.h.
 #include "test/bench/gemm/Measure.h"
 
-#include "test/bench/FmaRate.h"
+#include "test/bench/TileRate.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <sys/mman.h>
 
 using namespace kinu::bench;
@@ -38,9 +39,9 @@ Memory::~Memory() { std::free(base); }
 static Clock clockFor(int threads) { return threads == 1 ? Clock::thread : Clock::wall; }
 
 /// Operations per second of the slowest thread, over about half a millisecond.
-static double canary(int threads) {
+static double canary(int threads, double (*rate)(int64_t, Clock)) {
   std::vector<double> rates(size_t(threads), 0);
-  onTeam(threads, [&](int thread) { rates[size_t(thread)] = fmaRate(1 << 14, clockFor(threads)); });
+  onTeam(threads, [&](int thread) { rates[size_t(thread)] = rate(1 << 14, clockFor(threads)); });
   return *std::min_element(rates.begin(), rates.end());
 }
 
@@ -48,12 +49,29 @@ namespace {
 /// What the canary has given so far, by the best of which later rates are judged.
 struct Quiet {
   std::vector<double> rates[2]; ///< of one thread, of several
-  double best[2] = {0, 0};
+  double best[2] = {0, 0}, bestOfTiles[2] = {0, 0};
+  double waited = 0; ///< seconds, in all
+
   bool now(int threads) {
-    double rate = canary(threads), &highest = best[threads > 1];
+    double rate = canary(threads, fmaRate), tiles = canary(threads, tileRate);
+    double &highest = best[threads > 1], &highestOfTiles = bestOfTiles[threads > 1];
     highest = std::max(highest, rate);
+    highestOfTiles = std::max(highestOfTiles, tiles);
     rates[threads > 1].push_back(rate);
-    return rate >= 0.93 * highest;
+    return rate >= 0.93 * highest && tiles >= 0.93 * highestOfTiles;
+  }
+
+  /// Waits until it is quiet, for a second at most, and two minutes in a process.
+  bool soon(int threads) {
+    double start = secondsNow(Clock::wall), elapsed = 0;
+    bool isQuiet = now(threads);
+    for (; !isQuiet && elapsed < 1 && waited + elapsed < 120; elapsed = secondsNow(Clock::wall) - start) {
+      timespec pause{0, 10'000'000};
+      nanosleep(&pause, nullptr);
+      isQuiet = now(threads);
+    }
+    waited += elapsed;
+    return isQuiet;
   }
 };
 } // namespace
@@ -80,7 +98,7 @@ int kinu::bench::measure(std::vector<Contestant> &contestants, double operations
     std::vector<double> rates(contestants.size());
     bool clean = false;
     for (int attempt = 0; attempt < 3 && !clean; ++attempt) {
-      clean = quiet.now(threads);
+      clean = quiet.soon(threads);
       for (size_t i = 0; i < contestants.size(); ++i) {
         size_t next = (i + size_t(round)) % contestants.size();
         rates[next] = operations / seconds(contestants[next].run, clockFor(threads));
