@@ -31,8 +31,8 @@ namespace fs = llvm::sys::fs;
 using namespace mlir;
 using namespace kinu;
 
-static constexpr std::string_view kStageNames[] = {"parse",     "check",     "import",    "recognise", "differentiate",
-                                                   "precision", "recompute", "shard",     "fuse",      "schedule",
+static constexpr std::string_view kStageNames[] = {"parse",     "check",     "import", "recognise", "differentiate",
+                                                   "precision", "recompute", "shard",  "fuse",      "schedule",
                                                    "allocate",  "vectorize", "emit"};
 
 std::string_view kinu::name(Stage stage) { return kStageNames[static_cast<int>(stage)]; }
@@ -191,6 +191,7 @@ private:
     import::Models models{train->train ? &*train : nullptr, eval->loss ? &*eval : nullptr,
                           generate->outputs.empty() ? nullptr : &*generate};
     module = import::importModels(context, sources, models);
+    import::keepOnePosition(*module);
     if (failed(cleanUp()))
       return failure();
     module->getOperation()->setAttr("kinu.spec_hash", StringAttr::get(&context, specHash()));

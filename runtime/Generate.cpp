@@ -1,5 +1,5 @@
-// See Generate.h. The program `generate` computes logits for a whole window; there is no cache of keys and values yet,
-// so every piece costs one pass. Attention is causal: what lies behind the last piece in the window does not matter.
+// See Generate.h. The program `generate` reads a whole window; there is no cache of keys and values yet, so every piece
+// costs one pass. Attention is causal: what lies behind the last piece in the window does not matter.
 #include "runtime/Generate.h"
 
 #include "runtime/Checkpoint.h"
@@ -22,8 +22,8 @@ namespace {
 struct Interface {
   const ProgramInterface *program = nullptr;
   const Input *tokens = nullptr;  ///< bound to `text`
-  const Buffer *logits = nullptr; ///< the output over (batch, positions, pieces)
-  int64_t window = 0, positionStride = 0, pieceStride = 0, pieces = 0;
+  const Buffer *logits = nullptr; ///< the output over (batch, pieces), of one position
+  int64_t window = 0, pieceStride = 0, pieces = 0;
 };
 } // namespace
 
@@ -55,14 +55,11 @@ static Interface findInterface(const Manifest &manifest) {
       fail(Exit::Mismatch, "this model cannot generate: it needs running text, an input bound to `text`; the input `",
            input.name, "` of its output is bound to something else");
   }
-  for (const Buffer &output : found.program->outputs)
-    if (!found.logits && output.axes.size() == 3 && output.dtype == DType::F32)
-      found.logits = &output;
+  found.logits = found.program->output("$logits");
   if (!found.tokens || !found.logits)
     fail(Exit::Mismatch, "this model cannot generate: it needs an input bound to `text` and an output of logits");
-  const Axis &seq = innerAxis(*found.tokens, {"batch"}), &piece = innerAxis(*found.logits, {"batch", seq.name});
-  found.window = seq.length;
-  found.positionStride = found.logits->stride(seq.name);
+  const Axis &piece = innerAxis(*found.logits, {"batch"});
+  found.window = innerAxis(*found.tokens, {"batch"}).length;
   found.pieceStride = found.logits->stride(piece.name);
   found.pieces = piece.length;
   return found;
@@ -125,12 +122,12 @@ Exit generate(const Run &run) {
   SamplingOptions sampling = {run.options.temperature, run.options.topK, run.options.topP, run.manifest.train.seed};
   std::vector<float> logits(size_t(tokenizer.size()), -INFINITY);
   for (int64_t made = 0; made < run.options.tokens && !run.mesh.agree(stopRequested()); ++made) {
-    int64_t position = fillWindow(interface, run.manifest, text, arena);
     Scalars scalars;
+    scalars.position = fillWindow(interface, run.manifest, text, arena);
     scalars.seed = run.manifest.train.seed;
     setScalars(*interface.program, scalars, arena, run.mesh);
     executor->run("generate");
-    const float *row = executor->at<float>(*interface.logits) + position * interface.positionStride;
+    const float *row = executor->at<float>(*interface.logits);
     for (int64_t piece = 0; piece < tokenizer.size(); ++piece)
       logits[size_t(piece)] = tokenizer.isText(piece) ? row[piece * interface.pieceStride] : -INFINITY;
     int64_t next = samplePiece(logits, sampling, made);

@@ -30,6 +30,8 @@ void setScalars(const ProgramInterface &program, const Scalars &scalars, char *a
       setWhole(input, int64_t(scalars.seed), arena);
     else if (input.name == "$batch_offset")
       setWhole(input, scalars.batchOffset, arena);
+    else if (input.name == "$position")
+      setWhole(input, scalars.position, arena);
     else if (input.name == "$first")
       setWhole(input, scalars.first, arena);
     else if (input.name == "$loss_count")

@@ -14,7 +14,7 @@ namespace kinu::rt {
 
 /// What a program is told besides its data; programs take what they have an input for.
 struct Scalars {
-  int64_t step = 0, batchOffset = 0;
+  int64_t step = 0, batchOffset = 0, position = 0;
   uint64_t seed = 0;
   bool first = true; ///< first micro-batch: gradients are overwritten rather than added to
   double lossCount = 1, learningRate = 0, biasCorrection1 = 1, biasCorrection2 = 1, lossScale = 1;

@@ -24,4 +24,9 @@ struct Models {
 mlir::OwningOpRef<mlir::ModuleOp> importModels(mlir::MLIRContext &context, const SourceMap &sources,
                                                const Models &models);
 
+/// Lets `generate` compute one position of the logits: of the first output over `batch`, the positions of an input of
+/// ids, and another axis. Which one the run says by the input `$position`; they are the output `$logits` then, and other
+/// outputs go. Nothing happens where there is no such output.
+void keepOnePosition(mlir::ModuleOp module);
+
 } // namespace kinu::import

@@ -121,6 +121,7 @@ std::map<std::string, Tensor> TwoModels::inputsOf(StringRef program, int64_t ste
   double t = static_cast<double>(step) + 1;
   inputs["$step"] = scalar(context, step);
   inputs["$seed"] = scalar(context, train().seed);
+  inputs["$position"] = scalar(context, int64_t(1));
   inputs["$batch_offset"] = scalar(context, micro * microBatch);
   inputs["$first"] = scalar(context, micro == 0, 1);
   inputs["$loss_count"] = scalar(context, lossCount);

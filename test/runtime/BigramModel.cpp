@@ -31,8 +31,8 @@ static constexpr int64_t table = 0, bias = table + tableBytes, moment1Table = bi
                          evalTokens = target + idBytes, evalTarget = evalTokens + evalIdBytes,
                          first = evalTarget + evalIdBytes, lossCount = first + 64, lossSum = lossCount + 64,
                          rate = lossSum + 64, correction1 = rate + 64, correction2 = correction1 + 64,
-                         norm = correction2 + 64, generateTokens = norm + 64, logits = generateTokens + seq * 8,
-                         arenaBytes = logits + seq * width * 4;
+                         norm = correction2 + 64, generateTokens = norm + 64, position = generateTokens + seq * 8,
+                         logits = position + 64, arenaBytes = logits + width * 4;
 
 template <class T> static T *as(void *buffer) { return static_cast<T *>(buffer); }
 
@@ -97,12 +97,11 @@ static void adam(void *const *buffers, void *, int64_t begin, int64_t end) {
   }
 }
 
-/// buffers: tokens, table, bias, logits. Task = position.
+/// buffers: tokens, $position, table, bias, logits. Task = piece.
 static void computeLogits(void *const *buffers, void *, int64_t begin, int64_t end) {
-  for (int64_t i = begin; i < end; ++i)
-    for (int64_t v = 0; v < width; ++v)
-      as<float>(buffers[3])[i * width + v] =
-          as<float>(buffers[1])[as<int64_t>(buffers[0])[i] * width + v] + as<float>(buffers[2])[v];
+  const float *row = as<float>(buffers[2]) + as<int64_t>(buffers[0])[*as<int64_t>(buffers[1])] * width;
+  for (int64_t v = begin; v < end; ++v)
+    as<float>(buffers[4])[v] = row[v] + as<float>(buffers[3])[v];
 }
 
 static const KinuKernel kernels[] = {
@@ -113,7 +112,7 @@ static const KinuKernel kernels[] = {
     {"gradient_norm", gradientNorm, 1, 0, 2.0 * width * width, double(tableBytes)},
     {"adam_table", adam, width, 0, 10.0 * width * width, 7.0 * tableBytes},
     {"adam_bias", adam, 1, 0, 10.0 * width, 7.0 * biasBytes},
-    {"logits", computeLogits, seq, 0, double(seq * width), double(seq * width * 4)},
+    {"logits", computeLogits, width, 0, double(width), double(3 * width * 4)},
 };
 
 static const int64_t microOffsets[] = {first, gradTable, first,     gradBias,  tokens,   target,
@@ -128,8 +127,8 @@ static const KinuLaunch updateLaunches[] = {{4, 0, 3, "clip"}, {5, 3, 7, "table"
 static const int64_t evalOffsets[] = {evalTokens, evalTarget, table, bias, lossSum};
 static const KinuLaunch evalLaunches[] = {{3, 0, 5, "cross_entropy"}};
 
-static const int64_t generateOffsets[] = {generateTokens, table, bias, logits};
-static const KinuLaunch generateLaunches[] = {{7, 0, 4, "logits"}};
+static const int64_t generateOffsets[] = {generateTokens, position, table, bias, logits};
+static const KinuLaunch generateLaunches[] = {{7, 0, 5, "logits"}};
 
 static const KinuProgram programs[] = {{"micro", microLaunches, 3, microOffsets},
                                        {"update", updateLaunches, 3, updateOffsets},
@@ -175,9 +174,9 @@ static std::string makeManifest() {
                        buffer("$gradient_norm", "f32", "", norm) + "]}";
   std::string eval = "{\"inputs\":[" + ids("tokens", evalBatch, evalTokens) + "," +
                      ids("target", evalBatch, evalTarget) + "],\"outputs\":[" + sum + "]}";
-  std::string generate =
-      "{\"inputs\":[" + ids("tokens", 1, generateTokens) + "],\"outputs\":[" +
-      buffer("logits", "f32", axis("batch", 1) + "," + axis("seq", seq) + "," + axis("next", width), logits) + "]}";
+  std::string generate = "{\"inputs\":[" + ids("tokens", 1, generateTokens) + "," +
+                         buffer("$position", "i64", "", position) + "],\"outputs\":[" +
+                         buffer("$logits", "f32", axis("batch", 1) + "," + axis("next", width), logits) + "]}";
   return "{\"model\":\"bigram\",\"spec_hash\":\"" KINU_BIGRAM_SPEC "\",\"arena_bytes\":" + std::to_string(arenaBytes) +
          ",\"peak_flops_per_core\":1e11,\"cores\":2,\"variables\":[" + variables +
          "],\"programs\":{\"micro\":" + micro + ",\"update\":" + update + ",\"eval\":" + eval +

@@ -37,7 +37,7 @@ TEST(Training, LearnsAndReports) {
   ModelRun model;
   Outcome outcome = model.run({});
   EXPECT_EQ(outcome.code, 0) << outcome.output;
-  EXPECT_TRUE(contains(outcome.output, "memory: arena 269,440 bytes")) << outcome.output;
+  EXPECT_TRUE(contains(outcome.output, "memory: arena 265,920 bytes")) << outcome.output;
   EXPECT_TRUE(contains(outcome.output, "step 200/200")) << outcome.output;
   std::vector<Json> metrics = metricsOf(model, "BigramModel.checkpoints/metrics.jsonl");
   ASSERT_EQ(metrics.size(), 201u);
@@ -136,7 +136,7 @@ TEST(CommandLine, HelpTeachesAndMistakesExitWithTwo) {
   Outcome info = model.run({"info"});
   EXPECT_EQ(info.code, 0);
   EXPECT_TRUE(contains(info.output, "weights 16,512")) << info.output;
-  EXPECT_TRUE(contains(info.output, "arena 269,440 bytes")) << info.output;
+  EXPECT_TRUE(contains(info.output, "arena 265,920 bytes")) << info.output;
 }
 
 TEST(BadInput, TextAndTokenizer) {
