@@ -124,6 +124,32 @@ emit::ExecutableCollective kinu::describeCollective(Operation *op) {
   return row;
 }
 
+/// The rows of a program's collectives, started ones numbered in their order.
+namespace {
+class Messages {
+public:
+  emit::ExecutableCollective rowOf(Operation *op) {
+    auto wait = dyn_cast<tofu::WaitOp>(op);
+    Operation *start = wait ? wait.getStarted().getDefiningOp() : op;
+    emit::ExecutableCollective row = describeCollective(start);
+    if (wait)
+      row.kind = kKinuWait;
+    if (wait || tofu::isAsync(op))
+      row.slot = slots.try_emplace(start, static_cast<int32_t>(slots.size())).first->second;
+    return row;
+  }
+  /// `all_reduce`, `start all_reduce`, `wait all_reduce`.
+  static std::string labelOf(Operation *op) {
+    auto wait = dyn_cast<tofu::WaitOp>(op);
+    Operation *start = wait ? wait.getStarted().getDefiningOp() : op;
+    return (llvm::Twine(wait ? "wait " : tofu::isAsync(op) ? "start " : "") + start->getName().stripDialect()).str();
+  }
+
+private:
+  llvm::DenseMap<Operation *, int32_t> slots;
+};
+} // namespace
+
 /// The tables of the runtime from the launches of a module.
 static emit::Executable makeTables(ModuleOp module, MutableArrayRef<KernelText> kernels, ArrayRef<KernelFacts> facts) {
   emit::Executable tables;
@@ -136,16 +162,17 @@ static emit::Executable makeTables(ModuleOp module, MutableArrayRef<KernelText> 
   for (ProgramOp program : module.getOps<ProgramOp>()) {
     emit::ExecutableProgram &table = tables.programs.emplace_back();
     table.name = program.getSymName();
+    Messages messages;
     for (Operation &op : program.getBody().front()) {
       if (auto launch = dyn_cast<step::LaunchOp>(op)) {
         table.launches.push_back({numbers.lookup(launch.getKernel()),
                                   std::vector<int64_t>(launch.getOffsets()->begin(), launch.getOffsets()->end()),
                                   launch.getLabel().str()});
-      } else if (tofu::isCollective(&op)) {
-        tables.collectives.push_back(describeCollective(&op));
+      } else if (tofu::isCollective(&op) || isa<tofu::WaitOp>(op)) {
+        tables.collectives.push_back(messages.rowOf(&op));
         table.launches.push_back({-static_cast<int32_t>(tables.collectives.size()),
                                   op.getAttrOfType<DenseI64ArrayAttr>("kinu.offsets").asArrayRef().vec(),
-                                  op.getName().stripDialect().str()});
+                                  Messages::labelOf(&op)});
       }
     }
   }

@@ -23,7 +23,8 @@ template <typename Allowed> static LogicalResult allOps(ModuleOp module, StringR
 
 /// Ops that stay in a program when its computation is in kernels.
 static bool isStep(Operation *op) {
-  return isa<InputOp, ReadOp, WriteOp, OutputOp, ConstantOp, step::LaunchOp, step::ViewOp, tofu::MeshOp>(op) ||
+  return isa<InputOp, ReadOp, WriteOp, OutputOp, ConstantOp, step::LaunchOp, step::ViewOp, tofu::MeshOp, tofu::WaitOp>(
+             op) ||
          tofu::isCollective(op);
 }
 
@@ -40,7 +41,7 @@ LogicalResult kinu::checkContract(ModuleOp module, Stage stage) {
     return allOps(module, "allocate", [](Operation *op) {
       auto launch = dyn_cast<step::LaunchOp>(op);
       return isStep(op) && (!launch || launch.getOffsets()) &&
-             (!tofu::isCollective(op) || op->hasAttr("kinu.offsets")) &&
+             (!(tofu::isCollective(op) || isa<tofu::WaitOp>(op)) || op->hasAttr("kinu.offsets")) &&
              (!isa<InputOp, OutputOp>(op) || op->hasAttr("kinu.offset"));
     });
   default: return success();

@@ -74,14 +74,6 @@ static llvm::Expected<std::string> findOne(const LaunchedKernel &kernel, const R
   return written(lowered->operations, *model, lowered->tile);
 }
 
-/// Which programs a step runs, and how often: see "A step" in ARCHITECTURE.md.
-static int64_t runsInStep(StringRef program, int64_t microBatches) {
-  // A stage of a pipeline has the latter three instead of `micro`.
-  if (llvm::is_contained({"micro", "count", "forward", "backward", "weights"}, program))
-    return microBatches;
-  return program == "update" ? 1 : 0;
-}
-
 /// Bytes that one rank sends, if the ranks of the group stand in a ring.
 static double bytesSent(const emit::ExecutableCollective &row, int64_t ranks) {
   double element = row.dtype == kKinuI64 ? 8 : row.dtype == kKinuF32 ? 4 : row.dtype == kKinuI1 ? 1 : 2;
@@ -121,8 +113,9 @@ static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap
                           machine.l3Bytes / std::max<int64_t>(1, machine.memoryGroups));
   SymbolTable kernels(module);
   for (bool counts : {false, true})
-    for (StringRef name : {"count", "micro", "forward", "backward", "weights", "update"})
-      for (int64_t run = 0; run < runsInStep(name, report.microBatches); ++run)
+    for (StringRef name : {"count", "micro", "micro.last", "forward", "forward.last", "backward", "backward.last",
+                           "weights", "weights.last", "update"})
+      for (int64_t run = 0; run < step::runsInStep(module, name, report.microBatches); ++run)
         for (ProgramOp program : module.getOps<ProgramOp>())
           if (program.getSymName() == name)
             for (auto launch : program.getBody().front().getOps<step::LaunchOp>()) {
@@ -139,7 +132,7 @@ static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap
 static void countLaunches(Report &report, ModuleOp module, llvm::StringMap<KernelRow> &rows,
                           llvm::StringMap<step::LaunchOp> &firsts) {
   for (ProgramOp program : module.getOps<ProgramOp>()) {
-    int64_t runs = runsInStep(program.getSymName(), report.microBatches);
+    int64_t runs = step::runsInStep(module, program.getSymName(), report.microBatches);
     if (runs == 0)
       continue;
     for (Operation &op : program.getBody().front()) {

@@ -96,8 +96,12 @@ public:
     stage(Stage::Fuse,
           [&] { return passes([&](OpPassManager &pm) { fuse::buildPipeline(pm, {options.lossChunkBytes}); }); });
     // A straight list of launches.
-    stage(Stage::Schedule,
-          [&] { return passes([](OpPassManager &pm) { pm.addPass(schedule::createUnrollRepeats()); }); });
+    stage(Stage::Schedule, [&] {
+      return passes([](OpPassManager &pm) {
+        pm.addPass(schedule::createUnrollRepeats());
+        pm.addPass(schedule::createOverlap());
+      });
+    });
     // An offset for every value: from here on the memory of a run is known.
     stage(Stage::Allocate, [&] { return passes([](OpPassManager &pm) { pm.addPass(allocate::createAllocate()); }); });
     if (done || code)

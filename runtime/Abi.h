@@ -24,8 +24,9 @@ enum KinuCollectiveKind : int32_t {
   kKinuReduceScatter,
   kKinuAllGather,
   kKinuAllToAll,
-  kKinuSend,   ///< begins; its operand is not written before the program runs again over the same store
-  kKinuReceive ///< waits
+  kKinuSend,    ///< begins; its operand is not written before the program runs again over the same store
+  kKinuReceive, ///< waits, if it has no slot
+  kKinuWait     ///< for what was begun in its slot; its arguments are those of what it waits for
 };
 enum KinuReduction : int32_t { kKinuSum, kKinuMax, kKinuMin };
 enum KinuElement : int32_t { kKinuF32, kKinuI64, kKinuI1, kKinuBf16, kKinuF16 };
@@ -38,6 +39,9 @@ struct KinuCollective {
                     ///< of these only those at places 0 and 3
   int32_t peer;     ///< of a send or receive: the other rank's place along the axis
   int32_t tag;      ///< messages of one tag between two ranks come in the order in which they were sent
+  /// What a kKinuWait of the same program ends has its number, and only begins here; -1: it blocks. Until then its
+  /// buffers are nobody else's.
+  int32_t slot;
 };
 
 /// One launch: `kernels[kernel].run` over `buffers[i] = arena + offsets[firstArgument + i]`, inputs before results.
@@ -49,8 +53,8 @@ struct KinuLaunch {
 };
 
 struct KinuProgram {
-  const char
-      *name; ///< "micro" or, of a stage, "forward" and "backward", "count", "update", "eval", "generate", "constants"
+  const char *name; ///< "micro" or, of a stage, "forward" and "backward", "count", "update", "eval", "generate",
+                    ///< "constants"; with ".last" behind it, what is run instead over the last micro-batch of a step
   const KinuLaunch *launches;
   int64_t numLaunches;
   const int64_t *offsets;
@@ -75,4 +79,4 @@ struct KinuExecutable {
 extern const KinuExecutable kinu_executable;
 }
 
-inline constexpr int64_t kKinuAbiVersion = 3;
+inline constexpr int64_t kKinuAbiVersion = 4;

@@ -17,9 +17,7 @@ static MPI_Datatype typeOf(int32_t dtype) {
   }
 }
 
-static size_t widthOf(int32_t dtype) {
-  return dtype == kKinuF32 ? 4 : dtype == kKinuI64 ? 8 : dtype == kKinuI1 ? 1 : 2;
-}
+size_t widthOf(int32_t dtype) { return dtype == kKinuF32 ? 4 : dtype == kKinuI64 ? 8 : dtype == kKinuI1 ? 1 : 2; }
 
 static MPI_Op operationOf(int32_t reduction) {
   return reduction == kKinuSum ? MPI_SUM : reduction == kKinuMax ? MPI_MAX : MPI_MIN;
@@ -37,15 +35,14 @@ static void check(int status) {
     fail(Exit::Internal, "MPI fails with code ", status);
 }
 
-/// In pieces that MPI can count: elements are independent.
-static void allReduce(const KinuCollective &collective, const char *from, char *to, MPI_Comm group) {
-  MPI_Datatype type = typeOf(collective.dtype);
+/// Calls `reduce(source, target, count)` for pieces that MPI can count: elements are independent.
+template <typename Reduce>
+static void inPieces(const KinuCollective &collective, const char *from, char *to, Reduce reduce) {
   int64_t width = int64_t(widthOf(collective.dtype));
   constexpr int64_t most = int64_t(1) << 28;
   for (int64_t done = 0; done < collective.count; done += most) {
     int count = int(std::min(most, collective.count - done));
-    const void *source = from == to ? MPI_IN_PLACE : static_cast<const void *>(from + done * width);
-    check(MPI_Allreduce(source, to + done * width, count, type, operationOf(collective.reduction), group));
+    reduce(from == to ? MPI_IN_PLACE : static_cast<const void *>(from + done * width), to + done * width, count);
   }
 }
 
@@ -78,6 +75,27 @@ static void standIn(const KinuCollective &collective, const char *from, char *to
   }
 }
 
+void startCollective(const KinuCollective &collective, void *const *buffers, const Mesh &mesh,
+                     std::vector<MPI_Request> &requests) {
+  const char *from = static_cast<const char *>(buffers[0]);
+  char *to = static_cast<char *>(buffers[1]);
+  MPI_Comm group = mesh.group(collective.axes);
+  MPI_Datatype type = typeOf(collective.dtype);
+  MPI_Op reduction = operationOf(collective.reduction);
+  if (collective.kind == kKinuAllReduce)
+    return inPieces(collective, from, to, [&](const void *source, char *target, int count) {
+      check(MPI_Iallreduce(source, target, count, type, reduction, group, &requests.emplace_back()));
+    });
+  int count = checkedCount(collective.count);
+  MPI_Request *request = &requests.emplace_back();
+  switch (collective.kind) {
+  case kKinuReduceScatter: return check(MPI_Ireduce_scatter_block(from, to, count, type, reduction, group, request));
+  case kKinuAllGather: return check(MPI_Iallgather(from, count, type, to, count, type, group, request));
+  case kKinuAllToAll: return check(MPI_Ialltoall(from, count, type, to, count, type, group, request));
+  default: fail(Exit::Internal, "the executable begins a collective of unknown kind ", collective.kind);
+  }
+}
+
 void runCollective(const KinuCollective &collective, void *const *buffers, const Mesh &mesh) {
   if (collective.kind == kKinuReceive)
     return receive(collective, buffers[0], mesh);
@@ -88,7 +106,11 @@ void runCollective(const KinuCollective &collective, void *const *buffers, const
   MPI_Comm group = mesh.group(collective.axes);
   MPI_Datatype type = typeOf(collective.dtype);
   switch (collective.kind) {
-  case kKinuAllReduce: allReduce(collective, from, to, group); break;
+  case kKinuAllReduce:
+    inPieces(collective, from, to, [&](const void *source, char *target, int count) {
+      check(MPI_Allreduce(source, target, count, type, operationOf(collective.reduction), group));
+    });
+    break;
   case kKinuReduceScatter:
     check(MPI_Reduce_scatter_block(from, to, checkedCount(collective.count), type, operationOf(collective.reduction),
                                    group));

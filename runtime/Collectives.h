@@ -11,6 +11,13 @@ namespace kinu::rt {
 /// same in every run.
 void runCollective(const KinuCollective &collective, void *const *buffers, const Mesh &mesh);
 
+/// Begins a collective; its buffers are nobody else's until all the requests that it adds are done.
+void startCollective(const KinuCollective &collective, void *const *buffers, const Mesh &mesh,
+                     std::vector<MPI_Request> &requests);
+
+/// Bytes of an element.
+size_t widthOf(int32_t dtype);
+
 /// Begins a kKinuSend; the buffer must stay as it is until the request is done.
 MPI_Request startSend(const KinuCollective &collective, const void *buffer, const Mesh &mesh);
 

@@ -126,7 +126,14 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   rehearse
       ->add_option("--seconds", options.rehearsedSeconds, "kernels' time in a step on the busiest rank [as modelled]")
       ->check(real(1e-3, 1e6));
-  rehearse->add_option("--rank", options.playedRank, "play this rank alone and compute: what its kernels and memory take")
+  rehearse
+      ->add_option("--delay", options.delay,
+                   "seconds that collectives of a step arrive late, all together, each by its bytes [0]")
+      ->check(real(0, 1e6));
+  rehearse->add_flag("!--no-polling", options.polls,
+                     "ask MPI only when something is waited for: shows what asking between kernels is good for");
+  rehearse
+      ->add_option("--rank", options.playedRank, "play this rank alone and compute: what its kernels and memory take")
       ->check(count());
   app.add_subcommand("train", "trains; what happens without a command");
   addGenerateOptions(*generate, options);

@@ -21,9 +21,9 @@ struct Options {
   std::optional<int64_t> steps, checkpointEvery, evaluateEvery;
   std::string metrics;
   bool fresh = false, showPlacement = false;
-  std::string trace;      ///< RANK.json is added; empty: none
+  std::string trace; ///< RANK.json is added; empty: none
   int64_t traceSteps = 3;
-  double watchdog = 120;  ///< seconds; 0: none
+  double watchdog = 120; ///< seconds; 0: none
 
   std::string prompt;
   double temperature = 1, topP = 1;
@@ -32,6 +32,8 @@ struct Options {
   std::string out;
   std::optional<int64_t> playedRank;      ///< alone, without the others
   std::optional<double> rehearsedSeconds; ///< that the busiest rank's kernels take in a step
+  double delay = 0;                       ///< seconds that collectives of a step arrive late, all together
+  bool polls = true;                      ///< asks MPI between kernels how far it is
 };
 
 /// What parsing came to: options to run with, or an exit code after help or a usage error was printed.

@@ -1,7 +1,6 @@
 // See Executor.h.
 #include "runtime/Executor.h"
 
-#include "runtime/Collectives.h"
 #include "runtime/Failure.h"
 #include "runtime/Messages.h"
 #include "runtime/Position.h"
@@ -51,7 +50,7 @@ Executor::Executor(const KinuExecutable &executable, const Manifest &manifest, i
     : executable((checkAbi(executable, manifest), executable)), ranks(mesh),
       scratchPerThread(rt::scratchPerThread(executable)),
       memory(roundUp(executable.arenaBytes) + threads * scratchPerThread, memoryHelp(executable, manifest)),
-      team(threads) {
+      team(threads), collectives(mesh) {
   for (int64_t p = 0; p < executable.numPrograms; ++p)
     makeBuffers(programs.emplace_back(Program{&executable.programs[p], {}}));
 }
@@ -91,12 +90,16 @@ Executor::Program *Executor::find(std::string_view name) {
 
 void Executor::launch(const KinuKernel &kernel, void *const *buffers) {
   char *scratch = memory.data() + roundUp(executable.arenaBytes);
-  if (team.size() == 1 || !isWorthSplitting(kernel.tasks, kernel.operations, kernel.bytes)) {
+  bool isLong = isWorthSplitting(kernel.tasks, kernel.operations, kernel.bytes), polls = isLong && mustPoll();
+  if (!isLong || (team.size() == 1 && !polls)) {
     kernel.run(buffers, scratch, 0, kernel.tasks);
     return;
   }
+  // The main thread is the one that may call MPI; it asks between its pieces.
   auto run = [&](int thread, int64_t begin, int64_t end) {
     kernel.run(buffers, scratch + thread * scratchPerThread, begin, end);
+    if (polls && thread == 0)
+      poll();
   };
   team.run(kernel.tasks, run);
 }
@@ -111,8 +114,8 @@ void Executor::runIfPresent(std::string_view name, int64_t wanted) {
   for (int64_t l = 0; l < program->code->numLaunches; ++l) {
     const KinuLaunch &next = program->code->launches[l];
     position.launch.store(&next, std::memory_order_relaxed);
-    if (!sends.empty())
-      pollSends();
+    if (mustPoll())
+      poll();
     if (!times.empty() || (trace && trace->active()))
       runMeasured(*program, store, next);
     else
@@ -124,7 +127,7 @@ void Executor::runIfPresent(std::string_view name, int64_t wanted) {
 void Executor::runNext(const Program &program, size_t store, const KinuLaunch &next) {
   void *const *buffers = program.buffers[store].data() + next.firstArgument;
   if (next.kernel >= 0 && !naps.empty())
-    return sleeper.spend(naps[size_t(next.kernel)], [&] { pollSends(); });
+    return sleeper.spend(naps[size_t(next.kernel)], [&] { poll(); });
   if (!naps.empty())
     sleeper.catchUp();
   if (next.kernel >= 0)
@@ -135,7 +138,7 @@ void Executor::runNext(const Program &program, size_t store, const KinuLaunch &n
   if (collective.kind == kKinuSend)
     sends.push_back({&program, store, startSend(collective, buffers[0], ranks)});
   else
-    runCollective(collective, buffers, ranks);
+    collectives.run(collective, buffers, program.code->name);
 }
 
 void Executor::runMeasured(const Program &program, size_t store, const KinuLaunch &next) {
@@ -154,7 +157,8 @@ void Executor::runMeasured(const Program &program, size_t store, const KinuLaunc
 }
 
 /// MPI makes progress only when it is called.
-void Executor::pollSends() {
+void Executor::poll() {
+  collectives.poll();
   std::erase_if(sends, [](Send &send) {
     int done = 0;
     MPI_Test(&send.request, &done, MPI_STATUS_IGNORE);

@@ -5,6 +5,7 @@
 #include "runtime/Arena.h"
 #include "runtime/Manifest.h"
 #include "runtime/Mesh.h"
+#include "runtime/Requests.h"
 #include "runtime/Sleeper.h"
 #include "runtime/Team.h"
 #include "runtime/Trace.h"
@@ -50,6 +51,8 @@ public:
   std::vector<KernelTime> profile() const;
   /// From now on, launches sleep for so many seconds, by kernel, and compute nothing; messages are sent as ever.
   void sleepInstead(std::vector<double> seconds) { naps = std::move(seconds); }
+  /// What ranks send one another, but for pipelines.
+  Requests &requests() { return collectives; }
   /// From now on, records launches in a trace that outlives the executor's programs; null: no longer.
   void record(Trace *into) { trace = into; }
 
@@ -68,10 +71,12 @@ private:
   Program *find(std::string_view program);
   void makeBuffers(Program &program);
   void finishSends(const Program &program, size_t store);
-  void pollSends();
+  void poll();
   void runNext(const Program &program, size_t store, const KinuLaunch &launch);
   void runMeasured(const Program &program, size_t store, const KinuLaunch &launch);
   void launch(const KinuKernel &kernel, void *const *buffers);
+  /// Whether MPI is to be called now and then.
+  bool mustPoll() const { return !sends.empty() || collectives.anyUnderWay(); }
 
   const KinuExecutable &executable;
   const Mesh &ranks;
@@ -80,6 +85,7 @@ private:
   Team team;
   std::vector<Program> programs; ///< never changed once all are made
   std::vector<Send> sends;       ///< under way
+  Requests collectives;
   std::vector<KernelTime> times; ///< one per kernel, and one for all collectives; empty when not measuring
   Trace *trace = nullptr;
   std::vector<double> naps; ///< of each kernel; empty when computing

@@ -90,6 +90,34 @@ static Exit rehearseAlone(const Run &run, Executor &executor, TrainingStep &trai
   return Exit::Done;
 }
 
+/// Makes collectives late: a step's bytes take so many seconds on the rank that has most of them.
+static void delay(const Run &run, Executor &executor, int64_t bytesOfStep) {
+  std::vector<double> bytes = ofAllRanks(run, double(bytesOfStep));
+  double most = *std::max_element(bytes.begin(), bytes.end());
+  if (most > 0)
+    executor.requests().deliverLate(run.options.delay / most, run.options.polls);
+}
+
+/// How much of the time on the way nobody waited for, of this rank.
+static void printHidden(const Executor &executor, const std::vector<MessageTimes> &times, int64_t steps) {
+  auto print = [&](const char *program, const char *kind, const MessageTimes &one) {
+    double hidden = one.seconds > 0 ? std::max(0.0, 100 * (1 - one.waited / one.seconds)) : 0;
+    std::printf("rank %d, %s %s: %ld messages, %.3f s on their way, waited for %.3f s, %.1f%% hidden\n",
+                executor.mesh().rank(), program, kind, long(one.messages / steps), one.seconds / double(steps),
+                one.waited / double(steps), hidden);
+  };
+  MessageTimes reductions{"all", "reductions"};
+  for (const MessageTimes &one : times) {
+    print(one.program, one.kind, one);
+    if (std::string_view(one.kind) != "all_reduce" && std::string_view(one.kind) != "reduce_scatter")
+      continue;
+    reductions.messages += one.messages;
+    reductions.seconds += one.seconds;
+    reductions.waited += one.waited;
+  }
+  print(reductions.program, reductions.kind, reductions);
+}
+
 Exit rehearseSteps(const Run &run) {
   if (!run.manifest.program("micro") && !run.manifest.pipeline)
     fail(Exit::Usage, "this executable does not train: its spec has no train block");
@@ -114,6 +142,7 @@ Exit rehearseSteps(const Run &run) {
   executor->sleepInstead(std::move(seconds));
   if (!timeSteps(run, training, 0, 1)) // sets up connections
     return Exit::Stopped;
+  delay(run, *executor, executor->requests().payload());
   std::optional<double> step = timeSteps(run, training, 1, steps);
   if (!step)
     return Exit::Stopped;
@@ -122,6 +151,8 @@ Exit rehearseSteps(const Run &run) {
   for (size_t rank = 0; rank < modelled.size(); ++rank)
     std::printf("rank %zu: kernels %.3f s, idle %.1f%%\n", rank, slower * modelled[rank],
                 100 * (1 - slower * modelled[rank] / *step));
+  if (run.options.delay > 0 && run.mesh.first())
+    printHidden(*executor, executor->requests().times(), steps);
   return Exit::Done;
 }
 

@@ -4,9 +4,13 @@
 #include "runtime/Failure.h"
 #include "runtime/Schedule.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace kinu::rt {
+
+/// What follows the name of a program in that of its copy for the last micro-batch.
+static constexpr const char *kLast = ".last";
 
 static void setScalar(const Input &input, double value, int64_t whole, char *arena) {
   char *data = arena + input.offset;
@@ -174,25 +178,33 @@ double TrainingStep::countLossElements(int64_t step) {
   return sum > 0 ? sum : 1;
 }
 
-void TrainingStep::pass(std::string_view name, const ProgramInterface &program, int64_t step, int64_t m,
-                        double lossCount, int64_t store) {
+const ProgramInterface &TrainingStep::pass(std::string_view name, bool isLast, int64_t step, int64_t m,
+                                           double lossCount, int64_t store) {
+  std::string run(name);
+  if (isLast && manifest.program(run + kLast))
+    run += kLast;
+  const ProgramInterface &program = require(manifest, run.c_str());
   load(program, step, m);
   setScalars(program, scalarsFor(step, m, lossCount), executor.arena(), executor.mesh());
-  executor.run(name, store);
+  executor.run(run, store);
+  return program;
 }
 
 /// Losses are the last stage's; the others have zeros for them.
 void TrainingStep::runPipeline(int64_t step, double lossCount, double &lossSum, double &auxSum, MetricSums &metrics) {
-  for (const Pass &next : manifest.pipeline->schedule) {
+  const std::vector<Pass> &schedule = manifest.pipeline->schedule;
+  for (auto at = schedule.begin(); at != schedule.end(); ++at) {
+    const Pass &next = *at;
+    bool isLast = std::none_of(at + 1, schedule.end(), [&](const Pass &later) { return later.kind == next.kind; });
     const char *name = next.kind == Pass::Kind::Forward    ? "forward"
                        : next.kind == Pass::Kind::Backward ? "backward"
                                                            : "weights";
-    pass(name, require(manifest, name), step, next.microBatch, lossCount, next.store);
+    const ProgramInterface &program = pass(name, isLast, step, next.microBatch, lossCount, next.store);
     if (next.kind != Pass::Kind::Forward)
       continue;
-    lossSum += readScalar(micro, "$loss_sum", executor.arena());
-    auxSum += readScalar(micro, "$aux_sum", executor.arena());
-    metrics.add(micro, executor.arena());
+    lossSum += readScalar(program, "$loss_sum", executor.arena());
+    auxSum += readScalar(program, "$aux_sum", executor.arena());
+    metrics.add(program, executor.arena());
   }
   std::vector<double *> sums = metrics.all();
   sums.insert(sums.end(), {&lossSum, &auxSum});
@@ -211,10 +223,10 @@ StepResult TrainingStep::accumulate(int64_t step) {
     runPipeline(step, lossCount, lossSum, auxSum, metrics);
   } else {
     for (int64_t m = 0; m < manifest.train.microBatches; ++m) {
-      pass("micro", micro, step, m, lossCount, 0);
-      lossSum += readScalar(micro, "$loss_sum", executor.arena());
-      auxSum += readScalar(micro, "$aux_sum", executor.arena());
-      metrics.add(micro, executor.arena());
+      const ProgramInterface &program = pass("micro", m + 1 == manifest.train.microBatches, step, m, lossCount, 0);
+      lossSum += readScalar(program, "$loss_sum", executor.arena());
+      auxSum += readScalar(program, "$aux_sum", executor.arena());
+      metrics.add(program, executor.arena());
     }
   }
   StepResult result;
@@ -234,10 +246,12 @@ void TrainingStep::update(int64_t step, StepResult &result) {
 }
 
 double TrainingStep::sumOverStep(const std::function<double(std::string_view)> &ofProgram) const {
-  double perMicroBatch = 0;
-  for (const char *program : {"micro", "forward", "backward", "weights", "count"})
-    perMicroBatch += ofProgram(program);
-  return double(manifest.train.microBatches) * perMicroBatch + ofProgram("update");
+  double sum = ofProgram("update"), count = double(manifest.train.microBatches);
+  for (std::string program : {"micro", "forward", "backward", "weights", "count"}) {
+    bool differs = manifest.program(program + kLast);
+    sum += (differs ? count - 1 : count) * ofProgram(program) + (differs ? ofProgram(program + kLast) : 0);
+  }
+  return sum;
 }
 
 double TrainingStep::operationsPerStep() const {

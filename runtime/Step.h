@@ -80,9 +80,9 @@ public:
 private:
   Sample sample(int64_t index) const;
   double countLossElements(int64_t step);
-  /// Runs one program over a micro-batch.
-  void pass(std::string_view name, const ProgramInterface &program, int64_t step, int64_t micro, double lossCount,
-            int64_t store);
+  /// Runs one program over a micro-batch, or its copy for the last one of a step, and returns which.
+  const ProgramInterface &pass(std::string_view name, bool isLast, int64_t step, int64_t micro, double lossCount,
+                               int64_t store);
   /// This stage's passes of a step, in the order of its schedule.
   void runPipeline(int64_t step, double lossCount, double &lossSum, double &auxSum, MetricSums &metrics);
   Scalars scalarsFor(int64_t step, int64_t micro, double lossCount) const;

@@ -1,6 +1,7 @@
 // Places variables, then each program's buffers behind them.
 #include "compiler/allocate/Allocate.h"
 #include "compiler/allocate/Pack.h"
+#include "compiler/allocate/UnderWay.h"
 
 #include "dialects/tofu/Tofu.h"
 #include "llvm/Support/MathExtras.h"
@@ -24,6 +25,11 @@ struct Allocate : allocate::impl::AllocateBase<Allocate> {
       if (failed(buffers.analyse()))
         return signalPassFailure();
       int64_t bytes = pack(buffers.all());
+      auto placeOf = [&](Value value) {
+        return Place{Allocate::placeOf(buffers.of(value), variableBytes), allocate::bytesOf(typeOf(value))};
+      };
+      if (failed(checkUnderWay(program, placeOf)))
+        return signalPassFailure();
       inplace += buffers.inplaceCount();
       programBytes = std::max(programBytes, bytes);
       Peak peak = peakOf(buffers.all());
@@ -80,6 +86,12 @@ private:
       for (Value result : launch.getResults())
         places.push_back(placeOf(buffers.of(result), base));
       launch.setOffsets(places);
+    } else if (auto wait = dyn_cast<tofu::WaitOp>(op)) {
+      SmallVector<int64_t> places;
+      for (Value sent : wait.getSent())
+        places.push_back(placeOf(buffers.of(sent), base));
+      places.push_back(placeOf(buffers.of(wait.getStarted()), base));
+      op.setAttr("kinu.offsets", builder.getDenseI64ArrayAttr(places));
     } else if (tofu::isCollective(&op)) {
       SmallVector<int64_t> places;
       for (Value operand : op.getOperands())

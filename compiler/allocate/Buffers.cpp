@@ -36,10 +36,10 @@ Peak allocate::peakOf(ArrayRef<Buffer> buffers) {
 Buffers::Buffers(ProgramOp program, const llvm::StringMap<int64_t> &variableOffsets)
     : program(program), variableOffsets(variableOffsets) {}
 
-/// What a chain of views is a view of.
+/// What a chain of views is a view of. What was waited for lies where it was begun.
 static Value viewed(Value value) {
-  while (auto view = value.getDefiningOp<step::ViewOp>())
-    value = view.getOperand();
+  while (isa_and_nonnull<step::ViewOp, tofu::WaitOp>(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
   return value;
 }
 
@@ -70,9 +70,9 @@ LogicalResult Buffers::analyse() {
     }
     if (auto write = dyn_cast<WriteOp>(op)) {
       int64_t place = offsetOf(write.getVariable(), write.getRounds());
-      if (!destination.try_emplace(viewed(write.getValue()), place).second)
+      if (!destination.try_emplace(viewed(write.getValue()), Destination{place, position}).second)
         return write.emitOpError("requires a value that is computed in no other place");
-      written.push_back({place, bytesOf(typeOf(write.getValue()))});
+      written.push_back({{place, bytesOf(typeOf(write.getValue()))}, position});
     }
     positions[&op] = position++;
   }
@@ -95,29 +95,32 @@ void Buffers::startInVariables() {
       Value operand = viewed(user.getOperands()[pairs[1]]);
       auto place = destination.find(user->getResult(pairs[0]));
       auto producer = operand.getDefiningOp<step::LaunchOp>();
-      if (place == destination.end() || !producer || lastUse.lookup(operand) != positions.lookup(user))
+      // What is written elsewhere, too, is computed there.
+      if (place == destination.end() || !producer || lastUse.lookup(operand) != positions.lookup(user) ||
+          destination.contains(operand))
         continue;
-      int64_t at = place->second;
+      Destination at = place->second;
       bool isUsedOnce = llvm::count_if(user.getOperands(), [&](Value other) { return viewed(other) == operand; }) == 1;
       // One operand at most starts there: the next one of this kernel is not the variable's only one any more.
       bool isTaken = llvm::any_of(user.getOperands(), [&](Value other) {
         auto known = destination.find(viewed(other));
-        return known != destination.end() && known->second == at;
+        return known != destination.end() && known->second.offset == at.offset;
       });
-      if (isUsedOnce && !isTaken && isUnusedAfter(producer, {at, bytesOf(typeOf(operand))}))
+      if (isUsedOnce && !isTaken && isUnusedAfter(producer, {at.offset, bytesOf(typeOf(operand))}, at.written))
         destination[operand] = at;
     }
   }
 }
 
-/// Whether nothing reads the variable that has memory at `place` from the launch on, and one value at most is written
-/// there.
-bool Buffers::isUnusedAfter(step::LaunchOp launch, Place place) {
+/// Whether nothing reads the variable that has memory at `place` from the launch on until it is written at a position,
+/// and nothing else is written there before.
+bool Buffers::isUnusedAfter(step::LaunchOp launch, Place place, int64_t position) {
   for (auto read : program.getOps<ReadOp>())
-    if (lastUse.lookup(read) >= positions.lookup(launch) &&
+    if (lastUse.lookup(read) >= positions.lookup(launch) && positions.lookup(read) < position &&
         place.overlaps({offsetOf(read.getVariable(), read.getRounds()), bytesOf(read.getType())}))
       return false;
-  return llvm::count_if(written, [&](Place other) { return place.overlaps(other); }) == 1;
+  return llvm::count_if(
+             written, [&](const auto &other) { return other.second <= position && place.overlaps(other.first); }) == 1;
 }
 
 void Buffers::visit(Operation &op, int64_t position) {
@@ -128,13 +131,13 @@ void Buffers::visit(Operation &op, int64_t position) {
     bufferOf[read] = make(bytesOf(read.getType()), position, offsetOf(read.getVariable(), read.getRounds()));
   else if (auto input = dyn_cast<InputOp>(op))
     bufferOf[input] = make(bytesOf(input.getType()), -1, std::nullopt);
-  else if (auto view = dyn_cast<step::ViewOp>(op))
-    bufferOf[view] = bufferOf.lookup(view.getOperand());
+  else if (isa<step::ViewOp, tofu::WaitOp>(op))
+    bufferOf[op.getResult(0)] = bufferOf.lookup(op.getOperand(0));
   else if (auto launch = dyn_cast<step::LaunchOp>(op))
     visitLaunch(launch, position);
   else if (tofu::isCollective(&op)) {
     for (Value result : op.getResults())
-      bufferOf[result] = make(bytesOf(typeOf(result)), position, std::nullopt);
+      bufferOf[result] = make(bytesOf(typeOf(result)), position, destinationOf(result));
     for (Value operand : op.getOperands())
       of(operand).sent = true;
     for (Value result : op.getResults())
@@ -142,10 +145,15 @@ void Buffers::visit(Operation &op, int64_t position) {
   }
 }
 
+std::optional<int64_t> Buffers::destinationOf(Value value) const {
+  auto place = destination.find(value);
+  return place == destination.end() ? std::nullopt : std::optional(place->second.offset);
+}
+
 void Buffers::visitLaunch(step::LaunchOp launch, int64_t position) {
   for (OpResult result : launch.getOperation()->getResults()) {
-    if (auto place = destination.find(result); place != destination.end())
-      bufferOf[result] = make(bytesOf(typeOf(result)), position, place->second);
+    if (std::optional<int64_t> place = destinationOf(result))
+      bufferOf[result] = make(bytesOf(typeOf(result)), position, place);
     else if (!takesPlaceOf(launch, result, position))
       bufferOf[result] = make(bytesOf(typeOf(result)), position, std::nullopt);
   }
@@ -177,31 +185,48 @@ bool Buffers::takesPlaceOf(step::LaunchOp launch, OpResult result, int64_t posit
 
 /// A value computed in a variable's memory must not overwrite what somebody still reads there.
 LogicalResult Buffers::checkWrites() {
-  for (Operation &op : program.getBody().front()) {
-    auto write = dyn_cast<WriteOp>(op);
-    if (!write)
+  for (WriteOp write : program.getOps<WriteOp>())
+    if (failed(checkWrite(write)))
+      return failure();
+  return success();
+}
+
+/// Whether the maker of a value may write over the operand that this use is: the kernel allows it, or it is a sum that
+/// MPI makes in place.
+static bool mayReplace(OpOperand &use, OpResult made) {
+  Operation *maker = made.getOwner();
+  if (auto wait = dyn_cast<tofu::WaitOp>(use.getOwner()))
+    return viewed(wait) == made;
+  if (use.getOwner() != maker)
+    return false;
+  auto launch = dyn_cast<step::LaunchOp>(maker);
+  if (!launch)
+    return isa<tofu::AllReduceOp>(maker);
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<step::KernelOp>(launch, launch.getKernelAttr());
+  for (ArrayRef<int64_t> pairs = kernel.getInplace(); !pairs.empty(); pairs = pairs.drop_front(2))
+    if (launch->getResult(pairs[0]) == made && pairs[1] == use.getOperandNumber())
+      return true;
+  return false;
+}
+
+LogicalResult Buffers::checkWrite(WriteOp write) {
+  Value value = viewed(write.getValue());
+  Operation *maker = value.getDefiningOp();
+  if (!maker || !(isa<step::LaunchOp>(maker) || tofu::isCollective(maker)))
+    return write.emitOpError("requires a value that a launch or a collective computes");
+  Buffer &target = of(value);
+  for (auto read : program.getOps<ReadOp>()) {
+    Buffer &source = of(read);
+    bool overlap = *source.fixed < *target.fixed + target.bytes && *target.fixed < *source.fixed + source.bytes;
+    // What is read behind the write is what was written.
+    if (!overlap || read->getBlock() != maker->getBlock() || write->isBeforeInBlock(read))
       continue;
-    Value value = viewed(write.getValue());
-    auto launch = value.getDefiningOp<step::LaunchOp>();
-    if (!launch)
-      return write.emitOpError("requires a value that a launch computes");
-    auto kernel = SymbolTable::lookupNearestSymbolFrom<step::KernelOp>(launch, launch.getKernelAttr());
-    Buffer &target = of(value);
-    for (auto read : program.getOps<ReadOp>()) {
-      Buffer &source = of(read);
-      bool overlap = *source.fixed < *target.fixed + target.bytes && *target.fixed < *source.fixed + source.bytes;
-      if (!overlap || read->getBlock() != launch->getBlock())
+    for (OpOperand &use : read->getUses()) {
+      Operation *user = use.getOwner();
+      if (user->isBeforeInBlock(maker) || mayReplace(use, cast<OpResult>(value)))
         continue;
-      for (OpOperand &use : read->getUses()) {
-        if (use.getOwner()->isBeforeInBlock(launch))
-          continue;
-        bool pair = false;
-        for (unsigned i = 0; i < kernel.getInplace().size(); i += 2)
-          pair |= use.getOwner() == launch && launch->getResult(kernel.getInplace()[i]) == value &&
-                  kernel.getInplace()[i + 1] == use.getOperandNumber();
-        if (!pair && isa<step::LaunchOp, step::ViewOp, OutputOp>(use.getOwner()))
-          return write.emitOpError("overwrites what ") << use.getOwner()->getName() << " still reads";
-      }
+      if (isa<step::LaunchOp, step::ViewOp, OutputOp, tofu::WaitOp>(user) || tofu::isCollective(user))
+        return write.emitOpError("overwrites what ") << user->getName() << " still reads";
     }
   }
   return success();

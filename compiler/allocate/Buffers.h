@@ -47,12 +47,19 @@ public:
   unsigned inplaceCount() const { return inplace; }
 
 private:
+  /// Where a value is written to, and by which op of the program.
+  struct Destination {
+    int64_t offset = 0, written = 0;
+  };
+
   void startInVariables();
-  bool isUnusedAfter(step::LaunchOp launch, Place place);
+  std::optional<int64_t> destinationOf(mlir::Value value) const;
+  bool isUnusedAfter(step::LaunchOp launch, Place place, int64_t written);
   void visit(mlir::Operation &op, int64_t position);
   void visitLaunch(step::LaunchOp launch, int64_t position);
   bool takesPlaceOf(step::LaunchOp launch, mlir::OpResult result, int64_t position);
   llvm::LogicalResult checkWrites();
+  llvm::LogicalResult checkWrite(WriteOp write);
   int64_t offsetOf(mlir::StringRef variable, mlir::ValueRange rounds);
   unsigned make(int64_t bytes, int64_t first, std::optional<int64_t> fixed);
 
@@ -61,10 +68,10 @@ private:
   std::vector<Buffer> buffers;
   llvm::DenseMap<mlir::Value, unsigned> bufferOf;
   /// Of what is written to a variable, or written over on the way there: the variable's place.
-  llvm::DenseMap<mlir::Value, int64_t> destination;
-  llvm::DenseMap<mlir::Value, int64_t> lastUse;     ///< of a value, through its views
+  llvm::DenseMap<mlir::Value, Destination> destination;
+  llvm::DenseMap<mlir::Value, int64_t> lastUse; ///< of a value, through its views and the wait for it
   llvm::DenseMap<mlir::Operation *, int64_t> positions;
-  std::vector<Place> written;
+  std::vector<std::pair<Place, int64_t>> written; ///< with the position of the write
   unsigned inplace = 0;
 };
 

@@ -317,10 +317,22 @@ void LayoutReader::read(const PlaceClause &clause) {
     made.mesh.push_back(name.text);
 }
 
+/// What is hidden behind computation, and how many megabytes may be under way for it.
 void LayoutReader::read(const OverlapClause &clause) {
   typed::LayoutRule &made = rule("overlap", clause.range);
-  for (const Option &option : clause.options)
-    made.subjects.push_back(option.name.text);
+  for (const Option &option : clause.options) {
+    const std::string &word = option.name.text;
+    if (word == "bucket" && option.value)
+      made.detail = "bucket: " + std::to_string(context.sizeFrom(*option.value, 1, "a bucket").value_or(1));
+    else if (llvm::is_contained({"gradients", "weights", "activations"}, word) && !option.value)
+      made.subjects.push_back(word);
+    else
+      error("unknown-overlap", option.name.range, "`" + word + "` is nothing that `overlap` knows")
+          .suggest("it knows `gradients`, `weights` and `activations`, and `bucket: 25` for megabytes under way");
+  }
+  if (made.subjects.empty() && clause.options.size() == 1 && clause.options[0].name.text == "bucket")
+    error("unknown-overlap", clause.range, "`overlap` does not say of what")
+        .suggest("write `overlap gradients`, or `weights` or `activations`");
 }
 
 void checkLayout(const LayoutDecl &decl, const RunContext &context) {

@@ -10,7 +10,7 @@
 
 using namespace kinu::emit;
 
-static_assert(kKinuAbiVersion == 3, "the tables below follow version 3 of the ABI");
+static_assert(kKinuAbiVersion == 4, "the tables below follow version 4 of the ABI");
 
 namespace {
 /// Builds constants in one module; equal strings are stored once.
@@ -47,14 +47,14 @@ private:
   llvm::StructType *programType() { return llvm::StructType::get(pointer, pointer, int64, pointer); }
 
   llvm::StructType *collectiveType() {
-    return llvm::StructType::get(int32, int32, int32, int64, pointer, int32, int32);
+    return llvm::StructType::get(int32, int32, int32, int64, pointer, int32, int32, int32);
   }
 
   llvm::Constant *collective(const ExecutableCollective &row) {
     auto word = [&](int32_t value) { return llvm::ConstantInt::get(int32, uint64_t(value)); };
     return llvm::ConstantStruct::get(collectiveType(),
                                      {word(row.kind), word(row.reduction), word(row.dtype), integer(row.count),
-                                      string(row.axes), word(row.peer), word(row.tag)});
+                                      string(row.axes), word(row.peer), word(row.tag), word(row.slot)});
   }
 
   llvm::Constant *kernel(const ExecutableKernel &row) {

@@ -27,7 +27,7 @@ struct ExecutableCollective {
   int32_t kind = 0, reduction = 0, dtype = 0;
   int64_t count = 0;
   std::string axes;
-  int32_t peer = 0, tag = 0;
+  int32_t peer = 0, tag = 0, slot = -1;
 };
 
 /// A launch's row: see KinuLaunch.

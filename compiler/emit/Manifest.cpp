@@ -117,7 +117,7 @@ static json::Array variables(ModuleOp module) {
   json::Array all;
   for (VariableOp variable : module.getOps<VariableOp>()) {
     // Filled by programs, of no concern to anybody else.
-    if (llvm::is_contained({"table", "copy", "stash", "message"}, variable.getRole()))
+    if (llvm::is_contained({"table", "copy", "stash", "message", "sum"}, variable.getRole()))
       continue;
     json::Object entry = tensor(cast<NamedTensorType>(variable.getType()), offsetOf(variable));
     entry["name"] = variable.getSymName();

@@ -105,13 +105,13 @@ static int64_t number(Operation *op, StringRef name) {
 }
 
 static int64_t &partOf(Memory &memory, StringRef role) {
-  return role == "gradient"           ? memory.gradients
-         : role.starts_with("moment") ? memory.optimizer
-         : role == "copy"             ? memory.copies
-         : role == "table"            ? memory.tables
-         : role == "stash"            ? memory.kept
-         : role == "message"          ? memory.communication
-                                      : memory.weights;
+  return role == "gradient" || role == "sum" ? memory.gradients
+         : role.starts_with("moment")        ? memory.optimizer
+         : role == "copy"                    ? memory.copies
+         : role == "table"                   ? memory.tables
+         : role == "stash"                   ? memory.kept
+         : role == "message"                 ? memory.communication
+                                             : memory.weights;
 }
 
 /// What variables take up to the next one counts as theirs, and as often as there are stores of those of micro-batches;
@@ -156,22 +156,18 @@ static tofu::MicroBatchSchedule scheduleOf(ArrayRef<ModuleOp> stages) {
   return schedule;
 }
 
-/// How often a step runs a program; 0 for what is no part of it.
-static int64_t runsOf(StringRef program, int64_t microBatches) {
-  bool ofMicroBatch = llvm::is_contained({"micro", "forward", "backward", "weights", "count"}, program);
-  return ofMicroBatch ? microBatches : program == "update" ? 1 : 0;
-}
-
-static void addTraffic(std::vector<Traffic> &traffic, Traffic one) {
+/// Returns where it is counted.
+static size_t addTraffic(std::vector<Traffic> &traffic, Traffic one) {
   auto same = llvm::find_if(traffic, [&](const Traffic &other) {
     return other.program == one.program && other.kind == one.kind && other.axes == one.axes;
   });
   if (same == traffic.end()) {
     traffic.push_back(std::move(one));
-    return;
+    return traffic.size() - 1;
   }
   same->calls += one.calls;
   same->payload += one.payload;
+  return same - traffic.begin();
 }
 
 static Traffic trafficOf(Operation *op, tofu::MeshOp mesh, StringRef program, int64_t runs) {
@@ -195,6 +191,36 @@ static Traffic trafficOf(Operation *op, tofu::MeshOp mesh, StringRef program, in
   return one;
 }
 
+/// What a program does in a run, messages counted as those of `runs` runs.
+static Work workOf(ProgramOp program, int64_t runs, const llvm::StringMap<double> &operations, tofu::MeshOp mesh,
+                   std::vector<Traffic> &traffic) {
+  Work work{program.getSymName().str(), runs, 0, 0, {}};
+  llvm::DenseMap<Operation *, unsigned> started; // to where its event is
+  for (Operation &op : program.getBody().front()) {
+    WorkEvent event;
+    if (auto launch = dyn_cast<step::LaunchOp>(op)) {
+      event.operations = operations.lookup(launch.getKernel());
+      ++work.launches;
+      work.operations += event.operations;
+    } else if (auto wait = dyn_cast<tofu::WaitOp>(op)) {
+      event = work.events[started.lookup(wait.getStarted().getDefiningOp())];
+      event.kind = Event::Wait;
+    } else if (tofu::isCollective(&op)) {
+      Traffic one = trafficOf(&op, mesh, program.getSymName(), runs);
+      event.kind = tofu::isAsync(&op) ? Event::Start : Event::Message;
+      event.payload = runs ? one.payload / runs : 0;
+      event.traffic = addTraffic(traffic, std::move(one));
+      event.message = started.size();
+      if (event.kind == Event::Start)
+        started[&op] = work.events.size();
+    } else {
+      continue;
+    }
+    work.events.push_back(event);
+  }
+  return work;
+}
+
 static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan) {
   Stage stage;
   stage.memory = memoryOf(module);
@@ -203,28 +229,17 @@ static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan
   for (step::KernelOp kernel : module.getOps<step::KernelOp>())
     operations[kernel.getSymName()] = inputs.operations(kernel);
   for (ProgramOp program : module.getOps<ProgramOp>()) {
-    int64_t runs = runsOf(program.getSymName(), plan.microBatches);
-    if (runs == 0)
-      continue;
-    Work work{program.getSymName().str(), runs, 0, 0};
-    for (Operation &op : program.getBody().front()) {
-      if (auto launch = dyn_cast<step::LaunchOp>(op)) {
-        ++work.launches;
-        work.operations += operations.lookup(launch.getKernel());
-      } else if (tofu::isCollective(&op)) {
-        addTraffic(stage.traffic, trafficOf(&op, mesh, program.getSymName(), runs));
-      }
-    }
-    stage.work.push_back(work);
+    if (int64_t runs = step::runsInStep(module, program.getSymName(), plan.microBatches))
+      stage.work.push_back(workOf(program, runs, operations, mesh, stage.traffic));
   }
   // What the runtime itself sends: whether somebody is to stop and, where the time decides on checkpoints, the time.
   std::vector<std::string> all;
   for (const MeshAxis &axis : plan.mesh)
     all.push_back(axis.name);
   if (plan.ranks > 1) {
-    addTraffic(stage.traffic, {"step", "all_reduce", all, plan.ranks, 1, 4, 0});
+    addTraffic(stage.traffic, {"step", "all_reduce", all, plan.ranks, 1, 4, 0, 0});
     if (inputs.model.train->checkpointEvery == 0)
-      addTraffic(stage.traffic, {"step", "broadcast", all, plan.ranks, 1, 8, 0});
+      addTraffic(stage.traffic, {"step", "broadcast", all, plan.ranks, 1, 8, 0, 0});
   }
   for (VariableOp variable : module.getOps<VariableOp>()) {
     auto split = variable->getAttrOfType<DictionaryAttr>("kinu.split");

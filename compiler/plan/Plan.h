@@ -40,6 +40,7 @@ struct Traffic {
   int64_t calls = 0;             ///< of a step
   int64_t payload = 0;           ///< bytes of a step: of the longer of what goes in and what comes out
   double seconds = 0;            ///< of a step, modelled; 0 without a placement
+  double hidden = 0;             ///< of these, while kernels run
   /// Bytes that a rank sends if the group is a ring: 2 (n - 1) / n of the payload for an all-reduce, (n - 1) / n for
   /// the other collectives.
   double sent() const;
@@ -60,10 +61,20 @@ struct Padded {
   int64_t bytes = 0;                  ///< of padding in them, on a rank that has most of it: the last
 };
 
+/// A launch or a message of a program, in its order.
+struct WorkEvent {
+  Event::Kind kind = Event::Kernel;
+  double operations = 0; ///< of a kernel
+  size_t traffic = 0;    ///< of a message: where in its stage's list it is counted
+  int64_t payload = 0;   ///< bytes of a message
+  unsigned message = 0;  ///< of a start and its wait
+};
+
 struct Work {
   std::string program;
   int64_t runs = 1, launches = 0; ///< of a step; of a run
   double operations = 0;          ///< of a run
+  std::vector<WorkEvent> events;  ///< of a run
 };
 
 /// One stage of a pipeline; without one, all of the model.

@@ -27,10 +27,32 @@ static MessageTime messageOf(const Plan &plan, const Traffic &traffic, double ru
 
 /// The part of a step that a program belongs to. What counts a loss goes with the forward pass.
 static PassCost &passOf(StageTime &stage, llvm::StringRef program) {
+  program.consume_back(step::kLast);
   return program == "backward"                      ? stage.backward
          : program == "weights"                     ? stage.weights
          : program == "update" || program == "step" ? stage.update
                                                     : stage.forward;
+}
+
+/// Plays a run of a program; adds what is hidden to the messages, as often as a step runs it, and returns it for a run.
+static double hide(const Work &work, std::vector<Traffic> &traffic, double rate) {
+  std::vector<Event> events;
+  for (const WorkEvent &from : work.events) {
+    Event event{from.kind, from.operations / rate, from.message};
+    if (from.kind != Event::Kernel)
+      event.seconds = traffic[from.traffic].seconds * double(from.payload) / double(traffic[from.traffic].payload);
+    events.push_back(event);
+  }
+  std::vector<double> waited = playMessages(events);
+  double all = 0;
+  for (auto [from, event, wait] : llvm::zip(work.events, events, waited)) {
+    double hidden = (from.kind == Event::Start || from.kind == Event::Message ? event.seconds : 0) - wait;
+    if (from.kind == Event::Kernel)
+      continue;
+    traffic[from.traffic].hidden += double(work.runs) * hidden;
+    all += hidden;
+  }
+  return all;
 }
 
 void plan::addTime(Plan &plan) {
@@ -46,15 +68,24 @@ void plan::addTime(Plan &plan) {
   inputs.schedule = plan.schedule;
   for (Stage &stage : plan.stages) {
     StageTime &time = inputs.stages.emplace_back();
-    for (const Work &work : stage.work)
-      passOf(time, work.program).operations += work.operations;
+    auto runsOf = [&](const PassCost &pass) { return &pass == &time.update ? 1 : double(plan.microBatches); };
+    for (const Work &work : stage.work) {
+      PassCost &pass = passOf(time, work.program);
+      pass.operations += work.operations * double(work.runs) / runsOf(pass);
+    }
     for (Traffic &traffic : stage.traffic) {
       if (!plan.placement)
         break;
       PassCost &pass = passOf(time, traffic.program);
-      double runs = &pass == &time.update ? 1 : double(plan.microBatches);
+      double runs = runsOf(pass);
       pass.messages.push_back(messageOf(plan, traffic, runs));
       traffic.seconds = runs * secondsOf(pass.messages.back(), inputs.latency, inputs.bandwidth);
+    }
+    for (const Work &work : stage.work) {
+      PassCost &pass = passOf(time, work.program);
+      if (plan.placement)
+        pass.hidden +=
+            hide(work, stage.traffic, inputs.peak * inputs.efficiency({})) * double(work.runs) / runsOf(pass);
     }
   }
   StepTime time = modelStep(inputs);

@@ -34,7 +34,8 @@ static json::Object stage(const Stage &from) {
                                    {"calls", one.calls},
                                    {"payload", one.payload},
                                    {"sent", one.sent()},
-                                   {"seconds", one.seconds}});
+                                   {"seconds", one.seconds},
+                                   {"hidden", one.hidden}});
     payload += one.payload;
   }
   for (const Replicated &one : from.replicated)
@@ -91,6 +92,7 @@ static json::Value time(const Plan &plan) {
   return json::Object{{"total", plan.time->total},
                       {"kernels", plan.time->kernels},
                       {"messages", plan.time->messages},
+                      {"hidden", plan.time->hidden},
                       {"idle", plan.time->idle}};
 }
 

@@ -76,11 +76,11 @@ static void printWork(const Stage &stage, llvm::raw_ostream &os) {
   os << "\nwork of a rank in a step\n";
   double all = 0;
   for (const Work &work : stage.work) {
-    os << "  " << left(work.program, 9) << right(grouped(work.runs), 6) << " x "
+    os << "  " << left(work.program, 14) << right(grouped(work.runs), 6) << " x "
        << llvm::formatv("{0,12:f3} Gflop in {1} launches\n", work.operations * 1e-9, work.launches);
     all += double(work.runs) * work.operations;
   }
-  os << "  " << left("all", 9) << llvm::formatv("{0,21:f3} Gflop\n", all * 1e-9);
+  os << "  " << left("all", 14) << llvm::formatv("{0,21:f3} Gflop\n", all * 1e-9);
 }
 
 /// Hops of the flow that a message belongs to.
@@ -100,15 +100,15 @@ static std::optional<double> hopsOf(const Plan &plan, const Traffic &traffic) {
 static void printTraffic(const Plan &plan, const Stage &stage, llvm::raw_ostream &os) {
   if (stage.traffic.empty())
     return;
-  os << "\nmessages of a rank in a step, bytes (sent: if groups are rings)\n  " << left("", 9) << left("", 16)
+  os << "\nmessages of a rank in a step, bytes (sent: if groups are rings)\n  " << left("", 14) << left("", 16)
      << left("over", 18) << right("ranks", 7) << right("calls", 7) << right("payload", 20) << right("sent", 20)
-     << (plan.placement ? right("hops", 7) + right("seconds", 10) : "") << '\n';
+     << (plan.placement ? right("hops", 7) + right("seconds", 10) + right("hidden", 10) : "") << '\n';
   for (const Traffic &traffic : stage.traffic) {
-    os << "  " << left(traffic.program, 9) << left(traffic.kind, 16) << left(llvm::join(traffic.axes, ", "), 18)
+    os << "  " << left(traffic.program, 14) << left(traffic.kind, 16) << left(llvm::join(traffic.axes, ", "), 18)
        << right(grouped(traffic.ranks), 7) << right(grouped(traffic.calls), 7) << right(grouped(traffic.payload), 20)
        << right(grouped(int64_t(traffic.sent())), 20);
     if (auto hops = hopsOf(plan, traffic))
-      os << llvm::formatv("{0,7:f2}{1,10:f3}", *hops, traffic.seconds);
+      os << llvm::formatv("{0,7:f2}{1,10:f3}{2,10:f3}", *hops, traffic.seconds, traffic.hidden);
     os << '\n';
   }
 }
@@ -144,8 +144,8 @@ static void printPadded(const Stage &stage, llvm::raw_ostream &os) {
   os << "\npadded, so that ranks have equal parts; bytes on the last rank\n";
   for (const Padded &entry : stage.padded)
     os << "  " << entry.axis << " of " << grouped(entry.length) << " to " << grouped(entry.padded) << ": "
-       << grouped(entry.bytes) << " bytes in " << entry.variables.size()
-       << " variables: " << firstOf(entry.variables) << '\n';
+       << grouped(entry.bytes) << " bytes in " << entry.variables.size() << " variables: " << firstOf(entry.variables)
+       << '\n';
 }
 
 static void printPlacement(const Plan &plan, llvm::raw_ostream &os) {
@@ -206,4 +206,6 @@ void plan::printText(const Plan &plan, llvm::raw_ostream &os) {
         "\nmodelled time of a step: {0:f3} s, of it kernels {1:f3}, messages {2:f3}, waiting for other stages "
         "{3:f3}\n",
         plan.time->total, plan.time->kernels, plan.time->messages, plan.time->idle);
+  if (plan.time && plan.time->hidden > 0)
+    os << llvm::formatv("messages while kernels run: {0:f3} s more\n", plan.time->hidden);
 }

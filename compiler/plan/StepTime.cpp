@@ -12,17 +12,41 @@ double plan::secondsOf(const MessageTime &message, double latency, double bandwi
   return message.depth > 0 ? std::min(ring, of(message.depth, message.depth * message.bytes)) : ring;
 }
 
+std::vector<double> plan::playMessages(const std::vector<Event> &events) {
+  std::vector<double> waited(events.size(), 0);
+  std::vector<double> arrival; // of started messages
+  double now = 0, link = 0;    // the link is free from then on
+  for (size_t i = 0; i < events.size(); ++i) {
+    const Event &event = events[i];
+    double until = now;
+    switch (event.kind) {
+    case Event::Kernel: now += event.seconds; continue;
+    case Event::Message: until = link = std::max(now, link) + event.seconds; break;
+    case Event::Start:
+      arrival.resize(std::max<size_t>(arrival.size(), event.message + 1));
+      arrival[event.message] = link = std::max(now, link) + event.seconds;
+      break;
+    case Event::Wait: until = std::max(now, arrival[event.message]); break;
+    }
+    waited[i] = until - now;
+    now = until;
+  }
+  return waited;
+}
+
 namespace {
 struct Seconds {
-  double kernels = 0, messages = 0;
+  double kernels = 0, messages = 0, hidden = 0;
   double all() const { return kernels + messages; }
-  Seconds operator+(const Seconds &other) const { return {kernels + other.kernels, messages + other.messages}; }
+  Seconds operator+(const Seconds &other) const {
+    return {kernels + other.kernels, messages + other.messages, hidden + other.hidden};
+  }
 };
 
 struct Model {
   Seconds of(const PassCost &pass) const {
-    double efficiency = inputs.acrossGroups ? constants.efficiency : constants.efficiencyOfGroups;
-    Seconds seconds{pass.operations == 0 ? 0 : pass.operations / (inputs.peak * efficiency), 0};
+    double rate = inputs.peak * inputs.efficiency(constants);
+    Seconds seconds{pass.operations == 0 ? 0 : pass.operations / rate, -pass.hidden, pass.hidden};
     for (const MessageTime &message : pass.messages)
       seconds.messages += secondsOf(message, inputs.latency, inputs.bandwidth);
     return seconds;
@@ -51,6 +75,7 @@ StepTime plan::modelStep(const TimeInputs &inputs, const TimeConstants &constant
   StepTime time;
   time.kernels = count * microBatch.kernels + update.kernels;
   time.messages = count * microBatch.messages + update.messages;
+  time.hidden = count * microBatch.hidden + update.hidden;
   if (!inputs.schedule.stages.empty()) {
     assert(inputs.schedule.stages.size() == inputs.stages.size() && "a schedule for each stage");
     time.timeline = tofu::play(inputs.schedule, passes);

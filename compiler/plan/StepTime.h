@@ -1,13 +1,14 @@
 // The modelled time of a step: one simple model, written down here, with the constants that measurements gave.
 //
 //   step     = the micro-batches, played through the stages in the order of the schedule, + the slowest update
-//   pass     = kernels + messages, of one program for one micro-batch
+//   pass     = kernels + what is waited of messages, of one program for one micro-batch
 //   kernels  = operations / (peak of the rank's cores * efficiency)
 //   messages = calls * rounds of a ring * latency + bytes over the busiest link / bandwidth of a link
 //
 // A ring of n ranks takes n - 1 rounds, an all-reduce twice as many; where latency is all there is, a tree of log n
-// rounds that each move all bytes is cheaper, and taken. Nothing overlaps within a rank. The constants are fitted to
-// the two published steps of a 30B model on 192 and 384 nodes of Fugaku (test/plan/StepTimeTest.cpp).
+// rounds that each move all bytes is cheaper, and taken. A collective that was begun earlier than it is waited for runs
+// while kernels do; all of a rank's share one link, one after another (`playMessages`). The constants are fitted to the
+// two published steps of a 30B model on 192 and 384 nodes of Fugaku (test/plan/StepTimeTest.cpp).
 #pragma once
 
 #include "dialects/tofu/MicroBatchSchedule.h"
@@ -38,12 +39,22 @@ double secondsOf(const MessageTime &message, double latency, double bandwidth);
 struct PassCost {
   double operations = 0;
   std::vector<MessageTime> messages;
+  double hidden = 0; ///< seconds of the messages that nobody waits for
 };
 
 /// What the ranks of one stage do: for a micro-batch, and once a step. Without a pipeline `forward` has both passes.
 struct StageTime {
   PassCost forward, backward, weights, update;
 };
+
+/// What a rank does in a run of a program, one after another.
+struct Event {
+  enum Kind { Kernel, Message, Start, Wait } kind = Kernel;
+  double seconds = 0;   ///< of a kernel, or of a message on the link; a wait has none of its own
+  unsigned message = 0; ///< of Start and Wait: which message
+};
+/// How long the rank waits at each event: at messages that block, and for those that were started.
+std::vector<double> playMessages(const std::vector<Event> &events);
 
 struct TimeInputs {
   double peak = 0;      ///< operations per second of a rank
@@ -53,12 +64,16 @@ struct TimeInputs {
   bool acrossGroups = true;          ///< a rank's cores are in several memory groups
   tofu::MicroBatchSchedule schedule; ///< of a pipeline; without one, empty
   std::vector<StageTime> stages;
+
+  double efficiency(const TimeConstants &constants) const {
+    return acrossGroups ? constants.efficiency : constants.efficiencyOfGroups;
+  }
 };
 
-/// Seconds of a step. All but `total` add up to it: kernels and messages are those of the busiest stage, `idle` is the
-/// time that it waits for others.
+/// Seconds of a step. All but `total` and `hidden` add up to it: kernels and messages are those of the busiest stage,
+/// `idle` is the time that it waits for others. `hidden`: of messages, beside `messages`, while kernels run.
 struct StepTime {
-  double kernels = 0, messages = 0, idle = 0, total = 0;
+  double kernels = 0, messages = 0, idle = 0, total = 0, hidden = 0;
   tofu::Timeline timeline; ///< of a pipeline: when each pass of the schedule runs
 };
 StepTime modelStep(const TimeInputs &inputs, const TimeConstants &constants = {});

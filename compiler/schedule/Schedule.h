@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dialects/step/Step.h"
+#include "dialects/tofu/Tofu.h"
 
 #include "mlir/Pass/Pass.h"
 

@@ -1,5 +1,5 @@
 // The pass: where variables lie, then every program.
-#include "compiler/shard/Partition.h"
+#include "compiler/shard/Reductions.h"
 #include "compiler/shard/Shard.h"
 #include "dialects/kinu/Composites.h"
 
@@ -25,8 +25,9 @@ static StoredVariable storedAs(VariableOp variable, const Rules &rules,
     return {type, handedOn(rules, type)};
   int64_t level = role.starts_with("moment") ? 1 : role == "gradient" ? 2 : 3;
   // Moments are only used whole; the rest also in slices, one for each round of a repeat. Where gradients are shared,
-  // too, moments lie as these do, or the update would move one to the other.
-  auto may = [&](StringAttr axis) { return rules.zeroLevel == 1 || !repeated.contains(axis); };
+  // too, or summed slice by slice, moments lie as these do, or the update would move one to the other.
+  bool inSlices = rules.zeroLevel > 1 || rules.sumsEarly;
+  auto may = [&](StringAttr axis) { return !inSlices || !repeated.contains(axis); };
   Sharding sharding = rules.natural(type);
   if (rules.zeroLevel >= level)
     sharding = rules.sharedState(type, sharding, may);
@@ -51,9 +52,19 @@ struct PartitionPrograms : shard::impl::PartitionProgramsBase<PartitionPrograms>
     StoredVariables stored;
     for (VariableOp variable : module.getOps<VariableOp>())
       stored[variable.getSymName()] = storedAs(variable, *rules, repeated);
+    GradientRounds rounds = roundsOfGradients(module);
+    // The optimizer comes last: then it is known which gradients are still to be summed.
     for (ProgramOp program : module.getOps<ProgramOp>())
-      if (failed(partition(program, *rules, stored)))
+      if (program.getSymName() != "update" && failed(partition(program, *rules, stored)))
         return signalPassFailure();
+    if (rules->sumsEarly)
+      if (ProgramOp reduce = makeReductions(module, *rules, rounds, stored))
+        if (failed(partition(reduce, *rules, stored)))
+          return signalPassFailure();
+    if (auto update = module.lookupSymbol<ProgramOp>("update"))
+      if (failed(partition(update, *rules, stored)))
+        return signalPassFailure();
+    dropWholeSums(module, *rules, stored);
     for (VariableOp variable : module.getOps<VariableOp>())
       retype(variable, *rules, stored[variable.getSymName()]);
   }

@@ -36,6 +36,10 @@ static StringRef optionOf(const typed::LayoutRule &rule, StringRef name) {
   return "";
 }
 
+/// Megabytes of the arena that collectives under way may keep, unless `overlap` says how many: what other frameworks
+/// take for a bucket of gradients.
+static constexpr int64_t kBucketMegabytes = 25;
+
 static const typed::LayoutRule *pipelineOf(const typed::Layout &layout) {
   for (const typed::LayoutRule &rule : layout.rules)
     if (rule.verb == "pipeline" && degreeOf(layout, rule.mesh[0]) > 1)
@@ -71,7 +75,7 @@ static std::string missingInPipeline(const typed::LayoutRule &rule, const TypedM
 static std::string missing(const typed::LayoutRule &rule, const TypedModel &model, const typed::Layout &layout) {
   if (rule.verb == "pipeline" && degreeOf(layout, rule.mesh[0]) > 1)
     return missingInPipeline(rule, model, layout);
-  if (rule.verb == "precision" || (rule.verb == "overlap" && ranks(layout) > 1))
+  if (rule.verb == "precision")
     return "`" + rule.verb + "` in a layout";
   return "";
 }
@@ -187,6 +191,12 @@ void shard::annotate(ModuleOp module, const typed::Layout &layout, Diagnostics &
     if (rule.verb == "zero") {
       attributes.set("zero", builder.getI64IntegerAttr(std::stoll(rule.subjects[0])));
       attributes.set("zero_on", builder.getStringAttr(rule.mesh[0]));
+    }
+    if (rule.verb == "overlap") {
+      StringRef bucket = optionOf(rule, "bucket");
+      attributes.set("overlap", list(builder, rule.subjects.front(), ArrayRef(rule.subjects).drop_front()));
+      attributes.set("bucket", builder.getI64IntegerAttr(
+                                   (bucket.empty() ? kBucketMegabytes : std::stoll(bucket.str())) * 1000000));
     }
   }
   attributes.set("rules", builder.getArrayAttr(rules));

@@ -59,6 +59,8 @@ FailureOr<Rules> Rules::of(ModuleOp module) {
   };
   if (failed(rules.read(list("rules"), rules.everywhere)) || failed(rules.read(list("between"), rules.between)))
     return failure();
+  if (auto words = layout.getAs<ArrayAttr>("overlap"))
+    rules.sumsEarly = llvm::is_contained(words.getAsValueRange<StringAttr>(), "gradients");
   if (auto level = layout.getAs<IntegerAttr>("zero")) {
     rules.zeroLevel = level.getInt();
     auto *found = llvm::find(rules.names, layout.getAs<StringAttr>("zero_on"));
@@ -73,9 +75,8 @@ FailureOr<Rules> Rules::of(ModuleOp module) {
 /// parts (one sequence, in generation, is everybody's).
 void Rules::apply(ArrayRef<Rule> rules, NamedTensorType type, Sharding &sharding) const {
   for (const Rule &rule : rules) {
-    bool free = type.has(rule.axis) && splitters(sharding, rule.axis).empty() && llvm::all_of(rule.on, [&](unsigned m) {
-                  return sharding[m].state == OnMeshAxis::Whole;
-                });
+    bool free = type.has(rule.axis) && splitters(sharding, rule.axis).empty() &&
+                llvm::all_of(rule.on, [&](unsigned m) { return sharding[m].state == OnMeshAxis::Whole; });
     Sharding split = sharding;
     for (unsigned m : rule.on)
       split[m] = OnMeshAxis::splitAlong(rule.axis);

@@ -40,7 +40,7 @@ std::string describe(const Sharding &sharding, tofu::MeshOp mesh);
 class Rules {
 public:
   /// Reads the attribute `kinu.layout` of the module: `rules` and `between`, lists of [axis, mesh axis ...] in order;
-  /// `zero`, a level, and `zero_on`, a mesh axis.
+  /// `zero`, a level, and `zero_on`, a mesh axis; `overlap`, what is to be hidden behind computation.
   static mlir::FailureOr<Rules> of(mlir::ModuleOp module);
 
   Sharding whole() const { return Sharding(degrees.size()); }
@@ -66,6 +66,7 @@ public:
   llvm::SmallVector<mlir::StringAttr> names; ///< of the mesh's axes
   llvm::SmallVector<int64_t> degrees;
   int64_t zeroLevel = 0;
+  bool sumsEarly = false; ///< gradients over ranks, slice by slice, as soon as a step has them: `overlap gradients`
 
 private:
   struct Rule {

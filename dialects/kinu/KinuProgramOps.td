@@ -7,7 +7,8 @@ def VariableOp : Kinu_Op<"variable", [Symbol]> {
     it in checkpoints and seeds its random numbers. The axes of enclosing repeats come first. `init` is one of
     `normal` and `truncated_normal` (mean a, deviation b, the latter cut at two deviations), `uniform` (from a to b),
     `zeros`, `ones`. Role `copy` is its owner in 16 bits, made by the program `refresh` at the start and by `update` after
-    each step (`precision`). Lifespan: from `import` (weights) or `differentiate` (the rest) to `emit`.
+    each step (`precision`); role `sum` is what a rank has of its owner's gradient when it is summed over ranks
+    (`shard`). Lifespan: from `import` (weights) or `differentiate` (the rest) to `emit`.
 
     ```mlir
     kinu.variable @layer.attention.wq weight normal(0.0, 0.02) : !kinu.tensor<layer=12, embed=768, head=12, dim=64 : f32>
@@ -24,7 +25,8 @@ def ProgramOp : Kinu_Op<"program", [Symbol, NoTerminator, SingleBlock, IsolatedF
   let description = [{
     `train`, `eval` and `generate` come from `import`. `differentiate` replaces `train` by `micro` (forward, backward and
     accumulation for one micro-batch), `count` (how many elements a masked loss averages over) and `update` (clipping
-    and the optimizer). `constants` runs once and holds tables of index expressions; `refresh` runs when variables were set from outside,
+    and the optimizer). `reduce`, from `shard` to `schedule`, sums gradients over ranks; `kinu-overlap` makes it part of a
+    step's last micro-batch, `micro.last` where there are several. `constants` runs once and holds tables of index expressions; `refresh` runs when variables were set from outside,
     and computes the copies of role `copy`.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name);

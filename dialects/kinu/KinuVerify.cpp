@@ -57,9 +57,10 @@ LogicalResult kinu::verifyElementwise(Operation *op) {
 
 LogicalResult VariableOp::verify() {
   if (!llvm::is_contained(
-          {"weight", "bias", "gain", "moment1", "moment2", "gradient", "table", "copy", "stash", "message"}, getRole()))
+          {"weight", "bias", "gain", "moment1", "moment2", "gradient", "sum", "table", "copy", "stash", "message"},
+          getRole()))
     return emitOpError(
-               "requires role weight, bias, gain, moment1, moment2, gradient, table, copy, stash or message, but "
+               "requires role weight, bias, gain, moment1, moment2, gradient, sum, table, copy, stash or message, but "
                "it is ")
            << getRole();
   if (!llvm::is_contained({"normal", "truncated_normal", "uniform", "zeros", "ones"}, getInit()))

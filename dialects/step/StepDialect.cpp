@@ -71,5 +71,15 @@ LogicalResult ViewOp::verify() {
   return success();
 }
 
+int64_t step::runsInStep(ModuleOp module, StringRef program, int64_t microBatches) {
+  bool isLast = program.consume_back(kLast);
+  // A stage of a pipeline has the latter three instead of `micro`.
+  if (!llvm::is_contained({"count", "micro", "forward", "backward", "weights"}, program))
+    return program == "update" || program == "reduce" ? 1 : 0;
+  if (isLast)
+    return 1;
+  return microBatches - (module.lookupSymbol((program + kLast).str()) ? 1 : 0);
+}
+
 #define GET_OP_CLASSES
 #include "dialects/step/StepOps.cpp.inc"

@@ -13,6 +13,8 @@ namespace kinu::tofu {
 inline bool isCollective(mlir::Operation *op) {
   return mlir::isa<AllReduceOp, ReduceScatterOp, AllGatherOp, AllToAllOp, SendOp, ReceiveOp>(op);
 }
+/// Whether the op only begins, and a WaitOp ends it.
+inline bool isAsync(mlir::Operation *op) { return isCollective(op) && op->hasAttr("async"); }
 /// The axis of a tensor that stands for the ranks along an axis of the mesh: `rank.NAME`, which no model's axis is
 /// called.
 mlir::StringAttr rankAxis(mlir::StringAttr meshAxis);

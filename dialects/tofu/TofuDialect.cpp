@@ -43,8 +43,8 @@ int64_t MeshOp::ranks() { return degree(getAxes()); }
 
 LogicalResult MeshOp::verify() {
   if (getAxes().size() != getDegrees().size())
-    return emitOpError("requires a degree for each of its ") << getAxes().size() << " axes, but has "
-                                                             << getDegrees().size();
+    return emitOpError("requires a degree for each of its ")
+           << getAxes().size() << " axes, but has " << getDegrees().size();
   llvm::SmallDenseSet<Attribute> names;
   for (auto [name, degree] : llvm::zip(getAxes(), getDegrees())) {
     if (degree < 1)
@@ -72,8 +72,8 @@ LogicalResult PlacementOp::verify() {
 /// `whole` is `part` and the axis `on`, of the mesh's degree where the mesh is at hand.
 static LogicalResult addsAxis(Operation *op, NamedTensorType part, NamedTensorType whole, StringAttr meshAxis) {
   StringAttr on = rankAxis(meshAxis);
-  if (part.has(on) || !whole.has(on) || whole.without(ArrayAttr::get(op->getContext(), {on})).getAxes().size() !=
-                                             part.getAxes().size())
+  if (part.has(on) || !whole.has(on) ||
+      whole.without(ArrayAttr::get(op->getContext(), {on})).getAxes().size() != part.getAxes().size())
     return op->emitOpError("requires axis ") << on << " on one side more, but they are " << part << " and " << whole;
   for (const Axis &axis : part.getAxes())
     if (!whole.has(axis.name) || whole.length(axis.name) != axis.length)
@@ -90,6 +90,19 @@ LogicalResult AllGatherOp::verify() { return addsAxis(*this, typeOf(getOperand()
 LogicalResult AllToAllOp::verify() {
   StringAttr on = rankAxis(getOnAttr());
   return getType().has(on) ? success() : emitOpError("requires axis ") << on << " in " << getType();
+}
+
+LogicalResult WaitOp::verify() {
+  Operation *start = getStarted().getDefiningOp();
+  if (!start || !isAsync(start))
+    return emitOpError("requires what an async op began");
+  if (getSent() != start->getOperands())
+    return emitOpError("requires the operand of the op that began it: its memory is in use until here");
+  if (!getStarted().hasOneUse())
+    return emitOpError("requires that nobody else uses what is not there yet");
+  if (start->getBlock() != (*this)->getBlock())
+    return emitOpError("requires to be in the block of the op that began it");
+  return success();
 }
 
 #define GET_OP_CLASSES

@@ -17,6 +17,9 @@ def Tofu_Dialect : Dialect {
     its group. What a rank holds for, or has from, each of its group lies under an axis of the tensor called
     `rank.` and the mesh axis's name: a gather is a collective that adds that axis and a `kinu.join` that makes it part of
     another one, so that moving data about is left to kernels and a collective sends contiguous memory.
+
+    A collective blocks, unless it is `async`: then the op only begins, and its result is there after the `tofu.wait` that
+    takes it. `kinu-overlap` makes such pairs and moves them apart.
   }];
   let dependentDialects = ["::kinu::KinuDialect"];
 }
@@ -69,13 +72,14 @@ class Tofu_Collective<string mnemonic, list<Trait> traits = []> : Tofu_Op<mnemon
 def AllReduceOp : Tofu_Collective<"all_reduce", [AllTypesMatch<["operand", "result"]>]> {
   let summary = "the sum, maximum or minimum of the group's tensors, on every rank of it";
   let description = [{
-    Sums of 16-bit floats are not made: `shard` reduces in fp32. `among`: only these places along the one mesh axis take
+    Sums of 16-bit floats are not made: `shard` reduces in fp32. The order of a sum is MPI's for the size of the group, the
+    same in every run. `among`: only these places along the one mesh axis take
     part, as where the first and last stage of a pipeline share a weight. Lifespan: from `shard` to `emit`.
   }];
   let arguments = (ins ReductionKind:$kind, Kinu_Any:$operand, StrArrayAttr:$on,
-                       OptionalAttr<DenseI64ArrayAttr>:$among);
+                       OptionalAttr<DenseI64ArrayAttr>:$among, UnitAttr:$async);
   let results = (outs Kinu_Any:$result);
-  let assemblyFormat = "$kind $operand `on` $on (`among` $among^)? attr-dict `:` type($operand)";
+  let assemblyFormat = "(`async` $async^)? $kind $operand `on` $on (`among` $among^)? attr-dict `:` type($operand)";
 }
 
 def ReduceScatterOp : Tofu_Collective<"reduce_scatter"> {
@@ -86,9 +90,9 @@ def ReduceScatterOp : Tofu_Collective<"reduce_scatter"> {
     %1 = tofu.reduce_scatter %0 on "tensor" : (!kinu.tensor<rank.tensor=4, seq=16, embed=64 : f32>) -> !kinu.tensor<seq=16, embed=64 : f32>
     ```
   }];
-  let arguments = (ins Kinu_Any:$operand, StrAttr:$on);
+  let arguments = (ins Kinu_Any:$operand, StrAttr:$on, UnitAttr:$async);
   let results = (outs Kinu_Any:$result);
-  let assemblyFormat = "$operand `on` $on attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "(`async` $async^)? $operand `on` $on attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 
@@ -100,9 +104,9 @@ def AllGatherOp : Tofu_Collective<"all_gather"> {
     %1 = tofu.all_gather %0 on "tensor" : (!kinu.tensor<seq=16, embed=64 : f32>) -> !kinu.tensor<rank.tensor=4, seq=16, embed=64 : f32>
     ```
   }];
-  let arguments = (ins Kinu_Any:$operand, StrAttr:$on);
+  let arguments = (ins Kinu_Any:$operand, StrAttr:$on, UnitAttr:$async);
   let results = (outs Kinu_Any:$result);
-  let assemblyFormat = "$operand `on` $on attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "(`async` $async^)? $operand `on` $on attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 
@@ -111,9 +115,9 @@ def AllToAllOp : Tofu_Collective<"all_to_all", [AllTypesMatch<["operand", "resul
   let description = [{
     Before, the mesh axis numbers receivers; afterwards, senders. Lifespan: from `shard` to `emit`.
   }];
-  let arguments = (ins Kinu_Any:$operand, StrAttr:$on);
+  let arguments = (ins Kinu_Any:$operand, StrAttr:$on, UnitAttr:$async);
   let results = (outs Kinu_Any:$result);
-  let assemblyFormat = "$operand `on` $on attr-dict `:` type($operand)";
+  let assemblyFormat = "(`async` $async^)? $operand `on` $on attr-dict `:` type($operand)";
   let hasVerifier = 1;
 }
 
@@ -141,9 +145,28 @@ def ReceiveOp : Tofu_Op<"receive", [MemoryEffects<[MemRead, MemWrite]>]> {
     %h = tofu.receive from 0 on "pipe" tag 0 : !kinu.tensor<batch=4, embed=64 : f32>
     ```
   }];
-  let arguments = (ins I64Attr:$peer, StrAttr:$on, I64Attr:$tag);
+  let arguments = (ins I64Attr:$peer, StrAttr:$on, I64Attr:$tag, UnitAttr:$async);
   let results = (outs Kinu_Any:$result);
-  let assemblyFormat = "`from` $peer `on` $on `tag` $tag attr-dict `:` type($result)";
+  let assemblyFormat = "(`async` $async^)? `from` $peer `on` $on `tag` $tag attr-dict `:` type($result)";
+}
+
+def WaitOp : Tofu_Op<"wait", [MemoryEffects<[MemRead, MemWrite]>, AllTypesMatch<["started", "result"]>]> {
+  let summary = "the result of a collective that was begun before, when it is there";
+  let description = [{
+    `started` is what an `async` op gives, which nobody else may use, `sent` that op's operand, if it has one. So both
+    are in use until here: `allocate` keeps their memory by the rules of any operand. The result lies where `started`
+    does. Lifespan: from `schedule` to `emit`.
+
+    ```mlir
+    %1 = tofu.all_reduce async sum %0 on ["data"] : <embed=64 : f32>
+    // what is launched here runs meanwhile
+    %2 = tofu.wait %1 with %0 : <embed=64 : f32>, !kinu.tensor<embed=64 : f32>
+    ```
+  }];
+  let arguments = (ins Kinu_Any:$started, Variadic<Kinu_Any>:$sent);
+  let results = (outs Kinu_Any:$result);
+  let assemblyFormat = "$started (`with` $sent^)? attr-dict `:` type($started) (`,` type($sent)^)?";
+  let hasVerifier = 1;
 }
 
 #endif

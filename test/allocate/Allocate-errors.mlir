@@ -21,6 +21,6 @@ step.kernel @apart loops rows ["seq"] inplace [] {
 kinu.variable @w weight normal(0.0, 0.02) : !x
 kinu.program @update {
   %x = kinu.input "x" : !x
-  // expected-error @below {{requires a value that a launch computes}}
+  // expected-error @below {{requires a value that a launch or a collective computes}}
   kinu.write @w, %x : !x
 }

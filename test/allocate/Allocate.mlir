@@ -122,3 +122,33 @@ step.kernel @plus loops rows ["seq"] inplace [0, 0, 0, 1] {
   %z = kinu.add %x, %y : (!x, !x) -> !x
   kinu.yield %z : !x
 }
+
+// -----
+
+// A value that is written to one variable is not computed in another one, into which a sum goes that could start there.
+// CHECK: kinu.variable @stash {{.*}}kinu.offset = 0
+// CHECK: kinu.variable @message {{.*}}kinu.offset = 256
+// CHECK: step.launch @f(%{{.*}}) "h" at [{{[0-9]+}}, 0]
+// CHECK: step.launch @add({{.*}}) "next" at [0, {{[0-9]+}}, 256]
+!x = !kinu.tensor<seq=64 : f32>
+kinu.variable @stash stash zeros(0.0, 0.0) : !x
+kinu.variable @message message zeros(0.0, 0.0) : !x
+kinu.program @forward {
+  %x = kinu.input "x" : !x
+  %h = step.launch @f(%x) "h" : (!x) -> !x
+  kinu.write @stash, %h : !x
+  %next = step.launch @add(%h, %x) "next" : (!x, !x) -> !x
+  kinu.write @message, %next : !x
+  %sent = kinu.read @message : !x
+  tofu.send %sent to 1 on "pipe" tag 0 : !x
+}
+step.kernel @f loops rows ["seq"] inplace [] {
+^bb0(%x: !x):
+  %y = kinu.tanh %x : !x
+  kinu.yield %y : !x
+}
+step.kernel @add loops rows ["seq"] inplace [0, 0] {
+^bb0(%x: !x, %y: !x):
+  %z = kinu.add %x, %y : (!x, !x) -> !x
+  kinu.yield %z : !x
+}

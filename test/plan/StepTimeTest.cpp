@@ -80,4 +80,35 @@ TEST(StepTime, MessagesAreLatencyAndBytes) {
   EXPECT_DOUBLE_EQ(modelStep(inputs).messages, 3 * (5 * 4 * 2 + 7));
 }
 
+/// A message that was begun early is waited for only as long as kernels leave of it; all messages share one link.
+TEST(StepTime, MessagesRunWhileKernelsDo) {
+  std::vector<double> waited = playMessages({{Event::Start, 2, 0}, // on the link from 0 to 2
+                                             {Event::Kernel, 1},
+                                             {Event::Start, 2, 1}, // from 2 to 4
+                                             {Event::Kernel, 2},
+                                             {Event::Wait, 0, 0},
+                                             {Event::Wait, 0, 1},
+                                             {Event::Message, 3}});
+  EXPECT_EQ(waited, (std::vector<double>{0, 0, 0, 0, 0, 1, 3}));
+}
+
+/// What a message blocks for while another one is on the link is waited for, too.
+TEST(StepTime, AMessageWaitsForTheLink) {
+  EXPECT_EQ(playMessages({{Event::Start, 2, 0}, {Event::Message, 1}, {Event::Wait, 0, 0}}),
+            (std::vector<double>{0, 3, 0}));
+}
+
+/// Hidden time is no part of the step; what is not hidden is.
+TEST(StepTime, HiddenMessagesCostNothing) {
+  TimeInputs inputs = published(2);
+  inputs.stages.resize(1);
+  inputs.schedule = {};
+  double open = modelStep(inputs).total, messages = modelStep(inputs).messages;
+  inputs.stages[0].update.hidden =
+      0.5 * secondsOf(inputs.stages[0].update.messages[0], inputs.latency, inputs.bandwidth);
+  StepTime time = modelStep(inputs);
+  EXPECT_NEAR(time.total, open - time.hidden, 1e-9 * open);
+  EXPECT_NEAR(time.messages + time.hidden, messages, 1e-9 * open);
+}
+
 } // namespace

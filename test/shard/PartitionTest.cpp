@@ -78,7 +78,8 @@ TEST_P(Partition, TwoStepsAreOneRanks) {
   Compiled whole = afterDifferentiate(GetParam());
   LayoutRun run(whole.text, partitioned(whole.text, GetParam()), *whole.model->train);
   run.compareTwoSteps();
-  printf("%s: %ld ranks, weights and moments differ by at most %.1e\n", GetParam().name, long(run.ranks()), run.largest);
+  printf("%s: %ld ranks, weights and moments differ by at most %.1e\n", GetParam().name, long(run.ranks()),
+         run.largest);
 }
 
 const std::map<std::string, int64_t> kGpt2{{"vocab", 32},  {"width", 16}, {"depth", 2}, {"heads", 4},
@@ -118,12 +119,22 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"Data", "gpt2", kGpt2, R"(["data"] [2])", R"({rules = [["batch", "data"]]})"},
         Case{"Tensor", "gpt2", kGpt2, R"(["tensor"] [2])", kTensor},
         Case{"TensorOfFour", "gpt2", kGpt2, R"(["tensor"] [4])", kTensor},
+        Case{"OverlapPipeline", "gpt2", kDeep, R"(["data", "pipe"] [2, 2])",
+             R"({rules = [["batch", "data"]], zero = 1, zero_on = "data", overlap = ["gradients"], bucket = 1})",
+             R"({repeat = "layer", on = "pipe", schedule = "zero_bubble", bounds = array<i64: 0, 2, 4>})"},
         Case{
             "Sequence", "gpt2", kGpt2, R"(["tensor"] [2])",
             R"({rules = [["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]], between = [["seq", "tensor"]]})"},
         Case{"Zero1", "gpt2", kGpt2, R"(["data"] [2])", R"({rules = [["batch", "data"]], zero = 1, zero_on = "data"})"},
         Case{"Zero2", "gpt2", kGpt2, R"(["data"] [2])", R"({rules = [["batch", "data"]], zero = 2, zero_on = "data"})"},
         Case{"Zero3", "gpt2", kGpt2, R"(["data"] [2])", R"({rules = [["batch", "data"]], zero = 3, zero_on = "data"})"},
+        Case{"Overlap", "gpt2", kGpt2, R"(["data"] [2])",
+             R"({rules = [["batch", "data"]], overlap = ["gradients"], bucket = 1})"},
+        Case{"OverlapZero1", "gpt2", kGpt2, R"(["data"] [2])",
+             R"({rules = [["batch", "data"]], zero = 1, zero_on = "data", overlap = ["gradients"], bucket = 1})"},
+        Case{"OverlapTensorZero1", "llama3-8b", kLlama, R"(["data", "tensor"] [2, 2])",
+             R"({rules = [["batch", "data"], ["group", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
+                 zero = 1, zero_on = "data", overlap = ["gradients"], bucket = 1})"},
         Case{"Context", "gpt2", kGpt2, R"(["context"] [2])", R"({rules = [["seq", "context"]]})"},
         Case{"ContextOfKeys", "gpt2", kGpt2, R"(["context"] [2])",
              R"({rules = [["seq", "context"], ["key", "context"]]})"},

@@ -35,6 +35,7 @@ public:
 
   /// Whether a step is `forward` and `backward` passes instead of `micro`.
   bool isPipeline() { return modules.front()->lookupSymbol("forward") != nullptr; }
+  bool has(llvm::StringRef program) { return modules.front()->lookupSymbol(program) != nullptr; }
   int64_t count() const { return static_cast<int64_t>(interpreters.size()); }
   double disagreement = 0;
   std::string fault;

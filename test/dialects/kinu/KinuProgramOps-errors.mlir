@@ -1,7 +1,7 @@
 // What programs, variables and repeats do not allow, each with its message.
 // RUN: kinu-opt %s --split-input-file --verify-diagnostics
 
-// expected-error @below {{requires role weight, bias, gain, moment1, moment2, gradient, table, copy, stash or message, but it is parameter}}
+// expected-error @below {{requires role weight, bias, gain, moment1, moment2, gradient, sum, table, copy, stash or message, but it is parameter}}
 kinu.variable @w parameter zeros(0.0, 0.0) : !kinu.tensor<a=2 : f32>
 
 // -----

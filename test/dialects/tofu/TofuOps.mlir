@@ -21,4 +21,8 @@ kinu.program @p {
   tofu.send %part to 1 on "tensor" tag 5 : !kinu.tensor<seq=3 : f32>
   // CHECK: tofu.receive from 0 on "tensor" tag 5 : <seq=3 : f32>
   %received = tofu.receive from 0 on "tensor" tag 5 : !kinu.tensor<seq=3 : f32>
+  // CHECK: %[[BEGUN:.*]] = tofu.all_reduce async sum %[[PART]] on ["tensor"] : <seq=3 : f32>
+  %begun = tofu.all_reduce async sum %part on ["tensor"] : !kinu.tensor<seq=3 : f32>
+  // CHECK: tofu.wait %[[BEGUN]] with %[[PART]] : <seq=3 : f32>, !kinu.tensor<seq=3 : f32>
+  %there = tofu.wait %begun with %part : !kinu.tensor<seq=3 : f32>, !kinu.tensor<seq=3 : f32>
 }

@@ -44,11 +44,11 @@ assert least <= found <= most + norms
 # Data parallel and ZeRO 1: twice the parameters (d - 1) / d. ZeRO 2: gradients are scattered in every micro-batch, weights
 # gathered once. ZeRO 3: three times per micro-batch. The gradient of the table of positions (32 x 32) is summed in every
 # micro-batch besides; ZeRO 3 gathers what forward and backward pass both use at their border, the tied embedding (64 x 32),
-# once. 8 scalars at most.
-for layout in ("data", "zero1", "zero2", "zero3"):
+# once. 8 scalars at most. Messages behind computation are the same messages.
+for layout in ("data", "zero1", "zero2", "zero3", "overlap_data", "overlap_zero1", "overlap_zero3"):
     one = plan(layout)
     micro_batches = one["micro_batches"]
-    times = {"zero2": 1 + micro_batches, "zero3": 3 * micro_batches}.get(layout, 2)
+    times = {"zero2": 1 + micro_batches, "zero3": 3 * micro_batches}.get(layout.split("_")[-1], 2)
     wanted, found = times * one["parameters"] / 2, sent(one, "data")
     positions = 2 * micro_batches * 32 * 32
     print(f"{layout}, a step: {found:.0f} elements, textbook says {wanted:.0f} and positions {positions:.0f}")

@@ -1,0 +1,56 @@
+// The collectives of a program: those that block, and those that were begun and are under way.
+#pragma once
+
+#include "runtime/Collectives.h"
+#include "runtime/LateDelivery.h"
+
+#include <vector>
+
+namespace kinu::rt {
+
+/// What collectives of one kind in one program took, all together, if their times are taken.
+struct MessageTimes {
+  const char *program;
+  const char *kind;
+  int64_t messages = 0;
+  double seconds = 0; ///< that delivery takes
+  double waited = 0;  ///< of the rank's own time
+};
+
+/// MPI makes progress only when it is called: somebody must poll while something is under way.
+class Requests {
+public:
+  explicit Requests(const Mesh &ranks) : ranks(ranks) {}
+
+  /// Begins a collective that has a slot, ends it (kKinuWait), or does all of it at once.
+  void run(const KinuCollective &collective, void *const *buffers, const char *program);
+  bool anyUnderWay() const { return !open.empty(); }
+  void poll();
+
+  /// From now on collectives take longer, and how long is counted. Without `polls` nobody asks MPI before it must: for
+  /// showing what polling is good for.
+  void deliverLate(double secondsPerByte, bool polls);
+  const std::vector<MessageTimes> &times() const { return counted; }
+  /// Bytes of all collectives that ran since the start, as `kinu plan` counts them.
+  int64_t payload() const { return bytes; }
+
+private:
+  struct Open {
+    int32_t slot; ///< several of one slot: pieces of a long one
+    MPI_Request request;
+  };
+  void start(const KinuCollective &collective, void *const *buffers);
+  void wait(int32_t slot);
+  void await(int32_t slot);
+  MessageTimes &timesOf(const KinuCollective &collective, const char *program);
+
+  const Mesh &ranks;
+  std::vector<Open> open;
+  LateDelivery late;
+  bool polls = true;
+  std::vector<MessageTimes> counted;
+  std::vector<const char *> kinds; ///< of what was begun last in each slot
+  int64_t bytes = 0;
+};
+
+} // namespace kinu::rt
