@@ -117,6 +117,7 @@ emit::ExecutableCollective kinu::describeCollective(Operation *op) {
     row.axes = on.str();
     row.kind = isa<tofu::ReduceScatterOp>(op) ? kKinuReduceScatter
                : isa<tofu::AllGatherOp>(op)   ? kKinuAllGather
+               : isa<tofu::ShiftOp>(op)       ? kKinuShift
                                               : kKinuAllToAll;
     if (isa<tofu::AllToAllOp>(op))
       row.count /= operand.length(tofu::rankAxis(on));

@@ -26,7 +26,8 @@ enum KinuCollectiveKind : int32_t {
   kKinuAllToAll,
   kKinuSend,    ///< begins; its operand is not written before the program runs again over the same store
   kKinuReceive, ///< waits, if it has no slot
-  kKinuWait     ///< for what was begun in its slot; its arguments are those of what it waits for
+  kKinuWait,    ///< for what was begun in its slot; its arguments are those of what it waits for
+  kKinuShift    ///< to the next rank of the group, from the one before
 };
 enum KinuReduction : int32_t { kKinuSum, kKinuMax, kKinuMin };
 enum KinuElement : int32_t { kKinuF32, kKinuI64, kKinuI1, kKinuBf16, kKinuF16 };

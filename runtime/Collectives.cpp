@@ -62,6 +62,16 @@ static void receive(const KinuCollective &collective, void *buffer, const Mesh &
                  mesh.group(collective.axes), MPI_STATUS_IGNORE));
 }
 
+static void shift(const KinuCollective &collective, const char *from, char *to, MPI_Comm group) {
+  int self = 0, ranks = 1;
+  check(MPI_Comm_rank(group, &self));
+  check(MPI_Comm_size(group, &ranks));
+  int count = checkedCount(collective.count);
+  MPI_Datatype type = typeOf(collective.dtype);
+  check(MPI_Sendrecv(from, count, type, (self + 1) % ranks, 0, to, count, type, (self + ranks - 1) % ranks, 0, group,
+                     MPI_STATUS_IGNORE));
+}
+
 /// Of a rank that is played alone: the result is written as if all had what this one has.
 static void standIn(const KinuCollective &collective, const char *from, char *to, int64_t ranks) {
   size_t bytes = size_t(collective.count) * widthOf(collective.dtype);
@@ -121,6 +131,7 @@ void runCollective(const KinuCollective &collective, void *const *buffers, const
   case kKinuAllToAll:
     check(MPI_Alltoall(from, checkedCount(collective.count), type, to, checkedCount(collective.count), type, group));
     break;
+  case kKinuShift: shift(collective, from, to, group); break;
   default: fail(Exit::Internal, "the executable has a collective of unknown kind ", collective.kind);
   }
 }

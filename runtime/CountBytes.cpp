@@ -14,8 +14,9 @@
 #include <string>
 
 namespace {
-enum Kind { AllReduce, ReduceScatter, AllGather, AllToAll, Broadcast, Send, Kinds };
-constexpr const char *kNames[Kinds] = {"all_reduce", "reduce_scatter", "all_gather", "all_to_all", "broadcast", "send"};
+enum Kind { AllReduce, ReduceScatter, AllGather, AllToAll, Broadcast, Send, Shift, Kinds };
+constexpr const char *kNames[Kinds] = {"all_reduce", "reduce_scatter", "all_gather", "all_to_all",
+                                       "broadcast",  "send",           "shift"};
 std::atomic<int64_t> calls[Kinds], bytes[Kinds];
 
 /// `parts`: how many of these counts the longer buffer has.
@@ -97,6 +98,12 @@ int MPI_Isend(const void *data, int count, MPI_Datatype type, int to, int tag, M
   if (!isWatchdog(group))
     add(Send, count, type);
   return PMPI_Isend(data, count, type, to, tag, group, request);
+}
+
+int MPI_Sendrecv(const void *from, int count, MPI_Datatype type, int dest, int tag, void *to, int most, MPI_Datatype of,
+                 int source, int other, MPI_Comm group, MPI_Status *status) {
+  add(Shift, count, type);
+  return PMPI_Sendrecv(from, count, type, dest, tag, to, most, of, source, other, group, status);
 }
 
 int MPI_Finalize() {

@@ -19,13 +19,15 @@ namespace {
 /// Sums over the rows seen so far.
 struct Sums {
   double loss = 0, count = 0;
+  double knownCount = 0; ///< of what counts no elements: as many for every row
   MetricSums metrics;
 };
 
 class Evaluator {
 public:
   Evaluator(Executor &executor, const Manifest &manifest, const InputLoader &loader, const TokenShard &shard)
-      : executor(executor), manifest(manifest), loader(loader), shard(shard), program(*manifest.program("eval")) {
+      : executor(executor), manifest(manifest), loader(loader), shard(shard), program(*manifest.program("eval")),
+        shares(program, manifest.mesh, executor.mesh()) {
     for (const Input &input : program.inputs)
       batch = std::max(batch, input.wholeLength("batch"));
     own = rowsOf(program, batch, executor.mesh());
@@ -48,10 +50,20 @@ public:
     loader.load(program, shard, rows, {scalars.seed, 0, true}, executor.arena());
     setScalars(program, scalars, executor.arena(), executor.mesh());
     executor.run("eval");
-    sums.loss += factor * readScalar(program, "$loss_sum", executor.arena());
-    sums.count += factor * (program.output("$loss_count") ? readScalar(program, "$loss_count", executor.arena())
-                                                          : elementsPerRow() * double(batch));
-    sums.metrics.add(program, executor.arena(), factor);
+    sums.loss += factor * shares.share("$loss_sum", executor.arena());
+    sums.metrics.add(shares, executor.arena(), factor);
+    if (program.output("$loss_count"))
+      sums.count += factor * shares.share("$loss_count", executor.arena());
+    else
+      sums.knownCount += factor * elementsPerRow() * double(batch);
+  }
+
+  /// Makes the sums those of all ranks.
+  void finish() {
+    std::vector<double *> all = sums.metrics.all();
+    all.insert(all.end(), {&sums.loss, &sums.count});
+    shares.sum(all);
+    sums.count += sums.knownCount;
   }
 
   double elementsPerRow() const {
@@ -65,6 +77,7 @@ public:
   const InputLoader &loader;
   const TokenShard &shard;
   const ProgramInterface &program;
+  RankSums shares;
   WindowExtent extent;
   int64_t batch = 1, fieldCount = 0, samples = 0;
   RowRange own = {0, 1};
@@ -101,6 +114,7 @@ std::optional<Evaluation> evaluate(Executor &executor, const Manifest &manifest,
     if (copies > 0)
       evaluator.addBatch(first, 1, -double(copies) / double(evaluator.batch));
   }
+  evaluator.finish();
   Evaluation evaluation;
   evaluation.samples = evaluator.samples;
   evaluation.loss = evaluator.sums.count > 0 ? evaluator.sums.loss / evaluator.sums.count : 0;

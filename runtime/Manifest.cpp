@@ -150,8 +150,10 @@ static ProgramInterface parseProgram(const Json &json, int64_t arenaBytes, const
     if (auto below = input.find("below"); below != input.end() && !below->is_null())
       program.inputs.back().below = below->get<int64_t>();
   }
-  for (const Json &output : json.value("outputs", Json::array()))
+  for (const Json &output : json.value("outputs", Json::array())) {
     parseBuffer(output, arenaBytes, program.outputs.emplace_back());
+    program.outputs.back().sumOver = output.value("sum_over", std::vector<std::string>());
+  }
   return program;
 }
 

@@ -43,8 +43,9 @@ struct Buffer {
   std::map<std::string, Split, std::less<>> split; ///< of the axes that are
   std::optional<Cut> cut;
   std::map<std::string, int64_t, std::less<>> real; ///< of axes that are padded: the whole length without padding
-  std::string stageAxis;         ///< of the mesh: along it stand the stages of a pipeline; empty without one
-  bool keptByOtherStage = false; ///< another stage has it, too, and writes it
+  std::string stageAxis;            ///< of the mesh: along it stand the stages of a pipeline; empty without one
+  std::vector<std::string> sumOver; ///< of an output: axes of the mesh along which ranks have parts of a sum
+  bool keptByOtherStage = false;    ///< another stage has it, too, and writes it
 
   int64_t elements() const;
   /// Length of an axis in the whole tensor, which all ranks have together, without padding.

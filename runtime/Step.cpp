@@ -68,14 +68,56 @@ double readScalar(const ProgramInterface &program, std::string_view name, const 
   return output ? readValue(*output, arena) : 0;
 }
 
-void MetricSums::add(const ProgramInterface &program, const char *arena, double factor) {
-  for (const Buffer &output : program.outputs) {
+RankSums::RankSums(const ProgramInterface &program, const std::vector<Axis> &mesh, const Mesh &ranks,
+                   std::string stages)
+    : program(program), ranks(ranks), stages(std::move(stages)) {
+  // What other stages sum over is not known here.
+  for (const Axis &axis : mesh) {
+    bool summed = !this->stages.empty();
+    for (const Buffer &output : program.outputs)
+      summed |= std::find(output.sumOver.begin(), output.sumOver.end(), axis.name) != output.sumOver.end();
+    if (summed)
+      group.push_back(axis.name);
+  }
+}
+
+double RankSums::share(const Buffer &output, const char *arena) const {
+  for (const std::string &axis : group) {
+    bool summed =
+        axis == stages || std::find(output.sumOver.begin(), output.sumOver.end(), axis) != output.sumOver.end();
+    if (!summed && ranks.coordinate(axis) > 0)
+      return 0;
+  }
+  return readValue(output, arena);
+}
+
+double RankSums::share(std::string_view name, const char *arena) const {
+  const Buffer *output = program.output(name);
+  return output ? share(*output, arena) : 0;
+}
+
+void RankSums::sum(const std::vector<double *> &sums) const {
+  if (group.empty())
+    return;
+  std::string axes;
+  for (const std::string &axis : group)
+    axes += (axes.empty() ? "" : ",") + axis;
+  std::vector<double> values;
+  for (double *sum : sums)
+    values.push_back(*sum);
+  ranks.sum(values, axes);
+  for (size_t i = 0; i < sums.size(); ++i)
+    *sums[i] = values[i];
+}
+
+void MetricSums::add(const RankSums &shares, const char *arena, double factor) {
+  for (const Buffer &output : shares.program.outputs) {
     std::string_view name = output.name;
     if (!name.starts_with("metric."))
       continue;
     size_t dot = name.rfind('.');
     auto &[sum, count] = sums[std::string(name.substr(7, dot - 7))];
-    (name.substr(dot) == ".sum" ? sum : count) += factor * readValue(output, arena);
+    (name.substr(dot) == ".sum" ? sum : count) += factor * shares.share(output, arena);
   }
 }
 
@@ -168,13 +210,15 @@ double TrainingStep::countLossElements(int64_t step) {
   if (manifest.lossCount)
     return *manifest.lossCount > 0 ? *manifest.lossCount : 1;
   const ProgramInterface &count = require(manifest, "count");
+  RankSums shares(count, manifest.mesh, executor.mesh());
   double sum = 0;
   for (int64_t m = 0; m < manifest.train.microBatches; ++m) {
     load(count, step, m);
     setScalars(count, scalarsFor(step, m, 1), executor.arena(), executor.mesh());
     executor.run("count");
-    sum += readScalar(count, "$loss_count", executor.arena());
+    sum += shares.share("$loss_count", executor.arena());
   }
+  shares.sum({&sum});
   return sum > 0 ? sum : 1;
 }
 
@@ -191,7 +235,8 @@ const ProgramInterface &TrainingStep::pass(std::string_view name, bool isLast, i
 }
 
 /// Losses are the last stage's; the others have zeros for them.
-void TrainingStep::runPipeline(int64_t step, double lossCount, double &lossSum, double &auxSum, MetricSums &metrics) {
+void TrainingStep::runPipeline(int64_t step, double lossCount,
+                               const std::function<void(const ProgramInterface &)> &afterLoss) {
   const std::vector<Pass> &schedule = manifest.pipeline->schedule;
   for (auto at = schedule.begin(); at != schedule.end(); ++at) {
     const Pass &next = *at;
@@ -200,35 +245,33 @@ void TrainingStep::runPipeline(int64_t step, double lossCount, double &lossSum, 
                        : next.kind == Pass::Kind::Backward ? "backward"
                                                            : "weights";
     const ProgramInterface &program = pass(name, isLast, step, next.microBatch, lossCount, next.store);
-    if (next.kind != Pass::Kind::Forward)
-      continue;
-    lossSum += readScalar(program, "$loss_sum", executor.arena());
-    auxSum += readScalar(program, "$aux_sum", executor.arena());
-    metrics.add(program, executor.arena());
+    if (next.kind == Pass::Kind::Forward)
+      afterLoss(program);
   }
-  std::vector<double *> sums = metrics.all();
-  sums.insert(sums.end(), {&lossSum, &auxSum});
-  std::vector<double> values;
-  for (double *sum : sums)
-    values.push_back(*sum);
-  executor.mesh().sum(values, manifest.pipeline->axis);
-  for (size_t i = 0; i < sums.size(); ++i)
-    *sums[i] = values[i];
 }
 
 StepResult TrainingStep::accumulate(int64_t step) {
   double lossCount = countLossElements(step), lossSum = 0, auxSum = 0;
   MetricSums metrics;
+  auto sharesOf = [&](const ProgramInterface &program) {
+    return RankSums(program, manifest.mesh, executor.mesh(), manifest.pipeline ? manifest.pipeline->axis : "");
+  };
+  auto add = [&](const ProgramInterface &program) {
+    RankSums shares = sharesOf(program);
+    lossSum += shares.share("$loss_sum", executor.arena());
+    auxSum += shares.share("$aux_sum", executor.arena());
+    metrics.add(shares, executor.arena());
+  };
   if (manifest.pipeline) {
-    runPipeline(step, lossCount, lossSum, auxSum, metrics);
+    runPipeline(step, lossCount, add);
   } else {
     for (int64_t m = 0; m < manifest.train.microBatches; ++m) {
-      const ProgramInterface &program = pass("micro", m + 1 == manifest.train.microBatches, step, m, lossCount, 0);
-      lossSum += readScalar(program, "$loss_sum", executor.arena());
-      auxSum += readScalar(program, "$aux_sum", executor.arena());
-      metrics.add(program, executor.arena());
+      add(pass("micro", m + 1 == manifest.train.microBatches, step, m, lossCount, 0));
     }
   }
+  std::vector<double *> sums = metrics.all();
+  sums.insert(sums.end(), {&lossSum, &auxSum});
+  sharesOf(micro).sum(sums);
   StepResult result;
   result.loss = lossSum / lossCount + auxSum / double(manifest.train.batch);
   result.learningRate = learningRate(manifest.train.optimizer.rate, step, steps);

@@ -9,6 +9,8 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace kinu::rt {
 
@@ -26,12 +28,34 @@ void setScalars(const ProgramInterface &program, const Scalars &scalars, char *a
 /// The scalar output `name` of `program`; 0 if it has none.
 double readScalar(const ProgramInterface &program, std::string_view name, const char *arena);
 
+/// Outputs of which ranks have parts of a sum. What they add up to is found once, when all micro-batches are done:
+/// until then each rank adds up its shares.
+class RankSums {
+public:
+  /// `stages`: the axis of the mesh along which the stages of a pipeline stand, of which one has a sum and the others
+  /// zeros; empty if each has the same.
+  RankSums(const ProgramInterface &program, const std::vector<Axis> &mesh, const Mesh &ranks, std::string stages = "");
+
+  /// What this rank adds: an output; 0 if another rank of the group has the same, or if there is none.
+  double share(std::string_view output, const char *arena) const;
+  double share(const Buffer &output, const char *arena) const;
+  /// Replaces sums of shares by what they add up to.
+  void sum(const std::vector<double *> &sums) const;
+
+  const ProgramInterface &program;
+
+private:
+  const Mesh &ranks;
+  std::string stages;
+  std::vector<std::string> group; ///< axes of the mesh: those of all sums
+};
+
 /// Named averages that programs return in parts: outputs metric.NAME.sum and metric.NAME.count.
 class MetricSums {
 public:
-  void add(const ProgramInterface &program, const char *arena, double factor = 1);
+  void add(const RankSums &shares, const char *arena, double factor = 1);
   std::map<std::string, double> averages() const;
-  /// The sums, to be added up over ranks that have outputs of the same names.
+  /// The sums of shares, to be added up over ranks.
   std::vector<double *> all();
 
 private:
@@ -83,8 +107,8 @@ private:
   /// Runs one program over a micro-batch, or its copy for the last one of a step, and returns which.
   const ProgramInterface &pass(std::string_view name, bool isLast, int64_t step, int64_t micro, double lossCount,
                                int64_t store);
-  /// This stage's passes of a step, in the order of its schedule.
-  void runPipeline(int64_t step, double lossCount, double &lossSum, double &auxSum, MetricSums &metrics);
+  /// This stage's passes of a step, in the order of its schedule; calls `afterLoss` with a program that has left losses.
+  void runPipeline(int64_t step, double lossCount, const std::function<void(const ProgramInterface &)> &afterLoss);
   Scalars scalarsFor(int64_t step, int64_t micro, double lossCount) const;
 
   Executor &executor;

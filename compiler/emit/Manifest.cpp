@@ -151,6 +151,12 @@ static json::Object programs(ModuleOp module) {
       } else if (auto output = dyn_cast<OutputOp>(op)) {
         json::Object entry = tensor(typeOf(output.getValue()), offsetOf(output));
         entry["name"] = output.getName();
+        json::Array over;
+        if (auto sum = output->getAttrOfType<ArrayAttr>(tofu::kSumOver))
+          for (StringRef axis : sum.getAsValueRange<StringAttr>())
+            over.push_back(axis);
+        if (!over.empty())
+          entry["sum_over"] = std::move(over);
         outputs.push_back(std::move(entry));
       }
     }

@@ -5,6 +5,7 @@
 #include "dialects/tofu/Tofu.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -12,7 +13,7 @@ using namespace kinu;
 using namespace kinu::plan;
 
 double Traffic::sent() const {
-  if (kind == "broadcast" || kind == "send")
+  if (kind == "broadcast" || kind == "send" || kind == "shift")
     return double(payload);
   if (kind == "receive")
     return 0;
@@ -221,6 +222,31 @@ static Work workOf(ProgramOp program, int64_t runs, const llvm::StringMap<double
   return work;
 }
 
+/// Sums of losses and metrics, which the runtime adds up over ranks once a step, in double precision.
+static void addSums(ModuleOp module, const Plan &plan, const std::vector<std::string> &all,
+                    std::vector<Traffic> &traffic) {
+  for (StringRef name : {"count", "micro", "forward"}) {
+    auto program = module.lookupSymbol<ProgramOp>(name);
+    if (!program)
+      continue;
+    Traffic sums{"step", "all_reduce", {}, 1, 1, name == "count" ? 8 : 16, 0, 0}; // `$loss_sum` and `$aux_sum`
+    llvm::StringSet<> over;
+    for (OutputOp output : program.getOps<OutputOp>()) {
+      sums.payload += output.getName().starts_with("metric.") && name != "count" ? 8 : 0;
+      if (auto axes = output->getAttrOfType<ArrayAttr>(tofu::kSumOver))
+        for (StringRef axis : axes.getAsValueRange<StringAttr>())
+          over.insert(axis);
+    }
+    for (const MeshAxis &axis : plan.mesh)
+      if (name == "forward" || over.contains(axis.name)) {
+        sums.axes.push_back(axis.name);
+        sums.ranks *= axis.degree;
+      }
+    if (!sums.axes.empty())
+      addTraffic(traffic, std::move(sums));
+  }
+}
+
 static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan) {
   Stage stage;
   stage.memory = memoryOf(module);
@@ -241,6 +267,7 @@ static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan
     if (inputs.model.train->checkpointEvery == 0)
       addTraffic(stage.traffic, {"step", "broadcast", all, plan.ranks, 1, 8, 0, 0});
   }
+  addSums(module, plan, all, stage.traffic);
   for (VariableOp variable : module.getOps<VariableOp>()) {
     auto split = variable->getAttrOfType<DictionaryAttr>("kinu.split");
     if (!split || variable.getRole() == "table")

@@ -19,7 +19,7 @@ static MessageTime messageOf(const Plan &plan, const Traffic &traffic, double ru
   double busiest = 0;
   for (double bytes : measure(*plan.placement, alone).busiest)
     busiest = std::max(busiest, bytes);
-  bool ofPair = traffic.kind == "send" || traffic.kind == "receive";
+  bool ofPair = llvm::is_contained({"send", "receive", "shift"}, llvm::StringRef(traffic.kind));
   double rounds = ofPair ? 1 : double(traffic.ranks - 1) * (traffic.kind == "all_reduce" ? 2 : 1);
   double depth = ofPair || traffic.kind == "all_to_all" ? 0 : std::ceil(std::log2(double(traffic.ranks)));
   return {double(traffic.calls) / runs, rounds, busiest / runs, depth};

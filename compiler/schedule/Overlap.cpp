@@ -23,9 +23,10 @@ static bool isOverStages(Operation *op) {
 
 /// What a layout calls it: `weights` are gathered for their readers or after their update, `gradients` are summed for
 /// variables, the rest is of `activations`. Empty for what stays as it is: messages of pipelines, whose stages run
-/// different lists.
+/// different lists, and steps around a ring.
 static StringRef classOf(Operation *op, const Endings &endings) {
-  if (!tofu::isCollective(op) || tofu::isAsync(op) || isa<tofu::SendOp, tofu::ReceiveOp>(op) || isOverStages(op))
+  if (!tofu::isCollective(op) || tofu::isAsync(op) || isa<tofu::ShiftOp, tofu::SendOp, tofu::ReceiveOp>(op) ||
+      isOverStages(op))
     return "";
   bool isWritten = endings.isOnlyWritten(op->getResult(0));
   if (isa<tofu::AllGatherOp>(op) && (isWritten || viewed(op->getOperand(0)).getDefiningOp<ReadOp>()))

@@ -9,9 +9,13 @@
 
 namespace kinu::tofu {
 
+/// Of an output: the mesh axes along which each rank has its part of a sum, which the runtime adds up when all
+/// micro-batches of a step are done.
+inline constexpr llvm::StringLiteral kSumOver = "kinu.sum_over";
+
 /// Whether ranks send one another something here.
 inline bool isCollective(mlir::Operation *op) {
-  return mlir::isa<AllReduceOp, ReduceScatterOp, AllGatherOp, AllToAllOp, SendOp, ReceiveOp>(op);
+  return mlir::isa<AllReduceOp, ReduceScatterOp, AllGatherOp, AllToAllOp, ShiftOp, SendOp, ReceiveOp>(op);
 }
 /// Whether the op only begins, and a WaitOp ends it.
 inline bool isAsync(mlir::Operation *op) { return isCollective(op) && op->hasAttr("async"); }

@@ -121,6 +121,20 @@ def AllToAllOp : Tofu_Collective<"all_to_all", [AllTypesMatch<["operand", "resul
   let hasVerifier = 1;
 }
 
+def ShiftOp : Tofu_Collective<"shift", [AllTypesMatch<["operand", "result"]>]> {
+  let summary = "each rank's tensor goes to the next rank along the mesh axis, and the last one's to the first";
+  let description = [{
+    A step around a ring: after as many as there are ranks, each has its own again. Lifespan: from `shard` to `emit`.
+
+    ```mlir
+    %1 = tofu.shift %0 on "context" : !kinu.tensor<batch=4, key=16, dim=64 : f32>
+    ```
+  }];
+  let arguments = (ins Kinu_Any:$operand, StrAttr:$on);
+  let results = (outs Kinu_Any:$result);
+  let assemblyFormat = "$operand `on` $on attr-dict `:` type($operand)";
+}
+
 def SendOp : Tofu_Op<"send", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "begins to send a tensor to the rank at another place along a mesh axis";
   let description = [{

@@ -313,6 +313,9 @@ Tensor Ranks::reduced(int64_t rank, Operation *op, const Tensor &operand) {
       for (size_t i = 0; i < result.ints.size(); ++i)
         result.ints[i] = static_cast<int64_t>(combine(reduce.getKind(), result.ints[i], next.ints[i]));
     }
+  } else if (isa<tofu::ShiftOp>(op)) {
+    int64_t ranks = static_cast<int64_t>(members.size());
+    result = received(members[(self + ranks - 1) % ranks]).reordered(type);
   } else if (auto scatter = dyn_cast<tofu::ReduceScatterOp>(op)) {
     for (int64_t member : members) {
       Tensor next = sliceOf(received(member), type, tofu::rankAxis(scatter.getOnAttr()), self);
@@ -369,7 +372,29 @@ void Ranks::onAllRanks(llvm::function_ref<void(int64_t)> work) {
     thread.join();
 }
 
+double Ranks::share(int64_t rank, StringRef program, StringRef name) {
+  SmallVector<StringRef> over;
+  auto op = modules[rank]->lookupSymbol<ProgramOp>(program);
+  for (OutputOp output : op.getOps<OutputOp>())
+    if (auto sum = output->getAttrOfType<ArrayAttr>(tofu::kSumOver); sum && output.getName() == name)
+      llvm::append_range(over, sum.getAsValueRange<StringAttr>());
+  if (program == "forward")
+    over.push_back((*modules[rank])->getAttrOfType<DictionaryAttr>("kinu.pipeline").getAs<StringAttr>("on").getValue());
+  for (const std::string &axis : mesh.names)
+    if (!llvm::is_contained(over, axis) && coordinate(rank, axis) > 0)
+      return 0;
+  return interpreters[rank]->output(name)[0];
+}
+
+double Ranks::output(StringRef name) {
+  double sum = 0;
+  for (int64_t rank = 0; rank < count(); ++rank)
+    sum += share(rank, lastProgram, name);
+  return sum;
+}
+
 void Ranks::run(StringRef program, const Inputs &inputs) {
+  lastProgram = program.str();
   for (int64_t rank = 0; rank < count(); ++rank)
     setInputs(rank, program, inputs);
   onAllRanks([&](int64_t rank) { runRank(rank, program); });
@@ -394,15 +419,12 @@ std::map<std::string, double> Ranks::runStep(const std::vector<Inputs> &microBat
           stores[slots[2]].insert_or_assign(variable.getSymName().str(), interpreter.variable(variable.getSymName()));
       for (auto &[name, value] : interpreter.allOutputs())
         if (value.size() == 1 && !slots[0])
-          sums[rank][name] += value[0];
+          sums[rank][name] += share(rank, program, name);
     }
   });
-  // Of ranks that differ in other axes than the stages', each has the whole.
   std::map<std::string, double> result;
-  auto pipeline = (*modules[0])->getAttrOfType<DictionaryAttr>("kinu.pipeline");
-  StringRef on = pipeline.getAs<StringAttr>("on").getValue();
-  for (int64_t stage = 0; stage < degree(on); ++stage)
-    for (auto &[name, sum] : sums[neighbour(0, on, stage)])
+  for (const std::map<std::string, double> &ofRank : sums)
+    for (auto &[name, sum] : ofRank)
       result[name] += sum;
   return result;
 }

@@ -30,7 +30,8 @@ public:
   /// Runs the passes of a pipeline's step, each rank in the order of its stage. Returns the sums of the outputs of all
   /// forward passes.
   std::map<std::string, double> runStep(const std::vector<Inputs> &microBatches);
-  double output(llvm::StringRef name) const { return interpreters[0]->output(name)[0]; }
+  /// An output of the program that was run last, added up over ranks where these have parts of a sum.
+  double output(llvm::StringRef name);
   bool hasOutput(llvm::StringRef name) const { return interpreters[0]->hasOutput(name); }
 
   /// Whether a step is `forward` and `backward` passes instead of `micro`.
@@ -64,6 +65,8 @@ private:
   int64_t neighbour(int64_t rank, llvm::StringRef axis, int64_t place) const;
   void setInputs(int64_t rank, llvm::StringRef program, const Inputs &inputs);
   void runRank(int64_t rank, llvm::StringRef program);
+  /// What a rank adds to an output of all ranks: 0 if another one has the same.
+  double share(int64_t rank, llvm::StringRef program, llvm::StringRef name);
   /// Does something on every rank at once.
   void onAllRanks(llvm::function_ref<void(int64_t)> work);
 
@@ -73,6 +76,7 @@ private:
   };
 
   Mesh mesh;
+  std::string lastProgram;
   std::vector<std::unique_ptr<mlir::MLIRContext>> contexts;
   std::vector<mlir::OwningOpRef<mlir::ModuleOp>> modules;
   std::vector<std::unique_ptr<interpret::Interpreter>> interpreters;

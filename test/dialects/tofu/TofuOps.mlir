@@ -13,6 +13,8 @@ kinu.program @p {
   tofu.all_gather %part on "tensor" : (!kinu.tensor<seq=3 : f32>) -> !kinu.tensor<rank.tensor=4, seq=3 : f32>
   // CHECK: tofu.all_to_all %{{.*}} on "tensor" : <rank.tensor=4, seq=3 : f32>
   tofu.all_to_all %x on "tensor" : !kinu.tensor<rank.tensor=4, seq=3 : f32>
+  // CHECK: tofu.shift %[[PART]] on "tensor" : <seq=3 : f32>
+  tofu.shift %part on "tensor" : !kinu.tensor<seq=3 : f32>
   // CHECK: tofu.all_reduce max %[[PART]] on ["data", "tensor"] : <seq=3 : f32>
   tofu.all_reduce max %part on ["data", "tensor"] : !kinu.tensor<seq=3 : f32>
   // CHECK: tofu.all_reduce sum %[[PART]] on ["tensor"] among [0, 3] : <seq=3 : f32>
