@@ -1,7 +1,7 @@
 // What a launch of a kernel computes, without lowering it: the numbers that lowerings report.
 #include "compiler/vectorize/Vectorize.h"
 #include "compiler/vectorize/attention/AttentionShape.h"
-#include "compiler/vectorize/attention/KeyBounds.h"
+#include "dialects/kinu/KeyBounds.h"
 
 using namespace mlir;
 using namespace kinu;

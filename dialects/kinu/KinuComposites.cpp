@@ -95,7 +95,12 @@ SmallVector<Value> AttentionOp::expand(OpBuilder &b) {
   Exponentials e = exponentials(b, loc, score, key);
   Value p = inElement(b, loc, DivOp::create(b, loc, e.exp, e.sum), typeOf(getV()).getElement());
   Value result = DotOp::create(b, loc, getResult().getType(), p, getV(), key, getPromoteAttr());
-  return {result, e.logsumexp};
+  Value logsumexp = e.logsumexp;
+  if ((*this)->hasAttr(kSomeKeys)) {
+    Value lowest = ConstantOp::create(b, loc, -std::numeric_limits<double>::infinity());
+    logsumexp = SelectOp::create(b, loc, e.alive, logsumexp, lowest);
+  }
+  return {result, logsumexp};
 }
 
 SmallVector<Value> AttentionBackwardOp::expand(OpBuilder &b) {

@@ -8,6 +8,7 @@
 #include "compiler/vectorize/Vectorize.h"
 #include "compiler/vectorize/attention/Operands.h"
 #include "compiler/vectorize/attention/ScoreBlocks.h"
+#include "dialects/kinu/Composites.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -179,7 +180,8 @@ void Forward::finish(Value outer, const Panel &panel, Value place) {
     Value alive = greater(e, maximum, lowest), zero = e.splat(e.f32(0)), one = e.splat(e.f32(1));
     Value safe = choose(e, alive, sum, one);
     inverses.push_back(choose(e, alive, arith::DivFOp::create(e, one, safe), zero));
-    logs.push_back(choose(e, alive, arith::AddFOp::create(e, emitLog(e, safe), maximum), zero));
+    Value unseen = op->hasAttr(kSomeKeys) ? lowest : zero;
+    logs.push_back(choose(e, alive, arith::AddFOp::create(e, emitLog(e, safe), maximum), unseen));
   }
   if (logsumexp.pointer) {
     store(logs, so.sum);

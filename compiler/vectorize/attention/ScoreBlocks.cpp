@@ -70,13 +70,18 @@ Panel ScoreBlocks::panel(const Point &outer, Value number) {
 
 static Value larger(Emission &e, Value x, Value y) { return e.createOrFold<arith::MaxSIOp>(x, y); }
 
+Value ScoreBlocks::offset(int64_t bound) {
+  assert((shift || bounds.shift.empty()) && "extras are bound first");
+  return shift ? e.createOrFold<arith::SubIOp>(e.i64(bound), shift) : e.i64(bound);
+}
+
 std::pair<Value, Value> ScoreBlocks::keysOf(Value firstPanel, Value endPanel) {
   Value from = e.i64(0), to = e.i64(shape.key.length);
   if (bounds.least)
-    from = e.smaller(larger(e, e.add(e.mul(firstPanel, panelQueries), *bounds.least), e.i64(0)), to);
+    from = e.smaller(larger(e, e.add(e.mul(firstPanel, panelQueries), offset(*bounds.least)), e.i64(0)), to);
   if (bounds.most) {
     Value endQuery = e.smaller(e.mul(endPanel, panelQueries), e.i64(shape.query.length));
-    to = e.smaller(larger(e, e.add(endQuery, *bounds.most), e.i64(0)), to);
+    to = e.smaller(larger(e, e.add(endQuery, offset(*bounds.most)), e.i64(0)), to);
   }
   return {from, to};
 }
@@ -94,8 +99,8 @@ void ScoreBlocks::withSpan(const Panel &panel, Value start, Value count,
   if (!bounds.any())
     return body({start, e.i64(0), count});
   int64_t unit = products->rowUnit();
-  auto relative = [&](Value query, int64_t offset) {
-    return larger(e, e.add(e.createOrFold<arith::SubIOp>(query, start), offset), e.i64(0));
+  auto relative = [&](Value query, int64_t bound) {
+    return larger(e, e.add(e.createOrFold<arith::SubIOp>(query, start), offset(bound)), e.i64(0));
   };
   Value from = e.i64(0), to = count;
   if (bounds.least)
@@ -115,8 +120,8 @@ void ScoreBlocks::withSpan(const Panel &panel, Value start, Value count,
 Value ScoreBlocks::isWhole(const Panel &panel, const KeySpan &span) {
   Value firstKey = span.key(e, span.first), lastKey = e.add(e.add(firstKey, span.count), -1);
   Value lastQuery = e.add(e.add(panel.first, panel.count), -1), whole = e.i1(true);
-  auto require = [&](arith::CmpIPredicate predicate, Value key, Value query, int64_t offset) {
-    Value holds = arith::CmpIOp::create(e, predicate, key, e.add(query, offset));
+  auto require = [&](arith::CmpIPredicate predicate, Value key, Value query, int64_t bound) {
+    Value holds = arith::CmpIOp::create(e, predicate, key, e.add(query, offset(bound)));
     whole = e.createOrFold<arith::AndIOp>(whole, holds);
   };
   if (bounds.least)
@@ -175,6 +180,13 @@ Value ScoreBlocks::within(Value key, Value vector) {
 void ScoreBlocks::bindExtras(Region &region, unsigned first, ValueRange pointers) {
   for (auto [argument, pointer] : llvm::zip_equal(region.getArguments().drop_front(first), pointers))
     evaluator.bindMemory(argument, pointer);
+  if (&region != &score)
+    return;
+  for (auto [argument, factor] : bounds.shift) {
+    Value number = e.load(e.getI64Type(), pointers[argument.getArgNumber() - first], e.i64(0));
+    Value part = e.mul(number, factor);
+    shift = shift ? e.add(shift, part) : part;
+  }
 }
 
 void ScoreBlocks::readQueries(const RowSource &from, const Panel &panel, Value to) {

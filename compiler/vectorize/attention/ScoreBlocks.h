@@ -5,8 +5,8 @@
 #pragma once
 
 #include "compiler/vectorize/attention/AttentionShape.h"
-#include "compiler/vectorize/attention/KeyBounds.h"
 #include "compiler/vectorize/attention/Products.h"
+#include "dialects/kinu/KeyBounds.h"
 
 namespace kinu::vectorize {
 
@@ -75,6 +75,10 @@ public:
 
 private:
   mlir::Value isWhole(const Panel &panel, const KeySpan &span);
+  /// A bound of key - query where queries and keys stand.
+  mlir::Value offset(int64_t bound);
+
+  mlir::Value shift; ///< of the bounds; null for 0
 };
 
 /// e^x for x up to about 80, flushed to 0 below -87; `degree` of the polynomial: 5 has a relative error of 1e-7, 4 of

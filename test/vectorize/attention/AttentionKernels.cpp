@@ -120,8 +120,14 @@ Mask kinu::test::slidingWindow(int64_t window) {
 
 Mask kinu::test::packedDocuments() {
   return masked(std::string(kIndices) + "    %past = kinu.compare le %it, %is : (!it, !is) -> !st\n"
-                           "    %same = kinu.compare eq %y0, %y1 : (!x0, !x1) -> !st\n"
-                           "    %seen = kinu.and %past, %same : (!st, !st) -> !st\n");
+                                        "    %same = kinu.compare eq %y0, %y1 : (!x0, !x1) -> !st\n"
+                                        "    %seen = kinu.and %past, %same : (!st, !st) -> !st\n");
+}
+
+Mask kinu::test::causalOfParts() {
+  return masked(std::string(kIndices) + "    %key = kinu.add %it, %y1 : (!it, !x1) -> !it\n"
+                                        "    %query = kinu.add %is, %y0 : (!is, !x0) -> !is\n"
+                                        "    %seen = kinu.compare le %key, %query : (!it, !is) -> !st\n");
 }
 
 Mask kinu::test::alibi() {

@@ -39,6 +39,8 @@ Mask compared(const std::string &predicate);
 Mask slidingWindow(int64_t window);
 /// Causal, and document[query] = document[key]; extras: {"s", "i64"}, {"t", "i64"}.
 Mask packedDocuments();
+/// key + y1 <= query + y0: queries and keys begin somewhere in their sequences; extras: {"", "i64"}, twice.
+Mask causalOfParts();
 /// Causal, with 0.125 (key - query) added.
 Mask alibi();
 

@@ -20,12 +20,15 @@ namespace {
 /// Sums of 16-bit products: probabilities, and gradients of scores, are rounded once, and so is what is written.
 double tolerance(const Case &c) { return c.element == "f32" ? 1e-5 : c.element == "f16" ? 3e-3 : 2e-2; }
 
-/// Runs forward, and backward on what the interpreter says of forward.
-void compare(const Case &c, const machines::Machine &machine = machines::detectLocal(), uint64_t seed = 5) {
+/// Runs forward, and backward on what the interpreter says of forward. `scalars`: the first extras.
+void compare(const Case &c, const machines::Machine &machine = machines::detectLocal(), uint64_t seed = 5,
+             const std::vector<int64_t> &scalars = {}) {
   SCOPED_TRACE(forwardText(c));
   CompiledKernel forward(forwardText(c), machine);
   ASSERT_TRUE(forward.ok());
   std::vector<Tensor> operands = forward.randomOperands(seed);
+  for (size_t i = 0; i < scalars.size(); ++i)
+    operands[3 + i].ints = {scalars[i]};
   expectNear(forward, operands, tolerance(c));
   if (c.backward.empty())
     return;
@@ -143,6 +146,56 @@ TEST(Attention, manyBlocks) {
   for (const Mask &mask : {causal(), causal(37), slidingWindow(50), alibi(), noMask()})
     compare(
         {{{'h', 1}, {'s', 611}, {'t', 611}, {'d', 20}}, "shd", "thd", "thd", "shd", "d", mask.score, mask.backward});
+}
+
+// Parts of sequences, as ranks have them that share these out: where the parts begin is known only when they run.
+TEST(Attention, partsOfSequences) {
+  Mask mask = causalOfParts();
+  for (auto [query, key] : {std::pair<int64_t, int64_t>(0, 0), {300, 0}, {0, 300}, {300, 211}, {211, 300}})
+    compare({{{'h', 1}, {'s', 300}, {'t', 300}, {'d', 20}},
+             "shd",
+             "thd",
+             "thd",
+             "shd",
+             "d",
+             mask.score,
+             mask.backward,
+             {{"", "i64"}, {"", "i64"}}},
+            machines::detectLocal(), 5, {query, key});
+}
+
+// Keys that no query sees are not read: NaN in them does no harm. Of some keys only, the logsumexp of a query that sees
+// none is -inf.
+TEST(Attention, keysThatNoQuerySees) {
+  Mask mask = causalOfParts();
+  std::map<char, int64_t> lengths{{'s', 200}, {'t', 200}, {'d', 20}};
+  Case c{lengths, "sd", "td", "td", "sd", "d", mask.score, mask.backward, {{"", "i64"}, {"", "i64"}}};
+  std::string text = forwardText(c);
+  text.insert(text.find(" : (!q"), " {kinu.some_keys}");
+  CompiledKernel kernel(text);
+  ASSERT_TRUE(kernel.ok());
+  std::vector<Tensor> operands = kernel.randomOperands(7);
+  for (int64_t key : {200, 600}) {
+    operands[3].ints = {0};
+    operands[4].ints = {key};
+    for (size_t i : {1, 2})
+      std::fill(operands[i].floats.begin(), operands[i].floats.end(), std::nan(""));
+    std::vector<Tensor> got = kernel.results(operands);
+    for (double x : got[0].floats)
+      ASSERT_EQ(x, 0);
+    for (double x : got[1].floats)
+      ASSERT_EQ(x, -std::numeric_limits<double>::infinity());
+  }
+  CompiledKernel backward(backwardText(c));
+  ASSERT_TRUE(backward.ok());
+  std::vector<Tensor> all = backward.randomOperands(7);
+  all[6].ints = {0};
+  all[7].ints = {200};
+  for (size_t i : {1, 2})
+    std::fill(all[i].floats.begin(), all[i].floats.end(), std::nan(""));
+  for (const Tensor &gradient : backward.results(all))
+    for (double x : gradient.floats)
+      ASSERT_EQ(x, 0);
 }
 
 // Keys of several stretches; head sizes that divide nothing.
