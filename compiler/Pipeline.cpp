@@ -13,6 +13,7 @@
 #include "compiler/recognise/Recognise.h"
 #include "compiler/recompute/Recompute.h"
 #include "compiler/schedule/Schedule.h"
+#include "compiler/shard/Reshards.h"
 #include "compiler/shard/Shard.h"
 #include "compiler/support/WriteFile.h"
 #include "dialects/tofu/Tofu.h"
@@ -266,6 +267,8 @@ private:
       if (failed(manager.run(each)))
         return failure();
     }
+    if (layout)
+      shard::warnOfReshards(allStages(), *train, *layout, sources, diagnostics);
     return success();
   }
 

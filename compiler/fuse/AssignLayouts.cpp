@@ -179,9 +179,10 @@ private:
 
   void assign(Operation *op) {
     if (auto backward = dyn_cast<AttentionBackwardOp>(op)) {
-      backward.getDq().setType(backward.getQ().getType());
-      backward.getDk().setType(backward.getK().getType());
-      backward.getDv().setType(backward.getV().getType());
+      for (auto [gradient, of] :
+           {std::pair(backward.getDq(), backward.getQ()), std::pair(backward.getDk(), backward.getK()),
+            std::pair(backward.getDv(), backward.getV())})
+        gradient.setType(typeOf(of).withElement(gradient.getType().getElement()));
       return;
     }
     if (isa<tofu::ReduceScatterOp, tofu::AllToAllOp>(op))
@@ -191,7 +192,7 @@ private:
           typeOf(scatter.getOperand())
               .without(namesAttr(&getContext(), {tofu::rankAxis(scatter.getOnAttr()).getValue()})));
     // The operand of these has the result's type.
-    if (isa<CumSumOp, tofu::AllReduceOp, tofu::AllToAllOp>(op))
+    if (isa<CumSumOp, tofu::AllReduceOp, tofu::AllToAllOp, tofu::ShiftOp>(op))
       return op->getResult(0).setType(op->getOperand(0).getType());
     for (Value result : op->getResults())
       result.setType(reorder(typeOf(result), proposal(op)));

@@ -178,8 +178,7 @@ void StepCutter::forward(StringRef name) {
     if (back && llvm::is_contained(back.getStacked(), repeat.getSaved()[i]))
       WriteOp::create(inner, value.getLoc(), stashOf(i), round, value);
   };
-  RepeatOp result = chunk(
-      repeat, carried, [](OpBuilder &, unsigned, Value) { return Value(); }, save);
+  RepeatOp result = chunk(repeat, carried, [](OpBuilder &, unsigned, Value) { return Value(); }, save);
   SmallVector<Value> next = handedOn(result, received);
   if (!plan.isLast())
     send(next, plan.stage + 1, 0);

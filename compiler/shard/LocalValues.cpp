@@ -1,6 +1,8 @@
 // Getting a value to lie as its user wants it: the collectives, and the slices that need none.
 #include "compiler/shard/LocalValues.h"
 
+#include "compiler/shard/Reshards.h"
+
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::shard;
@@ -108,7 +110,7 @@ Part LocalValues::convert(Part part, NamedTensorType whole, const Sharding &want
       continue;
     bool swap = to.state == OnMeshAxis::Split && hasAxis(part.value, to.axis) &&
                 splitters(part.sharding, to.axis).empty() && splitters(part.sharding, from.axis).size() == 1;
-    part = swap ? exchange(std::move(part), to.axis, m) : gather(std::move(part), from.axis, m);
+    part = swap ? exchange(std::move(part), whole, to.axis, m) : gather(std::move(part), whole, from.axis, m);
   }
   for (unsigned m = 0; m < wanted.size(); ++m)
     if (wanted[m].state == OnMeshAxis::Split && part.sharding[m].state == OnMeshAxis::Whole)
@@ -138,7 +140,7 @@ Part LocalValues::reduce(Part part, NamedTensorType whole, const Sharding &wante
   Location loc = part.value.getLoc();
   // The scatter first: what is summed over the other axes is smaller then.
   for (unsigned m : scattered) {
-    Value pieces = splitOff(part.value, wanted[m].axis, m);
+    Value pieces = splitOff(inOrder(part.value, wanted[m].axis, m, /*toParts=*/true), wanted[m].axis, m);
     ArrayAttr name = b.getArrayAttr({tofu::rankAxis(rules.names[m])});
     Value own = tofu::ReduceScatterOp::create(b, loc, typeOf(pieces).without(name), pieces, rules.names[m]);
     part.value = renamed(b, own, partOf(wanted[m].axis), wanted[m].axis);
@@ -169,21 +171,32 @@ Value LocalValues::joinUp(Value value, StringAttr axis, unsigned m) {
                         b.getArrayAttr({tofu::rankAxis(rules.names[m]), partOf(axis)}), axis);
 }
 
-Part LocalValues::gather(Part part, StringAttr axis, unsigned m) {
+void LocalValues::markUnlessImplied(Operation *collective, NamedTensorType whole, StringAttr from, const OnMeshAxis &to,
+                                    unsigned m) {
+  if (isImplied(rules, whole, from, to, m, user))
+    return;
+  collective->setAttr(kNotImplied, from);
+  if (user)
+    collective->setLoc(user->getLoc());
+}
+
+Part LocalValues::gather(Part part, NamedTensorType whole, StringAttr axis, unsigned m) {
   Value own = renamed(b, part.value, axis, partOf(axis));
   SmallVector<Axis> axes{{tofu::rankAxis(rules.names[m]), rules.degrees[m]}};
   llvm::append_range(axes, typeOf(own).getAxes());
   Value all = tofu::AllGatherOp::create(b, own.getLoc(), typeOf(own).withAxes(axes), own, rules.names[m]);
-  part.value = joinUp(all, axis, m);
+  markUnlessImplied(all.getDefiningOp(), whole, axis, {}, m);
+  part.value = inOrder(joinUp(all, axis, m), axis, m, /*toParts=*/false);
   part.sharding[m] = {};
   return part;
 }
 
-Part LocalValues::exchange(Part part, StringAttr to, unsigned m) {
+Part LocalValues::exchange(Part part, NamedTensorType whole, StringAttr to, unsigned m) {
   StringAttr from = part.sharding[m].axis;
-  Value pieces = splitOff(renamed(b, part.value, from, partOf(from)), to, m);
+  Value pieces = splitOff(renamed(b, inOrder(part.value, to, m, /*toParts=*/true), from, partOf(from)), to, m);
   pieces = tofu::AllToAllOp::create(b, part.value.getLoc(), pieces.getType(), pieces, rules.names[m]);
-  part.value = renamed(b, joinUp(pieces, from, m), partOf(to), to);
+  markUnlessImplied(pieces.getDefiningOp(), whole, from, OnMeshAxis::splitAlong(to), m);
+  part.value = inOrder(renamed(b, joinUp(pieces, from, m), partOf(to), to), from, m, /*toParts=*/false);
   part.sharding[m] = OnMeshAxis::splitAlong(to);
   return part;
 }
@@ -194,19 +207,89 @@ Part LocalValues::slice(Part part, NamedTensorType whole, StringAttr axis, unsig
   int64_t length = typeOf(part.value).length(axis) / rules.degrees[m];
   Axis piece{axis, length};
   Value place = IndexOp::create(b, loc, NamedTensorType::get(b.getContext(), {piece}, b.getI64Type()));
-  Value first = MulOp::create(b, loc, coordinates[m], ConstantOp::create(b, loc, length));
+  place = indexOfShared(loc, place, axis, m, typeOf(part.value).length(axis));
   SmallVector<Axis> axes;
   for (const Axis &other : typeOf(part.value).getAxes())
     axes.push_back(other.name == axis ? piece : other);
   Value all = renamed(b, part.value, axis, wholeOf(axis));
   part.value = LookupOp::create(b, loc, typeOf(part.value).withAxes(axes), all, b.getArrayAttr({wholeOf(axis)}),
-                                ValueRange{AddOp::create(b, loc, place, first)}, FloatAttr());
+                                ValueRange{place}, FloatAttr());
   part.sharding[m] = OnMeshAxis::splitAlong(axis);
   return part;
 }
 
+Value LocalValues::indexOfShared(Location loc, Value index, StringAttr axis, unsigned m, int64_t length) {
+  int64_t ranks = rules.degrees[m], part = length / ranks;
+  auto times = [&](Value x, int64_t y) { return MulOp::create(b, loc, x, ConstantOp::create(b, loc, y)).getResult(); };
+  if (!rules.isBalanced(axis, m, length))
+    return AddOp::create(b, loc, index, times(coordinates[m], part));
+  // The second run is number 2n - 1 - r, and is behind the first.
+  Value inFirst = CompareOp::create(b, loc, ComparePredicate::lt, index, ConstantOp::create(b, loc, part / 2));
+  Value second = SubOp::create(b, loc, ConstantOp::create(b, loc, 2 * ranks - 2), coordinates[m]);
+  Value run = SelectOp::create(b, loc, inFirst, coordinates[m], second);
+  return AddOp::create(b, loc, index, times(run, part / 2));
+}
+
+Value LocalValues::inOrder(Value value, StringAttr axis, unsigned m, bool toParts) {
+  int64_t length = typeOf(value).length(axis), ranks = rules.degrees[m], run = length / ranks / 2;
+  if (!rules.isBalanced(axis, m, length))
+    return value;
+  Location loc = value.getLoc();
+  auto number = [&](int64_t x) { return ConstantOp::create(b, loc, x).getResult(); };
+  Value at = IndexOp::create(b, loc, NamedTensorType::get(b.getContext(), {{axis, length}}, b.getI64Type()));
+  Value to = FloorDivOp::create(b, loc, at, number(run)), place = ModOp::create(b, loc, at, number(run)), from;
+  if (toParts) { // run 2r of the parts is run r, and 2r + 1 is 2n - 1 - r
+    Value rank = FloorDivOp::create(b, loc, to, number(2)), odd = ModOp::create(b, loc, to, number(2));
+    Value isFirst = CompareOp::create(b, loc, ComparePredicate::eq, odd, number(0));
+    from = SelectOp::create(b, loc, isFirst, rank, SubOp::create(b, loc, number(2 * ranks - 1), rank));
+  } else {
+    Value isFirst = CompareOp::create(b, loc, ComparePredicate::lt, to, number(ranks));
+    Value twice = MulOp::create(b, loc, to, number(2));
+    from = SelectOp::create(b, loc, isFirst, twice, SubOp::create(b, loc, number(4 * ranks - 1), twice));
+  }
+  Value index = AddOp::create(b, loc, MulOp::create(b, loc, from, number(run)), place);
+  return LookupOp::create(b, loc, typeOf(value), renamed(b, value, axis, wholeOf(axis)),
+                          b.getArrayAttr({wholeOf(axis)}), ValueRange{index}, FloatAttr());
+}
+
+bool LocalValues::isBalanced(Axis axis, const Sharding &sharding) const {
+  for (unsigned m : splitters(sharding, axis.name)) {
+    if (rules.isBalanced(axis.name, m, axis.length))
+      return true;
+    axis.length /= rules.degrees[m];
+  }
+  return false;
+}
+
+Value LocalValues::placeInPart(Location loc, Value index, Axis axis, const Sharding &sharding) {
+  if (!isBalanced(axis, sharding)) {
+    Value first = origin(loc, axis, sharding);
+    return first ? SubOp::create(b, loc, index, first).getResult() : index;
+  }
+  auto number = [&](int64_t x) { return ConstantOp::create(b, loc, x).getResult(); };
+  for (unsigned m : splitters(sharding, axis.name)) {
+    int64_t ranks = rules.degrees[m], run = axis.length / ranks / 2;
+    Value first = coordinates[m];
+    if (rules.isBalanced(axis.name, m, axis.length)) {
+      Value second = SubOp::create(b, loc, number(2 * ranks - 1), first);
+      Value here = FloorDivOp::create(b, loc, index, number(run));
+      auto behind = [&](Value runs) { return SubOp::create(b, loc, index, MulOp::create(b, loc, runs, number(run))); };
+      auto is = [&](Value which) { return CompareOp::create(b, loc, ComparePredicate::eq, here, which); };
+      Value inSecond = AddOp::create(b, loc, behind(second), number(run));
+      Value otherwise = SelectOp::create(b, loc, is(second), inSecond, number(-axis.length));
+      index = SelectOp::create(b, loc, is(first), behind(first), otherwise);
+    } else {
+      index = SubOp::create(b, loc, index, MulOp::create(b, loc, first, number(axis.length / ranks)));
+    }
+    axis.length /= ranks;
+  }
+  return index;
+}
+
 Value LocalValues::origin(Location loc, Axis axis, const Sharding &sharding) {
   Value part;
+  if (isBalanced(axis, sharding))
+    return part;
   for (unsigned m : splitters(sharding, axis.name)) {
     Value here = coordinates[m];
     if (part)
@@ -219,8 +302,14 @@ Value LocalValues::origin(Location loc, Axis axis, const Sharding &sharding) {
 
 Value LocalValues::index(Location loc, Axis axis, const Sharding &sharding) {
   Value first = origin(loc, axis, sharding);
-  for (unsigned m : splitters(sharding, axis.name))
+  SmallVector<std::pair<unsigned, int64_t>> shared; // mesh axes, and what their ranks share
+  for (unsigned m : splitters(sharding, axis.name)) {
+    shared.push_back({m, axis.length});
     axis.length /= rules.degrees[m];
+  }
   Value place = IndexOp::create(b, loc, NamedTensorType::get(b.getContext(), {axis}, b.getI64Type()));
+  if (!first)
+    for (auto [m, length] : llvm::reverse(shared))
+      place = indexOfShared(loc, place, axis.name, m, length);
   return first ? AddOp::create(b, loc, place, first).getResult() : place;
 }

@@ -25,6 +25,9 @@ public:
   void setSum(mlir::Value whole, llvm::ArrayRef<Part> summands);
   llvm::ArrayRef<Part> partsOf(mlir::Value whole) const { return parts.find(whole)->second; }
 
+  /// Says which op of the whole program values are wanted for from now on.
+  void wantedBy(mlir::Operation *op) { user = op; }
+
   /// How the value lies along a mesh axis; partial if any of its parts is.
   OnMeshAxis on(mlir::Value whole, unsigned meshAxis) const;
   /// Sums partial values where the rules want their parts, and gives the one sharding that the value has then.
@@ -34,10 +37,15 @@ public:
   /// The one local value of a whole one and where it lies, after `settle`.
   Part settled(mlir::Value whole);
 
+  /// The rank's place along a mesh axis.
+  mlir::Value coordinate(unsigned meshAxis) const { return coordinates[meshAxis]; }
   /// The index along an axis of a whole tensor, for the part that the rank has.
   mlir::Value index(mlir::Location loc, Axis axis, const Sharding &sharding);
-  /// Where the rank's part of the axis begins in the whole, an i64 scalar; null if the axis is not split.
+  /// Where the rank's part of the axis begins in the whole, an i64 scalar; null if the axis is not split, or if its
+  /// part is no run.
   mlir::Value origin(mlir::Location loc, Axis axis, const Sharding &sharding);
+  /// The place in the rank's part of the axis of an index of the whole; out of range where another rank has it.
+  mlir::Value placeInPart(mlir::Location loc, mlir::Value index, Axis axis, const Sharding &sharding);
 
   /// Values made while a Scope lives are not reused after it: one for each region.
   class Scope {
@@ -55,15 +63,25 @@ private:
 
   Part convert(Part part, NamedTensorType whole, const Sharding &wanted);
   Part reduce(Part part, NamedTensorType whole, const Sharding &wanted);
-  Part gather(Part part, mlir::StringAttr axis, unsigned meshAxis);
+  Part gather(Part part, NamedTensorType whole, mlir::StringAttr axis, unsigned meshAxis);
   Part slice(Part part, NamedTensorType whole, mlir::StringAttr axis, unsigned meshAxis);
-  Part exchange(Part part, mlir::StringAttr to, unsigned meshAxis);
+  Part exchange(Part part, NamedTensorType whole, mlir::StringAttr to, unsigned meshAxis);
+  void markUnlessImplied(mlir::Operation *collective, NamedTensorType whole, mlir::StringAttr from,
+                         const OnMeshAxis &to, unsigned meshAxis);
   mlir::Value splitOff(mlir::Value value, mlir::StringAttr axis, unsigned meshAxis);
   mlir::Value joinUp(mlir::Value value, mlir::StringAttr axis, unsigned meshAxis);
+  /// Of an axis in parts, its elements as the ranks along a mesh axis have them one behind another (`toParts`), or
+  /// back.
+  mlir::Value inOrder(mlir::Value value, mlir::StringAttr axis, unsigned meshAxis, bool toParts);
+  /// The index in what ranks along a mesh axis share, `length`, of an index in the rank's part.
+  mlir::Value indexOfShared(mlir::Location loc, mlir::Value index, mlir::StringAttr axis, unsigned meshAxis,
+                            int64_t length);
+  bool isBalanced(Axis axis, const Sharding &sharding) const;
   mlir::Value sumOf(mlir::Location loc, mlir::Value x, mlir::Value y);
 
   mlir::OpBuilder &b;
   const Rules &rules;
+  mlir::Operation *user = nullptr;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<Part, 1>> parts;
   llvm::SmallVector<std::map<Key, mlir::Value>, 4> made{1};
   llvm::SmallVector<mlir::Value> coordinates; ///< the rank's place along each mesh axis: inputs that the runtime fills

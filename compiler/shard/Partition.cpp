@@ -15,6 +15,7 @@ LogicalResult Partition::visit(Block &whole) {
 }
 
 LogicalResult Partition::visit(Operation *op) {
+  values.wantedBy(op);
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case<ConstantOp, IndexOp>([&](auto source) { // made anew for each user
         values.set(source.getResult(), Value(), rules.whole());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/shard/LocalValues.h"
+#include "compiler/shard/RingAttention.h"
 
 namespace kinu::shard {
 
@@ -37,6 +38,7 @@ private:
 
   // PartitionAxes.cpp: products, reductions, and ops that change axes.
   void dot(DotOp op);
+  OnMeshAxis ofExperts(DotOp op, unsigned meshAxis);
   void reduce(ReduceOp op);
   void moveAxes(mlir::Operation *op);
   bool renameOfPartials(RenameOp op);
@@ -49,6 +51,7 @@ private:
   mlir::LogicalResult accumulate(AccumulateOp op);
   void input(InputOp op);
   void output(OutputOp op);
+  bool outputOfPartials(OutputOp op);
   mlir::LogicalResult repeat(RepeatOp op);
 
   // PartitionStages.cpp: what stages of a pipeline send one another.
@@ -62,6 +65,25 @@ private:
   Sharding attentionSharding(mlir::Value q, mlir::Value k, mlir::ArrayAttr sum, mlir::StringAttr key,
                              NamedTensorType result);
   void localRegion(mlir::Region &region, const Sharding &sharding, llvm::SmallVectorImpl<mlir::Value> &origins);
+  static void runOfRegion(mlir::Region &region, Axis run, mlir::Value origin,
+                          llvm::SmallVectorImpl<mlir::Value> &origins);
+  static void shareExtras(mlir::Region &score, mlir::Region &backward, unsigned extras, mlir::ValueRange forwardOrigins,
+                          mlir::ValueRange backwardOrigins);
+
+  // PartitionRing.cpp: attention whose keys go around.
+  std::optional<Ring> ringOf(const Sharding &queries, mlir::Value q, mlir::Value k, mlir::StringAttr query,
+                             mlir::StringAttr key, mlir::Region &score);
+  mlir::LogicalResult ringAttention(AttentionOp op, const Ring &ring);
+  mlir::LogicalResult ringAttentionBackward(AttentionBackwardOp op, const Ring &ring);
+  AttentionBackwardOp backwardOfPair(AttentionBackwardOp op, const Ring &ring, mlir::Value ofQueries,
+                                     mlir::Value ofKeys, llvm::ArrayRef<mlir::Value> operands,
+                                     llvm::SmallVector<mlir::Value> extras);
+  mlir::Value metInStep(mlir::Location loc, const Ring &ring, int64_t step);
+  llvm::SmallVector<mlir::Value> extrasOfRank(mlir::OperandRange extras, const Ring &ring);
+  void turn(const Ring &ring, llvm::MutableArrayRef<mlir::Value> moving);
+  void turnExtras(const Ring &ring, mlir::OperandRange wholes, llvm::MutableArrayRef<mlir::Value> own);
+  void regionOfPair(mlir::Region &region, const Ring &ring, mlir::Value ofQueries, mlir::Value ofKeys,
+                    llvm::SmallVectorImpl<mlir::Value> &origins);
 
   /// A copy of the op on these operands, its results (partial as they may be) lying as `sharding` says.
   mlir::Operation *copy(mlir::Operation *op, mlir::ValueRange operands, const Sharding &sharding);

@@ -6,6 +6,9 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::shard;
 
+/// Of a region that may be no op's yet.
+static Location locOf(Region &region) { return region.front().getTerminator()->getLoc(); }
+
 /// Keys, and the axes that scores and results are summed over or made of, are whole.
 Sharding Partition::attentionSharding(Value q, Value k, ArrayAttr sum, StringAttr key, NamedTensorType result) {
   Sharding wanted = rules.natural(result);
@@ -21,24 +24,21 @@ Sharding Partition::attentionSharding(Value q, Value k, ArrayAttr sum, StringAtt
   return wanted;
 }
 
-/// Gives a region of the rank's scores; indices along split axes begin at the rank's part, whose origin is an extra.
-void Partition::localRegion(Region &region, const Sharding &sharding, SmallVectorImpl<Value> &origins) {
+/// Adds `origin`, an extra, to the indices of an axis; or, if there is none, makes them `indices`, an extra.
+static void moveIndices(Region &region, StringAttr axis, Value origin, Value indices, SmallVectorImpl<Value> &extras) {
   Block &block = region.front();
-  for (BlockArgument argument : block.getArguments())
-    argument.setType(rules.local(typeOf(argument), rules.restrict(sharding, typeOf(argument))));
-  SmallVector<IndexOp> indices(block.getOps<IndexOp>());
-  for (Operation &op : block.without_terminator())
-    for (Value result : op.getResults())
-      result.setType(rules.local(typeOf(result), rules.restrict(sharding, typeOf(result))));
-  for (IndexOp index : indices) {
-    Axis whole = index.getAxis();
-    for (unsigned m : splitters(sharding, whole.name))
-      whole.length *= rules.degrees[m];
-    Value origin = values.origin(index.getLoc(), whole, sharding);
-    if (!origin)
+  Value argument;
+  for (IndexOp index : llvm::make_early_inc_range(block.getOps<IndexOp>())) {
+    if (index.getAxis().name != axis)
       continue;
-    origins.push_back(origin);
-    Value argument = block.addArgument(origin.getType(), index.getLoc());
+    if (!argument) {
+      extras.push_back(origin ? origin : indices);
+      argument = block.addArgument(extras.back().getType(), index.getLoc());
+    }
+    if (!origin) {
+      index.getResult().replaceAllUsesWith(argument);
+      continue;
+    }
     OpBuilder inside(index->getContext());
     inside.setInsertionPointAfter(index);
     Value moved = AddOp::create(inside, index.getLoc(), index.getResult(), argument);
@@ -46,8 +46,53 @@ void Partition::localRegion(Region &region, const Sharding &sharding, SmallVecto
   }
 }
 
+static void retype(Region &region, llvm::function_ref<NamedTensorType(NamedTensorType)> change) {
+  for (BlockArgument argument : region.front().getArguments())
+    argument.setType(change(typeOf(argument)));
+  for (Operation &op : region.front().without_terminator())
+    for (Value result : op.getResults())
+      result.setType(change(typeOf(result)));
+}
+
+/// Gives a region of the rank's scores; indices along split axes are those of the rank's part, by extras.
+void Partition::localRegion(Region &region, const Sharding &sharding, SmallVectorImpl<Value> &origins) {
+  SmallVector<Axis> split;
+  for (IndexOp index : region.front().getOps<IndexOp>())
+    if (!splitters(sharding, index.getAxis().name).empty() && !llvm::is_contained(split, index.getAxis()))
+      split.push_back(index.getAxis());
+  retype(region, [&](NamedTensorType type) { return rules.local(type, rules.restrict(sharding, type)); });
+  for (Axis axis : split) {
+    Value origin = values.origin(locOf(region), axis, sharding);
+    moveIndices(region, axis.name, origin, origin ? Value() : values.index(locOf(region), axis, sharding), origins);
+  }
+}
+
+/// Gives a region of the scores of a run of an axis, which begins at `origin`.
+void Partition::runOfRegion(Region &region, Axis run, Value origin, SmallVectorImpl<Value> &origins) {
+  retype(region, [&](NamedTensorType type) {
+    SmallVector<Axis> axes(type.getAxes());
+    for (Axis &axis : axes)
+      axis.length = axis.name == run.name ? run.length : axis.length;
+    return type.withAxes(axes);
+  });
+  moveIndices(region, run.name, origin, {}, origins);
+}
+
+/// Both regions take the same extras: after those of the op the origins of the forward region, then of the backward
+/// one.
+void Partition::shareExtras(Region &score, Region &backward, unsigned extras, ValueRange forwardOrigins,
+                            ValueRange backwardOrigins) {
+  for (Value origin : backwardOrigins)
+    score.front().addArgument(origin.getType(), locOf(score));
+  unsigned place = 2 + extras;
+  for (Value origin : forwardOrigins)
+    backward.front().insertArgument(place++, origin.getType(), locOf(score));
+}
+
 LogicalResult Partition::attention(AttentionOp op) {
   Sharding wanted = attentionSharding(op.getQ(), op.getK(), op.getSum(), op.getKeyAttr(), op.getResult().getType());
+  if (auto ring = ringOf(wanted, op.getQ(), op.getK(), op.getQueryAttr(), op.getKeyAttr(), op.getScore()))
+    return ringAttention(op, *ring);
   SmallVector<Value> extras;
   for (Value extra : op.getExtras())
     extras.push_back(local(extra, wanted));
@@ -69,6 +114,8 @@ LogicalResult Partition::attention(AttentionOp op) {
 
 LogicalResult Partition::attentionBackward(AttentionBackwardOp op) {
   Sharding wanted = attentionSharding(op.getQ(), op.getK(), op.getSum(), op.getKeyAttr(), typeOf(op.getResult()));
+  if (auto ring = ringOf(wanted, op.getQ(), op.getK(), op.getQueryAttr(), op.getKeyAttr(), op.getScore()))
+    return ringAttentionBackward(op, *ring);
   SmallVector<Value> extras;
   for (Value extra : op.getExtras())
     extras.push_back(local(extra, wanted));
@@ -81,21 +128,16 @@ LogicalResult Partition::attentionBackward(AttentionBackwardOp op) {
   sinkFreeOps(op.getScoreBackward());
   op.getScore().cloneInto(&score, mapping);
   op.getScoreBackward().cloneInto(&backward, mapping);
-  // Both regions take the same extras: the backward one has all that the forward one needs, and perhaps more.
   SmallVector<Value> forwardOrigins, backwardOrigins;
   localRegion(score, wanted, forwardOrigins);
   localRegion(backward, wanted, backwardOrigins);
-  for (Value origin : backwardOrigins)
-    score.front().addArgument(origin.getType(), op.getLoc());
-  unsigned place = 2 + op.getExtras().size();
-  for (Value origin : forwardOrigins)
-    backward.front().insertArgument(place++, origin.getType(), op.getLoc());
+  shareExtras(score, backward, op.getExtras().size(), forwardOrigins, backwardOrigins);
   llvm::append_range(extras, forwardOrigins);
   llvm::append_range(extras, backwardOrigins);
-  auto made = AttentionBackwardOp::create(
-      b, op.getLoc(), operands[0].getType(), operands[1].getType(), operands[2].getType(), operands[0], operands[1],
-      operands[2], operands[3], operands[4], operands[5], extras, op.getSum(), op.getQuery(), op.getKey(),
-      op.getPromoteAttr());
+  auto made =
+      AttentionBackwardOp::create(b, op.getLoc(), operands[0].getType(), operands[1].getType(), operands[2].getType(),
+                                  operands[0], operands[1], operands[2], operands[3], operands[4], operands[5], extras,
+                                  op.getSum(), op.getQuery(), op.getKey(), op.getPromoteAttr());
   made.getScore().takeBody(score);
   made.getScoreBackward().takeBody(backward);
   for (auto [whole, result] : llvm::zip(op->getResults(), made->getResults())) {

@@ -5,6 +5,21 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::shard;
 
+/// An axis of the weights that a rule splits where the rules split the other operand along an axis that weights lack:
+/// experts, of which each rank has some, and sequences. The other operand, which has both axes, then goes to the ranks
+/// of its experts.
+OnMeshAxis Partition::ofExperts(DotOp op, unsigned m) {
+  OnMeshAxis natural = rules.natural(op.getType())[m];
+  for (auto [weight, other] : {std::pair(op.getLhs(), op.getRhs()), std::pair(op.getRhs(), op.getLhs())}) {
+    OnMeshAxis here = values.on(weight, m);
+    bool apart = here.state == OnMeshAxis::Split && natural.state == OnMeshAxis::Split && here != natural &&
+                 rules.hasRule(here.axis, m) && !typeOf(weight).has(natural.axis);
+    if (apart && op.getType().has(here.axis) && typeOf(other).has(here.axis) && typeOf(other).has(natural.axis))
+      return here;
+  }
+  return {};
+}
+
 /// A product is split along an axis of its result, or along an axis that it sums over: then it is partial.
 void Partition::dot(DotOp op) {
   Sharding operand = rules.whole(), result = rules.whole(), natural = rules.natural(op.getType());
@@ -16,7 +31,13 @@ void Partition::dot(DotOp op) {
           sides, [&](const OnMeshAxis &side) { return side.state == OnMeshAxis::Split && sums(side.axis) == summed; });
       return found == std::end(sides) ? OnMeshAxis() : *found;
     };
-    if (natural[m].state == OnMeshAxis::Split) {
+    bool alike = sides[0] == sides[1] && sides[0].state == OnMeshAxis::Split && sums(sides[0].axis);
+    if (alike) { // nothing moves, even where the rules split the sum: it is scattered then
+      operand[m] = sides[0];
+      result[m] = OnMeshAxis::partial(ReductionKind::sum);
+    } else if (OnMeshAxis experts = ofExperts(op, m); experts.state == OnMeshAxis::Split) {
+      operand[m] = result[m] = experts;
+    } else if (natural[m].state == OnMeshAxis::Split) {
       operand[m] = result[m] = natural[m];
     } else if (OnMeshAxis summed = split(true); summed.state == OnMeshAxis::Split) {
       operand[m] = summed;
@@ -113,6 +134,16 @@ void Partition::moveAxes(Operation *op) {
     OnMeshAxis here = values.on(op->getOperand(0), m);
     bool touched = here.state == OnMeshAxis::Split && llvm::is_contained(changed, here.axis);
     StringAttr after = touched ? survivesAs(op, here.axis) : StringAttr();
+    auto isBalanced = [&](Value value, StringAttr axis) {
+      return rules.isBalanced(axis, m, typeOf(value).length(axis));
+    };
+    if (after && isBalanced(op->getOperand(0), here.axis) != isBalanced(op->getResult(0), after))
+      after = {};
+    // What is the same everywhere costs as little in parts.
+    if (isa<BroadcastOp>(op) && natural[m].state == OnMeshAxis::Split && operand[m].state == OnMeshAxis::Whole) {
+      operand[m] = result[m] = natural[m];
+      continue;
+    }
     if (after && natural[m] == OnMeshAxis::splitAlong(after) && type.length(after) % rules.degrees[m] == 0) {
       operand[m] = here;
       result[m] = natural[m];
@@ -150,6 +181,11 @@ void Partition::lookup(LookupOp op) {
     bool inside = table[m].state == OnMeshAxis::Split && !looksUp(table[m].axis);
     bool across = table[m].state == OnMeshAxis::Split && looksUp(table[m].axis);
     bool indicesAreSplit = wanted[m].state == OnMeshAxis::Split;
+    // What experts have computed goes back to the ranks of its sequences.
+    if (across && indicesAreSplit && wanted[m] == rules.natural(source)[m] && !looksUp(wanted[m].axis)) {
+      table[m] = wanted[m];
+      continue;
+    }
     if (across && (!zeroOutside || !source.isFloat() || isGathered(rules, op, m, indicesAreSplit)))
       table[m] = {};
     else if (across)
@@ -166,8 +202,8 @@ void Partition::lookup(LookupOp op) {
   FloatAttr otherwise = op.getOtherwiseAttr();
   for (auto [name, index] : llvm::zip(op.getAxes().getAsRange<StringAttr>(), op.getIndices())) {
     Value place = local(index, wanted);
-    if (Value first = values.origin(loc, {name, source.length(name)}, table)) {
-      place = SubOp::create(b, loc, place, first);
+    if (!splitters(table, name).empty()) {
+      place = values.placeInPart(loc, place, {name, source.length(name)}, table);
       otherwise = b.getF64FloatAttr(0);
       for (unsigned m : splitters(table, name))
         result[m] = OnMeshAxis::partial(ReductionKind::sum);
@@ -193,8 +229,8 @@ void Partition::scatter(ScatterOp op) {
   bool drop = op.getDrop();
   for (auto [name, index] : llvm::zip(op.getAxes().getAsRange<StringAttr>(), op.getIndices())) {
     Value place = local(index, operand);
-    if (Value first = values.origin(loc, {name, op.getType().length(name)}, result)) {
-      place = SubOp::create(b, loc, place, first);
+    if (!splitters(result, name).empty()) {
+      place = values.placeInPart(loc, place, {name, op.getType().length(name)}, result);
       drop = true;
     }
     indices.push_back(place);

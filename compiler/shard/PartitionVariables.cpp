@@ -74,8 +74,31 @@ void Partition::input(InputOp op) {
   values.set(op, made, sharding);
 }
 
-/// What leaves is the whole, on every rank; outputs of a model stay the sequences of the rank.
+/// What the runtime adds up over micro-batches, and so over ranks, too, when a step is done.
+static bool isSumOfStep(StringRef output) {
+  return llvm::is_contained({"$loss_sum", "$loss_count", "$aux_sum"}, output) || output.starts_with("metric.");
+}
+
+bool Partition::outputOfPartials(OutputOp op) {
+  ArrayRef<Part> parts = values.partsOf(op.getValue());
+  if (!isSumOfStep(op.getName()) || parts.size() != 1 || !isPartial(parts[0].sharding))
+    return false;
+  SmallVector<Attribute> over;
+  for (auto [on, name] : llvm::zip(parts[0].sharding, rules.names)) {
+    if (on.state == OnMeshAxis::Split || (on.state == OnMeshAxis::Partial && on.kind != ReductionKind::sum))
+      return false;
+    if (on.state == OnMeshAxis::Partial)
+      over.push_back(name);
+  }
+  auto made = OutputOp::create(b, op.getLoc(), op.getName(), parts[0].value);
+  made->setAttr(tofu::kSumOver, b.getArrayAttr(over));
+  return true;
+}
+
+/// What leaves is the whole, on every rank, or its part of a sum; outputs of a model stay the sequences of the rank.
 void Partition::output(OutputOp op) {
+  if (outputOfPartials(op))
+    return;
   Sharding wanted = rules.whole();
   if (!op.getName().starts_with("$") && !op.getName().starts_with("metric.")) {
     Sharding natural = rules.natural(typeOf(op.getValue()));

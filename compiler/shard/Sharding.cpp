@@ -1,7 +1,10 @@
 // Shardings and the rules that decide them.
 #include "compiler/shard/Sharding.h"
 
+#include "dialects/kinu/KeyBounds.h"
+
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -45,6 +48,67 @@ LogicalResult Rules::read(ArrayAttr from, SmallVectorImpl<Rule> &to) {
   return success();
 }
 
+void Rules::splitKeys(ModuleOp module) {
+  llvm::DenseSet<std::pair<StringAttr, StringAttr>> renamed;
+  module.walk([&](RenameOp op) { renamed.insert({op.getFromAttr(), op.getToAttr()}); });
+  module.walk([&](AttentionOp op) {
+    auto ruleOf = [&](StringAttr axis) {
+      return llvm::find_if(everywhere, [&](const Rule &rule) { return rule.axis == axis; });
+    };
+    auto *ofQueries = ruleOf(op.getQueryAttr());
+    if (ofQueries == everywhere.end() || ruleOf(op.getKeyAttr()) != everywhere.end() ||
+        !renamed.contains({op.getQueryAttr(), op.getKeyAttr()}))
+      return;
+    Rule ofKeys{op.getKeyAttr(), ofQueries->on};
+    everywhere.push_back(ofKeys);
+  });
+}
+
+/// The axis and all that it is renamed to or from.
+static llvm::SmallSetVector<StringAttr, 4> namesOf(StringAttr axis, ModuleOp module) {
+  llvm::SmallSetVector<StringAttr, 4> names;
+  names.insert(axis);
+  for (size_t known = 0; known != names.size();) {
+    known = names.size();
+    module.walk([&](RenameOp op) {
+      if (names.contains(op.getFromAttr()) || names.contains(op.getToAttr())) {
+        names.insert(op.getFromAttr());
+        names.insert(op.getToAttr());
+      }
+    });
+  }
+  return names;
+}
+
+/// What weights have, of this stage or another, lies in its order; and so do the sequences of a batch.
+static bool keepsOrder(StringAttr axis, ModuleOp module) {
+  auto isStored = [](StringRef role) { return role != "stash" && role != "message" && role != "table"; };
+  auto elsewhere = module->getAttrOfType<ArrayAttr>("kinu.elsewhere");
+  return axis == "batch" ||
+         llvm::any_of(module.getOps<VariableOp>(),
+                      [&](VariableOp variable) {
+                        return isStored(variable.getRole()) && cast<NamedTensorType>(variable.getType()).has(axis);
+                      }) ||
+         (elsewhere && llvm::any_of(elsewhere.getAsRange<DictionaryAttr>(), [&](DictionaryAttr variable) {
+            return cast<NamedTensorType>(variable.getAs<TypeAttr>("type").getValue()).has(axis);
+          }));
+}
+
+void Rules::balance(ModuleOp module) {
+  module.walk([&](AttentionOp op) {
+    auto *rule = llvm::find_if(everywhere, [&](const Rule &each) { return each.axis == op.getQueryAttr(); });
+    KeyBounds bounds = keyBounds(op.getScore(), op.getQueryAttr(), op.getKeyAttr());
+    if (rule == everywhere.end() || rule->on.size() != 1 || !bounds.most || *bounds.most > 0)
+      return;
+    auto names = namesOf(rule->axis, module);
+    names.remove_if([&](StringAttr name) { return !hasRule(name, rule->on[0]); });
+    if (names.contains(op.getKeyAttr()) &&
+        llvm::none_of(names, [&](StringAttr name) { return keepsOrder(name, module); }))
+      for (StringAttr name : names)
+        balanced.insert({name, rule->on[0]});
+  });
+}
+
 FailureOr<Rules> Rules::of(ModuleOp module) {
   Rules rules;
   rules.mesh = tofu::meshOf(module);
@@ -61,6 +125,8 @@ FailureOr<Rules> Rules::of(ModuleOp module) {
     return failure();
   if (auto words = layout.getAs<ArrayAttr>("overlap"))
     rules.sumsEarly = llvm::is_contained(words.getAsValueRange<StringAttr>(), "gradients");
+  rules.splitKeys(module);
+  rules.balance(module);
   if (auto level = layout.getAs<IntegerAttr>("zero")) {
     rules.zeroLevel = level.getInt();
     auto *found = llvm::find(rules.names, layout.getAs<StringAttr>("zero_on"));
@@ -134,6 +200,11 @@ Sharding Rules::sharedState(NamedTensorType whole, Sharding sharding, llvm::func
       return shared;
   }
   return sharding;
+}
+
+bool Rules::has(ArrayRef<Rule> rules, StringAttr axis, unsigned meshAxis) {
+  return llvm::any_of(rules,
+                      [&](const Rule &rule) { return rule.axis == axis && llvm::is_contained(rule.on, meshAxis); });
 }
 
 DictionaryAttr Rules::splitAttr(NamedTensorType whole, const Sharding &sharding) const {

@@ -59,6 +59,19 @@ public:
       NamedTensorType whole, Sharding sharding,
       llvm::function_ref<bool(mlir::StringAttr)> may = [](mlir::StringAttr) { return true; }) const;
 
+  /// Whether ranks along the mesh axis have two runs each of such an axis, number r the runs r and 2n - 1 - r: under a
+  /// causal mask they then have as much to do. `length`: of what these ranks share.
+  bool isBalanced(mlir::StringAttr axis, unsigned meshAxis, int64_t length) const {
+    return balanced.contains({axis, meshAxis}) && length % (2 * degrees[meshAxis]) == 0;
+  }
+
+  /// Whether a rule that holds everywhere splits the axis over the mesh axis.
+  bool hasRule(mlir::StringAttr axis, unsigned meshAxis) const { return has(everywhere, axis, meshAxis); }
+  /// Whether a rule for between blocks does.
+  bool hasRuleBetween(mlir::StringAttr axis, unsigned meshAxis) const { return has(between, axis, meshAxis); }
+  /// Whether ZeRO shares state among the ranks along the mesh axis.
+  bool isSharedOver(unsigned meshAxis) const { return zeroLevel > 0 && meshAxis == zeroOn; }
+
   /// The splits of a type as an attribute: for each axis that is split, the mesh axes, outermost first.
   mlir::DictionaryAttr splitAttr(NamedTensorType whole, const Sharding &sharding) const;
 
@@ -73,10 +86,15 @@ private:
     mlir::StringAttr axis;
     llvm::SmallVector<unsigned> on;
   };
+  static bool has(llvm::ArrayRef<Rule> rules, mlir::StringAttr axis, unsigned meshAxis);
   void apply(llvm::ArrayRef<Rule> rules, NamedTensorType type, Sharding &sharding) const;
+  /// Attention's keys lie as its queries, of which they are another name, unless a rule says otherwise.
+  void splitKeys(mlir::ModuleOp module);
+  void balance(mlir::ModuleOp module);
   mlir::LogicalResult read(mlir::ArrayAttr from, llvm::SmallVectorImpl<Rule> &to);
 
   llvm::SmallVector<Rule> everywhere, between;
+  llvm::DenseSet<std::pair<mlir::StringAttr, unsigned>> balanced;
   unsigned zeroOn = 0;
 };
 

@@ -13,10 +13,11 @@ def plan(layout, **sizes):
     return json.loads(out)
 
 
-def sent(plan, axis, program=None):
+def sent(plan, axis, program=None, kind=None):
     """Elements that a rank sends over one mesh axis; of all programs but what the runtime sends."""
     return sum(m["sent"] for m in plan["stages"][0]["messages"]
-               if m["over"] == [axis] and m["program"] != "step" and program in (None, m["program"])) / FLOAT
+               if m["over"] == [axis] and m["program"] != "step" and program in (None, m["program"])
+               and kind in (None, m["kind"])) / FLOAT
 
 
 def per_layer(layout, axis, program):
@@ -41,14 +42,26 @@ least, most, norms = 8 * b * 32 * 32 / 2, 10 * b * 32 * 32 / 2, 2 * (b * 32 + 32
 print(f"sequence, a layer: {found:.0f} elements, textbook says {least:.0f} to {most:.0f}, and norms at most {norms:.0f}")
 assert least <= found <= most + norms
 
-# Data parallel and ZeRO 1: twice the parameters (d - 1) / d. ZeRO 2: gradients are scattered in every micro-batch, weights
-# gathered once. ZeRO 3: three times per micro-batch. The gradient of the table of positions (32 x 32) is summed in every
-# micro-batch besides; ZeRO 3 gathers what forward and backward pass both use at their border, the tied embedding (64 x 32),
-# once. 8 scalars at most. Messages behind computation are the same messages.
-for layout in ("data", "zero1", "zero2", "zero3", "overlap_data", "overlap_zero1", "overlap_zero3"):
+# Ring attention: forward each rank sends the keys and values of all other ranks on, 2 b s kv (n - 1) / n elements per
+# layer and micro-batch, backward these and their gradients. Liu et al., 2023.
+for layout, ranks in (("ring", 2), ("ring4", 4)):
+    two, four = plan(layout, depth=2), plan(layout, depth=4)
+    found = (sent(four, "context", "micro", "shift") - sent(two, "context", "micro", "shift")) / 2
+    b = two["sequences_of_rank"] * two["micro_batches"]
+    wanted = 6 * b * 32 * 32 * (ranks - 1) / ranks
+    print(f"{layout}, a layer: {found:.0f} elements of keys and values, textbook says {wanted:.0f}")
+    assert found == wanted, layout
+
+# Data parallel and ZeRO 1: twice the parameters (d - 1) / d. ZeRO 2: gradients are scattered in every micro-batch, since
+# no rank keeps more of them than its part, and weights gathered once: twice the parameters for one micro-batch. ZeRO 3:
+# three times per micro-batch. The gradient of the table of positions (32 x 32) is summed in every micro-batch besides;
+# ZeRO 3 gathers what forward and backward pass both use at their border, the tied embedding (64 x 32), once. 8 scalars
+# at most. Messages behind computation are the same messages.
+for layout in ("data", "zero1", "zero2", "zero2_twice", "zero3", "overlap_data", "overlap_zero1", "overlap_zero3"):
     one = plan(layout)
     micro_batches = one["micro_batches"]
-    times = {"zero2": 1 + micro_batches, "zero3": 3 * micro_batches}.get(layout.split("_")[-1], 2)
+    of_gradients, of_all = 1 + micro_batches, 3 * micro_batches
+    times = {"zero2": of_gradients, "zero2_twice": of_gradients, "zero3": of_all, "overlap_zero3": of_all}.get(layout, 2)
     wanted, found = times * one["parameters"] / 2, sent(one, "data")
     positions = 2 * micro_batches * 32 * 32
     print(f"{layout}, a step: {found:.0f} elements, textbook says {wanted:.0f} and positions {positions:.0f}")
