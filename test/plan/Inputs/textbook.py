@@ -6,9 +6,9 @@ import subprocess
 FLOAT = 4
 
 
-def plan(layout, **sizes):
+def plan(layout, spec="layouts.kinu", **sizes):
     defines = [part for name, size in sizes.items() for part in ("-D", f"{name}={size}")]
-    out = subprocess.run(["kinu", "plan", "layouts.kinu", "--layout", layout, "--json", *defines],
+    out = subprocess.run(["kinu", "plan", spec, "--layout", layout, "--json", *defines],
                          check=True, capture_output=True).stdout
     return json.loads(out)
 
@@ -66,3 +66,14 @@ for layout in ("data", "zero1", "zero2", "zero2_twice", "zero3", "overlap_data",
     positions = 2 * micro_batches * 32 * 32
     print(f"{layout}, a step: {found:.0f} elements, textbook says {wanted:.0f} and positions {positions:.0f}")
     assert abs(found - wanted) <= positions + 8, layout
+
+# Experts on the ranks of the sequences: b sequences of a rank, E experts with s slots each, width h. What experts are given
+# and what they give goes to other ranks, forward and backward, and backward once more what they were given, which is kept
+# by the ranks of the sequences: 5 b E s h (n - 1) / n elements per layer.
+sizes = dict(accumulate=1, vocab=64, width=32, hidden=48, groups=2, reps=2, experts=4, context=16, batch=8, seq=16)
+two, four = (plan("experts", "experts.kinu", depth=depth, **sizes) for depth in (2, 4))
+found = (sent(four, "data", "micro", "all_to_all") - sent(two, "data", "micro", "all_to_all")) / 2
+slots = 5 * 16 * 2 // (4 * 4)
+wanted = 5 * two["sequences_of_rank"] * 4 * slots * 32 / 2
+print(f"experts, a layer: {found:.0f} elements, the formula says {wanted:.0f}")
+assert found == wanted
