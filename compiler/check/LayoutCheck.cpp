@@ -105,10 +105,10 @@ static std::string nearestLengths(int64_t length, int64_t parts) {
          std::to_string(below + parts);
 }
 
-/// Between blocks an axis that does not divide stays whole.
+/// Between blocks an axis that does not divide is padded, by a quarter at most, or stays whole.
 void LayoutReader::warnIfIdle(const AxisInfo &axis, llvm::ArrayRef<const typed::MeshAxis *> over, SourceRange range) {
   for (int64_t parts : partsOver(over))
-    if (axis.length % parts != 0) {
+    if (int64_t over = axis.length % parts; over != 0 && parts - over > axis.length / 4) {
       context.diagnostics
           .warning("idle-rule", range,
                    "`" + axis.name + "` of " + std::to_string(axis.length) + " does not divide into " +

@@ -1,4 +1,4 @@
-// What is padded, by the attributes that shard left on variables.
+// What is padded, by the attributes that shard left on variables, and on the module of what lies between blocks.
 #include "compiler/plan/Plan.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -25,6 +25,14 @@ std::vector<Padded> plan::paddedIn(ModuleOp module) {
       entry.bytes += type.getNumElements() / local * most * (type.getElement().getIntOrFloatBitWidth() / 8);
     }
   }
+  if (auto between = module->getAttrOfType<DictionaryAttr>("kinu.padded"))
+    for (NamedAttribute axis : between) {
+      ArrayRef<int64_t> lengths = cast<DenseI64ArrayAttr>(axis.getValue()).asArrayRef();
+      Padded &entry = found[axis.getName()];
+      entry.axis = axis.getName().str();
+      entry.length = lengths[0];
+      entry.padded = lengths[1];
+    }
   std::vector<Padded> all;
   for (auto &[name, entry] : found)
     all.push_back(std::move(entry));

@@ -142,10 +142,14 @@ static void printPadded(const Stage &stage, llvm::raw_ostream &os) {
   if (stage.padded.empty())
     return;
   os << "\npadded, so that ranks have equal parts; bytes on the last rank\n";
-  for (const Padded &entry : stage.padded)
-    os << "  " << entry.axis << " of " << grouped(entry.length) << " to " << grouped(entry.padded) << ": "
-       << grouped(entry.bytes) << " bytes in " << entry.variables.size() << " variables: " << firstOf(entry.variables)
-       << '\n';
+  for (const Padded &entry : stage.padded) {
+    os << "  " << entry.axis << " of " << grouped(entry.length) << " to " << grouped(entry.padded);
+    if (entry.variables.empty())
+      os << ", between blocks\n";
+    else
+      os << ": " << grouped(entry.bytes) << " bytes in " << entry.variables.size()
+         << " variables: " << firstOf(entry.variables) << '\n';
+  }
 }
 
 static void printPlacement(const Plan &plan, llvm::raw_ostream &os) {

@@ -3,6 +3,10 @@
 
 #include "compiler/shard/Reshards.h"
 
+#include "llvm/Support/MathExtras.h"
+
+#include <limits>
+
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::shard;
@@ -152,23 +156,52 @@ Part LocalValues::reduce(Part part, NamedTensorType whole, const Sharding &wante
   return part;
 }
 
+StringAttr LocalValues::paddedOf(StringAttr axis) {
+  return StringAttr::get(axis.getContext(), "padded." + axis.getValue());
+}
+
+/// `type` with other axes in place of one.
+static NamedTensorType replaced(NamedTensorType type, StringAttr axis, ArrayRef<Axis> by) {
+  SmallVector<Axis> axes;
+  for (const Axis &other : type.getAxes())
+    other.name == axis ? axes.append(by.begin(), by.end()) : axes.push_back(other);
+  return type.withAxes(axes);
+}
+
 /// The axis as its parts on the ranks, under the mesh axis's name, and the place within one.
 Value LocalValues::splitOff(Value value, StringAttr axis, unsigned m) {
-  SmallVector<Axis> axes{{tofu::rankAxis(rules.names[m]), rules.degrees[m]}};
-  for (const Axis &other : typeOf(value).getAxes())
-    axes.push_back(other.name == axis ? Axis{partOf(axis), other.length / rules.degrees[m]} : other);
-  return SplitOp::create(b, value.getLoc(), typeOf(value).withAxes(axes), value, axis,
-                         b.getArrayAttr({tofu::rankAxis(rules.names[m]), partOf(axis)}));
+  int64_t ranks = rules.degrees[m], length = typeOf(value).length(axis), part = llvm::divideCeil(length, ranks);
+  StringAttr from = axis;
+  if (part * ranks != length) {
+    from = paddedOf(axis);
+    value = PadOp::create(b, value.getLoc(), replaced(typeOf(value), axis, {{from, part * ranks}}), value, axis,
+                          b.getI64IntegerAttr(0), from);
+  }
+  Axis ofRanks{tofu::rankAxis(rules.names[m]), ranks}, ofPart{partOf(axis), part};
+  NamedTensorType type = replaced(typeOf(value), from, {ofPart});
+  SmallVector<Axis> axes{ofRanks};
+  llvm::append_range(axes, type.getAxes());
+  return SplitOp::create(b, value.getLoc(), type.withAxes(axes), value, from,
+                         b.getArrayAttr({ofRanks.name, ofPart.name}));
 }
 
 /// The opposite.
-Value LocalValues::joinUp(Value value, StringAttr axis, unsigned m) {
-  SmallVector<Axis> axes;
-  for (const Axis &other : typeOf(value).getAxes())
-    if (other.name != tofu::rankAxis(rules.names[m]))
-      axes.push_back(other.name == partOf(axis) ? Axis{axis, other.length * rules.degrees[m]} : other);
-  return JoinOp::create(b, value.getLoc(), typeOf(value).withAxes(axes), value,
-                        b.getArrayAttr({tofu::rankAxis(rules.names[m]), partOf(axis)}), axis);
+Value LocalValues::joinUp(Value value, StringAttr axis, unsigned m, int64_t length) {
+  StringAttr ranks = tofu::rankAxis(rules.names[m]), part = partOf(axis);
+  int64_t all = typeOf(value).length(part) * rules.degrees[m];
+  StringAttr to = all == length ? axis : paddedOf(axis);
+  NamedTensorType type = replaced(replaced(typeOf(value), ranks, {}), part, {{to, all}});
+  value = JoinOp::create(b, value.getLoc(), type, value, b.getArrayAttr({ranks, part}), to);
+  if (to != axis)
+    value = SliceOp::create(b, value.getLoc(), replaced(type, to, {{axis, length}}), value, to, b.getI64IntegerAttr(0),
+                            axis);
+  return value;
+}
+
+int64_t LocalValues::lengthShared(const Part &part, NamedTensorType whole, StringAttr axis, unsigned m) const {
+  Sharding others = part.sharding;
+  others[m] = {};
+  return rules.local(whole, others).length(axis);
 }
 
 void LocalValues::markUnlessImplied(Operation *collective, NamedTensorType whole, StringAttr from, const OnMeshAxis &to,
@@ -186,7 +219,7 @@ Part LocalValues::gather(Part part, NamedTensorType whole, StringAttr axis, unsi
   llvm::append_range(axes, typeOf(own).getAxes());
   Value all = tofu::AllGatherOp::create(b, own.getLoc(), typeOf(own).withAxes(axes), own, rules.names[m]);
   markUnlessImplied(all.getDefiningOp(), whole, axis, {}, m);
-  part.value = inOrder(joinUp(all, axis, m), axis, m, /*toParts=*/false);
+  part.value = inOrder(joinUp(all, axis, m, lengthShared(part, whole, axis, m)), axis, m, /*toParts=*/false);
   part.sharding[m] = {};
   return part;
 }
@@ -196,7 +229,8 @@ Part LocalValues::exchange(Part part, NamedTensorType whole, StringAttr to, unsi
   Value pieces = splitOff(renamed(b, inOrder(part.value, to, m, /*toParts=*/true), from, partOf(from)), to, m);
   pieces = tofu::AllToAllOp::create(b, part.value.getLoc(), pieces.getType(), pieces, rules.names[m]);
   markUnlessImplied(pieces.getDefiningOp(), whole, from, OnMeshAxis::splitAlong(to), m);
-  part.value = inOrder(renamed(b, joinUp(pieces, from, m), partOf(to), to), from, m, /*toParts=*/false);
+  part.value = inOrder(renamed(b, joinUp(pieces, from, m, lengthShared(part, whole, from, m)), partOf(to), to), from, m,
+                       /*toParts=*/false);
   part.sharding[m] = OnMeshAxis::splitAlong(to);
   return part;
 }
@@ -204,7 +238,7 @@ Part LocalValues::exchange(Part part, NamedTensorType whole, StringAttr to, unsi
 /// The rank's own part of what it has whole: no message.
 Part LocalValues::slice(Part part, NamedTensorType whole, StringAttr axis, unsigned m) {
   Location loc = part.value.getLoc();
-  int64_t length = typeOf(part.value).length(axis) / rules.degrees[m];
+  int64_t length = llvm::divideCeil(typeOf(part.value).length(axis), rules.degrees[m]);
   Axis piece{axis, length};
   Value place = IndexOp::create(b, loc, NamedTensorType::get(b.getContext(), {piece}, b.getI64Type()));
   place = indexOfShared(loc, place, axis, m, typeOf(part.value).length(axis));
@@ -219,10 +253,13 @@ Part LocalValues::slice(Part part, NamedTensorType whole, StringAttr axis, unsig
 }
 
 Value LocalValues::indexOfShared(Location loc, Value index, StringAttr axis, unsigned m, int64_t length) {
-  int64_t ranks = rules.degrees[m], part = length / ranks;
+  int64_t ranks = rules.degrees[m], part = llvm::divideCeil(length, ranks);
   auto times = [&](Value x, int64_t y) { return MulOp::create(b, loc, x, ConstantOp::create(b, loc, y)).getResult(); };
-  if (!rules.isBalanced(axis, m, length))
-    return AddOp::create(b, loc, index, times(coordinates[m], part));
+  if (!rules.isBalanced(axis, m, length)) {
+    index = AddOp::create(b, loc, index, times(coordinates[m], part));
+    // Behind the end stands the last element once more.
+    return part * ranks == length ? index : MinOp::create(b, loc, index, ConstantOp::create(b, loc, length - 1));
+  }
   // The second run is number 2n - 1 - r, and is behind the first.
   Value inFirst = CompareOp::create(b, loc, ComparePredicate::lt, index, ConstantOp::create(b, loc, part / 2));
   Value second = SubOp::create(b, loc, ConstantOp::create(b, loc, 2 * ranks - 2), coordinates[m]);
@@ -252,17 +289,19 @@ Value LocalValues::inOrder(Value value, StringAttr axis, unsigned m, bool toPart
                           b.getArrayAttr({wholeOf(axis)}), ValueRange{index}, FloatAttr());
 }
 
-bool LocalValues::isBalanced(Axis axis, const Sharding &sharding) const {
+bool LocalValues::isRun(Axis axis, const Sharding &sharding) const {
+  if (rules.isPadded(axis, sharding))
+    return false;
   for (unsigned m : splitters(sharding, axis.name)) {
     if (rules.isBalanced(axis.name, m, axis.length))
-      return true;
+      return false;
     axis.length /= rules.degrees[m];
   }
-  return false;
+  return true;
 }
 
 Value LocalValues::placeInPart(Location loc, Value index, Axis axis, const Sharding &sharding) {
-  if (!isBalanced(axis, sharding)) {
+  if (isRun(axis, sharding)) {
     Value first = origin(loc, axis, sharding);
     return first ? SubOp::create(b, loc, index, first).getResult() : index;
   }
@@ -279,16 +318,16 @@ Value LocalValues::placeInPart(Location loc, Value index, Axis axis, const Shard
       Value otherwise = SelectOp::create(b, loc, is(second), inSecond, number(-axis.length));
       index = SelectOp::create(b, loc, is(first), behind(first), otherwise);
     } else {
-      index = SubOp::create(b, loc, index, MulOp::create(b, loc, first, number(axis.length / ranks)));
+      index = SubOp::create(b, loc, index, MulOp::create(b, loc, first, number(llvm::divideCeil(axis.length, ranks))));
     }
-    axis.length /= ranks;
+    axis.length = llvm::divideCeil(axis.length, ranks);
   }
   return index;
 }
 
 Value LocalValues::origin(Location loc, Axis axis, const Sharding &sharding) {
   Value part;
-  if (isBalanced(axis, sharding))
+  if (!isRun(axis, sharding))
     return part;
   for (unsigned m : splitters(sharding, axis.name)) {
     Value here = coordinates[m];
@@ -305,11 +344,61 @@ Value LocalValues::index(Location loc, Axis axis, const Sharding &sharding) {
   SmallVector<std::pair<unsigned, int64_t>> shared; // mesh axes, and what their ranks share
   for (unsigned m : splitters(sharding, axis.name)) {
     shared.push_back({m, axis.length});
-    axis.length /= rules.degrees[m];
+    axis.length = llvm::divideCeil(axis.length, rules.degrees[m]);
   }
   Value place = IndexOp::create(b, loc, NamedTensorType::get(b.getContext(), {axis}, b.getI64Type()));
   if (!first)
     for (auto [m, length] : llvm::reverse(shared))
       place = indexOfShared(loc, place, axis.name, m, length);
   return first ? AddOp::create(b, loc, place, first).getResult() : place;
+}
+
+/// What a reduction leaves as it is, where `real` is false.
+static Value orNeutral(OpBuilder &b, Value value, Value real, ReductionKind kind) {
+  Location loc = value.getLoc();
+  NamedTensorType type = typeOf(value);
+  if (type.isBool())
+    return kind == ReductionKind::min
+               ? OrOp::create(b, loc, value, NotOp::create(b, loc, real.getType(), real)).getResult()
+               : AndOp::create(b, loc, value, real).getResult();
+  bool low = kind == ReductionKind::max, zero = kind == ReductionKind::sum;
+  double infinity = std::numeric_limits<double>::infinity();
+  using Int = std::numeric_limits<int64_t>;
+  Value neutral = type.isInt() ? ConstantOp::create(b, loc,
+                                                    zero  ? int64_t(0)
+                                                    : low ? Int::min()
+                                                          : Int::max())
+                               : ConstantOp::create(b, loc,
+                                                    zero  ? 0.0
+                                                    : low ? -infinity
+                                                          : infinity);
+  if (type.isFloat() && !type.getElement().isF32())
+    neutral = CastOp::create(b, loc, neutral, type.getElement());
+  return SelectOp::create(b, loc, type, real, value, neutral);
+}
+
+Value LocalValues::hidePadding(Value part, NamedTensorType whole, const Sharding &sharding, ArrayAttr axes,
+                               ReductionKind kind) {
+  for (const Axis &axis : whole.getAxes()) {
+    if (!contains(axes, axis.name) || !typeOf(part).has(axis.name) || !rules.isPadded(axis, sharding))
+      continue;
+    Location loc = part.getLoc();
+    SmallVector<std::pair<unsigned, int64_t>> shared;
+    Axis local = axis;
+    for (unsigned m : splitters(sharding, axis.name)) {
+      shared.push_back({m, local.length});
+      local.length = llvm::divideCeil(local.length, rules.degrees[m]);
+    }
+    Value place = IndexOp::create(b, loc, NamedTensorType::get(b.getContext(), {local}, b.getI64Type()));
+    for (auto [m, length] : llvm::reverse(shared)) {
+      int64_t run = llvm::divideCeil(length, rules.degrees[m]);
+      if (run * rules.degrees[m] != length) {
+        Value at = AddOp::create(b, loc, place, MulOp::create(b, loc, coordinates[m], ConstantOp::create(b, loc, run)));
+        Value real = CompareOp::create(b, loc, ComparePredicate::lt, at, ConstantOp::create(b, loc, length));
+        part = orNeutral(b, part, real, kind);
+      }
+      place = indexOfShared(loc, place, axis.name, m, length);
+    }
+  }
+  return part;
 }

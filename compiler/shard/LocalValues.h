@@ -25,6 +25,9 @@ public:
   void setSum(mlir::Value whole, llvm::ArrayRef<Part> summands);
   llvm::ArrayRef<Part> partsOf(mlir::Value whole) const { return parts.find(whole)->second; }
 
+  /// What an axis is called where it is padded.
+  static mlir::StringAttr paddedOf(mlir::StringAttr axis);
+
   /// Says which op of the whole program values are wanted for from now on.
   void wantedBy(mlir::Operation *op) { user = op; }
 
@@ -46,6 +49,11 @@ public:
   mlir::Value origin(mlir::Location loc, Axis axis, const Sharding &sharding);
   /// The place in the rank's part of the axis of an index of the whole; out of range where another rank has it.
   mlir::Value placeInPart(mlir::Location loc, mlir::Value index, Axis axis, const Sharding &sharding);
+
+  /// A part with `neutral` (0 for none, of floats that may be an infinity) where it is behind the end of one of these
+  /// axes of the whole.
+  mlir::Value hidePadding(mlir::Value part, NamedTensorType whole, const Sharding &sharding, mlir::ArrayAttr axes,
+                          ReductionKind kind = ReductionKind::sum);
 
   /// Values made while a Scope lives are not reused after it: one for each region.
   class Scope {
@@ -69,14 +77,17 @@ private:
   void markUnlessImplied(mlir::Operation *collective, NamedTensorType whole, mlir::StringAttr from,
                          const OnMeshAxis &to, unsigned meshAxis);
   mlir::Value splitOff(mlir::Value value, mlir::StringAttr axis, unsigned meshAxis);
-  mlir::Value joinUp(mlir::Value value, mlir::StringAttr axis, unsigned meshAxis);
+  mlir::Value joinUp(mlir::Value value, mlir::StringAttr axis, unsigned meshAxis, int64_t length);
   /// Of an axis in parts, its elements as the ranks along a mesh axis have them one behind another (`toParts`), or
   /// back.
   mlir::Value inOrder(mlir::Value value, mlir::StringAttr axis, unsigned meshAxis, bool toParts);
   /// The index in what ranks along a mesh axis share, `length`, of an index in the rank's part.
   mlir::Value indexOfShared(mlir::Location loc, mlir::Value index, mlir::StringAttr axis, unsigned meshAxis,
                             int64_t length);
-  bool isBalanced(Axis axis, const Sharding &sharding) const;
+  /// Whether a rank's part of the axis is a run of it, and no longer than that.
+  bool isRun(Axis axis, const Sharding &sharding) const;
+  /// What the ranks along a mesh axis share of an axis, by how the value lies along others.
+  int64_t lengthShared(const Part &part, NamedTensorType whole, mlir::StringAttr axis, unsigned meshAxis) const;
   mlir::Value sumOf(mlir::Location loc, mlir::Value x, mlir::Value y);
 
   mlir::OpBuilder &b;

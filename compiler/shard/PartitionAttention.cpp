@@ -18,6 +18,12 @@ Sharding Partition::attentionSharding(Value q, Value k, ArrayAttr sum, StringAtt
       wanted[m] = here;
     bool possible = wanted[m].state == OnMeshAxis::Split && typeOf(q).has(wanted[m].axis) &&
                     !contains(sum, wanted[m].axis.getValue()) && wanted[m].axis != key;
+    // Gradients of keys are sums over queries, of which none may stand behind the end.
+    if (possible) {
+      Sharding alone = rules.whole();
+      alone[m] = wanted[m];
+      possible = !rules.isPadded({wanted[m].axis, typeOf(q).length(wanted[m].axis)}, alone);
+    }
     if (!possible)
       wanted[m] = {};
   }

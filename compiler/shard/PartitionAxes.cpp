@@ -46,7 +46,10 @@ void Partition::dot(DotOp op) {
       operand[m] = result[m] = split(false);
     }
   }
-  copy(op, {local(op.getLhs(), operand), local(op.getRhs(), operand)}, result);
+  auto factor = [&](Value whole) {
+    return values.hidePadding(local(whole, operand), typeOf(whole), operand, op.getOver());
+  };
+  copy(op, {factor(op.getLhs()), factor(op.getRhs())}, result);
 }
 
 void Partition::reduce(ReduceOp op) {
@@ -65,6 +68,7 @@ void Partition::reduce(ReduceOp op) {
     NamedTensorType full = rules.local(typeOf(operand), rules.restrict(part.sharding, typeOf(operand)));
     if (typeOf(from).getAxes().size() != full.getAxes().size())
       from = BroadcastOp::create(b, op.getLoc(), full, from);
+    from = values.hidePadding(from, typeOf(operand), part.sharding, op.getOver(), op.getKind());
     parts.push_back({ReduceOp::create(b, op.getLoc(), op.getKind(), from, op.getOver()), result});
   }
   values.setSum(op, parts);
@@ -186,7 +190,8 @@ void Partition::lookup(LookupOp op) {
       table[m] = wanted[m];
       continue;
     }
-    if (across && (!zeroOutside || !source.isFloat() || isGathered(rules, op, m, indicesAreSplit)))
+    bool padded = across && rules.isPadded({table[m].axis, source.length(table[m].axis)}, table);
+    if (across && (padded || !zeroOutside || !source.isFloat() || isGathered(rules, op, m, indicesAreSplit)))
       table[m] = {};
     else if (across)
       wanted[m] = {};
@@ -236,8 +241,9 @@ void Partition::scatter(ScatterOp op) {
     indices.push_back(place);
   }
   NamedTensorType type = rules.local(op.getType(), rules.restrict(result, op.getType()));
-  Value made =
-      ScatterOp::create(b, loc, type, local(op.getOperand(), operand), op.getOver(), op.getAxes(), indices, drop);
+  Value made = ScatterOp::create(
+      b, loc, type, values.hidePadding(local(op.getOperand(), operand), typeOf(op.getOperand()), operand, op.getOver()),
+      op.getOver(), op.getAxes(), indices, drop);
   for (OnMeshAxis &on : result)
     if (on.state == OnMeshAxis::Split && !op.getType().has(on.axis))
       on = OnMeshAxis::partial(ReductionKind::sum);

@@ -67,6 +67,7 @@ struct PartitionPrograms : shard::impl::PartitionProgramsBase<PartitionPrograms>
     dropWholeSums(module, *rules, stored);
     for (VariableOp variable : module.getOps<VariableOp>())
       retype(variable, *rules, stored[variable.getSymName()]);
+    notePadding(module);
   }
 
 private:
@@ -75,6 +76,18 @@ private:
     auto pipeline = module->getAttrOfType<DictionaryAttr>("kinu.pipeline");
     tofu::MeshOp mesh = tofu::meshOf(module);
     return pipeline && mesh.degree(pipeline.getAs<StringAttr>("on").getValue()) == mesh.ranks();
+  }
+
+  /// Of axes that are padded between blocks: their length, and with padding.
+  static void notePadding(ModuleOp module) {
+    NamedAttrList padded;
+    module.walk([&](PadOp op) {
+      if (op.getAsAttr() == LocalValues::paddedOf(op.getAxisAttr()))
+        padded.set(op.getAxis(), DenseI64ArrayAttr::get(op.getContext(), {typeOf(op.getOperand()).length(op.getAxis()),
+                                                                          op.getType().length(op.getAs())}));
+    });
+    if (!padded.empty())
+      module->setAttr("kinu.padded", padded.getDictionary(module.getContext()));
   }
 
   static LogicalResult partition(ProgramOp program, const Rules &rules, StoredVariables &stored) {

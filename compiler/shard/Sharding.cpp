@@ -5,6 +5,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -174,17 +175,32 @@ NamedTensorType Rules::local(NamedTensorType whole, const Sharding &sharding) co
   SmallVector<Axis> axes(whole.getAxes());
   for (Axis &axis : axes)
     for (unsigned m : splitters(sharding, axis.name))
-      axis.length /= degrees[m];
+      axis.length = llvm::divideCeil(axis.length, degrees[m]);
   return whole.withAxes(axes);
 }
 
 bool Rules::divides(NamedTensorType whole, const Sharding &sharding) const {
   return llvm::all_of(whole.getAxes(), [&](const Axis &axis) {
-    int64_t parts = 1;
-    for (unsigned m : splitters(sharding, axis.name))
-      parts *= degrees[m];
-    return axis.length % parts == 0;
+    int64_t length = axis.length;
+    for (unsigned m : splitters(sharding, axis.name)) {
+      int64_t part = llvm::divideCeil(length, degrees[m]), added = part * degrees[m] - length;
+      bool mayPad = llvm::any_of(
+          between, [&](const Rule &rule) { return rule.axis == axis.name && llvm::is_contained(rule.on, m); });
+      if (added > 0 && !(mayPad && added <= length / 4))
+        return false;
+      length = part;
+    }
+    return true;
   });
+}
+
+bool Rules::isPadded(Axis whole, const Sharding &sharding) const {
+  for (unsigned m : splitters(sharding, whole.name)) {
+    if (whole.length % degrees[m] != 0)
+      return true;
+    whole.length /= degrees[m];
+  }
+  return false;
 }
 
 /// The outermost axis that divides, so that parts are contiguous as far as can be.

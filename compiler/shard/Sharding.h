@@ -52,7 +52,9 @@ public:
   Sharding restrict(Sharding sharding, NamedTensorType type) const;
   /// The part of a whole tensor that one rank has.
   NamedTensorType local(NamedTensorType whole, const Sharding &sharding) const;
-  /// Whether every split of it leaves equal parts.
+  /// Whether every split of it leaves equal parts, or nearly: what rules split between blocks may be padded, by a
+  /// quarter of its length at most. The last ranks' parts then end behind the end of the whole, where anything finite
+  /// stands.
   bool divides(NamedTensorType whole, const Sharding &sharding) const;
   /// `sharding` with one axis more split over the ranks that ZeRO shares state among, if one that may be split can be.
   Sharding sharedState(
@@ -64,6 +66,9 @@ public:
   bool isBalanced(mlir::StringAttr axis, unsigned meshAxis, int64_t length) const {
     return balanced.contains({axis, meshAxis}) && length % (2 * degrees[meshAxis]) == 0;
   }
+
+  /// Whether the last parts of an axis end behind the end of the whole.
+  bool isPadded(Axis whole, const Sharding &sharding) const;
 
   /// Whether a rule that holds everywhere splits the axis over the mesh axis.
   bool hasRule(mlir::StringAttr axis, unsigned meshAxis) const { return has(everywhere, axis, meshAxis); }
