@@ -145,14 +145,16 @@ static Memory memoryOf(ModuleOp module) {
   return memory;
 }
 
-/// What the shard stage wrote down of a pipeline: of each stage [direction, micro-batch, store] for each pass.
+/// What the shard stage wrote down of a pipeline: of each stage [direction, micro-batch, store, chunk] for each pass.
 static tofu::MicroBatchSchedule scheduleOf(ArrayRef<ModuleOp> stages) {
   tofu::MicroBatchSchedule schedule;
   for (ModuleOp module : stages)
     if (auto passes = module->getAttrOfType<DenseI64ArrayAttr>("kinu.schedule")) {
       std::vector<tofu::Slot> &slots = schedule.stages.emplace_back();
-      for (int64_t i = 0; i + 2 < passes.size(); i += 3)
-        slots.push_back({static_cast<tofu::Direction>(passes[i]), passes[i + 1], passes[i + 2]});
+      for (int64_t i = 0; i + 3 < passes.size(); i += 4) {
+        slots.push_back({static_cast<tofu::Direction>(passes[i]), passes[i + 1], passes[i + 2], passes[i + 3]});
+        schedule.chunks = std::max(schedule.chunks, passes[i + 3] + 1);
+      }
     }
   return schedule;
 }
