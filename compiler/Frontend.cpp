@@ -68,6 +68,10 @@ std::optional<TypedModel> Frontend::check(bool training, const std::map<std::str
   checkOptions.defines = defines;
   for (const auto &[axis, length] : lengths)
     checkOptions.defines.erase(axis); // this program's length goes before the command line's
+  // One sequence is one micro-batch, whatever the batch of the spec would be divided into.
+  if (auto count = checkOptions.defines.find("accumulate");
+      count != checkOptions.defines.end() && lengths.count("batch"))
+    count->second = 1;
   checkOptions.degrees = options.degrees;
   checkOptions.layout = options.degreesOf.empty() ? options.layout : options.degreesOf;
   checkOptions.training = training;

@@ -74,6 +74,10 @@ static llvm::Expected<std::string> findOne(const LaunchedKernel &kernel, const R
   return written(lowered->operations, *model, lowered->tile);
 }
 
+/// `forward` of `forward.1` and `forward.last`: the program of a stage's second chunk of layers, of the last
+/// micro-batch.
+static StringRef kindOf(StringRef program) { return program.split('.').first; }
+
 /// Bytes that one rank sends, if the ranks of the group stand in a ring.
 static double bytesSent(const emit::ExecutableCollective &row, int64_t ranks) {
   double element = row.dtype == kKinuI64 ? 8 : row.dtype == kKinuF32 ? 4 : row.dtype == kKinuI1 ? 1 : 2;
@@ -113,11 +117,10 @@ static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap
                           machine.l3Bytes / std::max<int64_t>(1, machine.memoryGroups));
   SymbolTable kernels(module);
   for (bool counts : {false, true})
-    for (StringRef name : {"count", "micro", "micro.last", "forward", "forward.last", "backward", "backward.last",
-                           "weights", "weights.last", "update"})
-      for (int64_t run = 0; run < step::runsInStep(module, name, report.microBatches); ++run)
-        for (ProgramOp program : module.getOps<ProgramOp>())
-          if (program.getSymName() == name)
+    for (StringRef kind : {"count", "micro", "forward", "backward", "weights", "update"})
+      for (ProgramOp program : module.getOps<ProgramOp>())
+        for (int64_t run = 0; run < step::runsInStep(module, program.getSymName(), report.microBatches); ++run)
+          if (kindOf(program.getSymName()) == kind)
             for (auto launch : program.getBody().front().getOps<step::LaunchOp>()) {
               auto touched = report::touchedBytes(kernels.lookup<step::KernelOp>(launch.getKernel()), launch);
               report::TrafficBytes bytes;

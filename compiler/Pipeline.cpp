@@ -134,6 +134,8 @@ private:
       return code;
     if (train->train)
       precision::check(*train->train, machine, diagnostics);
+    if (train->train && layout)
+      precision::check(*layout, machine, diagnostics);
     if (diagnostics.hasErrors() || !chooseDegrees(*train, layout, options.nodes, diagnostics))
       return kSpecErrors;
     if (layout && train->train)
@@ -228,7 +230,8 @@ private:
     if (!train->train)
       return success();
     DifferentiateOptions options = differentiate::optionsFor(train->train->optimizer);
-    options.scaleLoss = train->train->precision == typed::Precision::Fp16;
+    options.scaleLoss = llvm::any_of(
+        precisions(), [](const typed::TrainConfig &stage) { return stage.precision == typed::Precision::Fp16; });
     return passes([&](OpPassManager &pm) {
       pm.addPass(createDifferentiate(options));
       pm.addPass(createCanonicalizerPass());
@@ -239,9 +242,7 @@ private:
   LogicalResult recomputeRounds() {
     if (!layout)
       return success();
-    shard::annotate(*module, *layout, diagnostics);
-    for (int64_t stage = 1; stage < shard::stages(*module); ++stage)
-      laterStages.emplace_back(cast<ModuleOp>((*module)->clone()));
+    splitStages();
     for (auto [stage, each] : llvm::enumerate(allStages()))
       recompute::annotate(each, *layout, stage, diagnostics);
     if (diagnostics.hasErrors()) {
@@ -253,6 +254,15 @@ private:
       pm.addPass(createCanonicalizerPass());
       pm.addPass(createCSEPass());
     });
+  }
+
+  /// Gives each stage of a pipeline its own copy of the module, once.
+  void splitStages() {
+    if (std::exchange(isSplit, true))
+      return;
+    shard::annotate(*module, *layout, diagnostics);
+    for (int64_t stage = 1; stage < shard::stages(*module); ++stage)
+      laterStages.emplace_back(cast<ModuleOp>((*module)->clone()));
   }
 
   LogicalResult partition() {
@@ -279,7 +289,24 @@ private:
   LogicalResult narrow() {
     if (!train->train)
       return success();
-    return passes([&](OpPassManager &pm) { precision::buildPipeline(pm, *train->train); });
+    std::vector<typed::TrainConfig> all = precisions();
+    auto isFirsts = [&](const typed::TrainConfig &stage) {
+      return stage.precision == all[0].precision && stage.promote == all[0].promote;
+    };
+    if (!llvm::all_of(all, isFirsts)) // else there is no need to do it for every stage
+      splitStages();
+    for (auto [each, stage] : llvm::zip(allStages(), all)) {
+      PassManager manager(&context);
+      precision::buildPipeline(manager, stage);
+      if (failed(manager.run(each)))
+        return failure();
+    }
+    return success();
+  }
+
+  /// What each stage of a pipeline is computed in.
+  std::vector<typed::TrainConfig> precisions() {
+    return precision::ofStages(*train->train, layout, layout ? shard::stages(*layout) : 1);
   }
 
   LogicalResult cleanUp() {
@@ -458,6 +485,7 @@ private:
   std::optional<plan::Plan> costs; ///< of the layout
   /// Of a pipeline, from `recompute` on; `module` is the first stage then.
   std::vector<OwningOpRef<ModuleOp>> laterStages;
+  bool isSplit = false; ///< each stage has its module
   bool done = false;
   int code = 0;
 };

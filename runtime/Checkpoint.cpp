@@ -73,7 +73,7 @@ static std::string writeParts(const std::string &path, const std::vector<TensorV
     if (isElsewhere(variable, manifest) || !mesh.owns(variable))
       continue;
     int64_t width = dtypeBytes(variable.dtype);
-    forEachRun(variable, originOf(variable, mesh), [&](int64_t whole, int64_t local, int64_t count) {
+    forEachRun(variable, mesh, [&](int64_t whole, int64_t local, int64_t count) {
       parts.write(i, whole * width, {arena + variable.offset + local * width, size_t(count * width)});
     });
   }
@@ -216,7 +216,7 @@ static TrainingState restore(const VerifiedCheckpoint &checkpoint, const Manifes
       continue;
     std::string_view bytes = table->second.find(nameInFile(variable))->second.bytes;
     int64_t width = dtypeBytes(variable.dtype);
-    forEachRun(variable, originOf(variable, mesh), [&](int64_t whole, int64_t local, int64_t count) {
+    forEachRun(variable, mesh, [&](int64_t whole, int64_t local, int64_t count) {
       std::memcpy(arena + variable.offset + local * width, bytes.data() + whole * width, size_t(count * width));
     });
   }

@@ -58,6 +58,7 @@ static void receive(const KinuCollective &collective, void *buffer, const Mesh &
     std::memset(buffer, 0, size_t(collective.count) * widthOf(collective.dtype));
     return;
   }
+  mesh.awaitMessage(collective.peer, collective.tag, mesh.group(collective.axes));
   check(MPI_Recv(buffer, checkedCount(collective.count), typeOf(collective.dtype), collective.peer, collective.tag,
                  mesh.group(collective.axes), MPI_STATUS_IGNORE));
 }
@@ -105,6 +106,7 @@ void runCollective(const KinuCollective &collective, void *const *buffers, const
     return standIn(collective, from, to, mesh.groupSize(collective.axes));
   MPI_Comm group = mesh.group(collective.axes);
   MPI_Datatype type = typeOf(collective.dtype);
+  mesh.awaitAll(group);
   switch (collective.kind) {
   case kKinuAllReduce:
     inPieces(collective, from, to, [&](const void *source, char *target, int count) {

@@ -135,10 +135,12 @@ void Executor::runNext(const Program &program, size_t store, const KinuLaunch &n
   const KinuCollective &collective = executable.collectives[-1 - next.kernel];
   if (collective.kind == kKinuSend && !ranks.connected())
     return;
-  if (collective.kind == kKinuSend)
+  if (collective.kind == kKinuSend) {
     sends.push_back({&program, store, startSend(collective, buffers[0], ranks)});
-  else
-    collectives.run(collective, buffers, program.code->name);
+    return;
+  }
+  collectives.run(collective, buffers, program.code->name);
+  sleeper.restart();
 }
 
 void Executor::runMeasured(const Program &program, size_t store, const KinuLaunch &next) {
@@ -170,14 +172,14 @@ void Executor::finishSends(const Program &program, size_t store) {
   std::erase_if(sends, [&](Send &send) {
     if (send.program != &program || send.store != store)
       return false;
-    MPI_Wait(&send.request, MPI_STATUS_IGNORE);
+    ranks.finish(send.request);
     return true;
   });
 }
 
 void Executor::finishSends() {
   for (Send &send : sends)
-    MPI_Wait(&send.request, MPI_STATUS_IGNORE);
+    ranks.finish(send.request);
   sends.clear();
 }
 

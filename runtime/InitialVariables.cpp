@@ -8,7 +8,7 @@ namespace kinu::rt {
 
 /// A rank's part of a variable: numbers are drawn by place in the whole.
 static void fillPart(const Variable &variable, uint64_t seed, float *values, const Mesh &mesh) {
-  forEachRun(variable, originOf(variable, mesh), [&](int64_t whole, int64_t local, int64_t count) {
+  forEachRun(variable, mesh, [&](int64_t whole, int64_t local, int64_t count) {
     fillInitial(variable.init, seed, variable.name, values + local, count, whole);
   });
 }

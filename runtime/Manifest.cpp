@@ -124,7 +124,7 @@ static Variable parseVariable(const Json &json, int64_t arenaBytes, const std::v
   variable.of = json.value("of", variable.name);
   variable.place = json.value("place", int64_t(0));
   if (auto cut = json.find("cut"); cut != json.end())
-    variable.cut = {cut->at("axis"), cut->at("first"), cut->at("whole")};
+    variable.cut = {cut->at("axis"), cut->at("first"), cut->at("whole"), cut->value("chunks", std::vector<int64_t>())};
   if (auto real = json.find("real"); real != json.end())
     for (const auto &[axis, length] : real->items())
       variable.real[axis] = length.get<int64_t>();
@@ -219,6 +219,13 @@ static TrainPlan parseTrain(const Json &json) {
   return train;
 }
 
+std::string Pass::program() const {
+  std::string name = kind == Kind::Forward ? "forward" : kind == Kind::Backward ? "backward" : "weights";
+  return chunk == 0 ? name : name + "." + std::to_string(chunk);
+}
+
+std::string_view kindOfProgram(std::string_view program) { return program.substr(0, program.find('.')); }
+
 /// Variables of other stages take no place: their bytes are not checked against the arena.
 static Pipeline parsePipeline(const Json &json) {
   Pipeline pipeline;
@@ -228,7 +235,7 @@ static Pipeline parsePipeline(const Json &json) {
   for (const Json &variable : json.at("elsewhere"))
     pipeline.elsewhere.push_back(parseVariable(variable, INT64_MAX, {}));
   for (const Json &pass : json.at("schedule"))
-    pipeline.schedule.push_back({Pass::Kind(pass.at(0).get<int>()), pass.at(1), pass.at(2)});
+    pipeline.schedule.push_back({Pass::Kind(pass.at(0).get<int>()), pass.at(1), pass.at(2), pass.at(3)});
   return pipeline;
 }
 

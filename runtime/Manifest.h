@@ -28,10 +28,12 @@ struct Split {
   int64_t parts = 1;
 };
 
-/// The rounds of a whole variable that a stage of a pipeline has: from `first` on.
+/// The rounds of a whole variable that a stage of a pipeline has: from `first` on. A stage of several chunks of layers
+/// has those of one chunk behind those of the other.
 struct Cut {
   std::string axis;
   int64_t first = 0, whole = 0;
+  std::vector<int64_t> chunks; ///< of each the first round and the number of rounds; empty for one chunk
 };
 
 /// A dense array in the arena; the last axis is contiguous. Of a tensor that ranks share it is this rank's part.
@@ -134,7 +136,12 @@ struct Placement {
 struct Pass {
   enum class Kind { Forward, Backward, Weights } kind = Kind::Forward; ///< the last: gradients of weights
   int64_t microBatch = 0, store = 0; ///< the store holds what the forward pass leaves to the backward pass
+  int64_t chunk = 0;                 ///< of the stage's layers
+  /// The program that does it: `backward`, or `backward.1` for the second chunk.
+  std::string program() const;
 };
+/// `backward` of `backward.1`: what kind of pass a program is.
+std::string_view kindOfProgram(std::string_view program);
 
 /// The stage of a pipeline that this executable is of.
 struct Pipeline {

@@ -18,7 +18,8 @@ static int64_t product(const std::vector<Axis> &axes) {
   return ranks;
 }
 
-/// Whether a launcher started this process: Open MPI's, on which Fujitsu's is based, or one that speaks PMI or PMIx, as Slurm's does.
+/// Whether a launcher started this process: Open MPI's, on which Fujitsu's is based, or one that speaks PMI or PMIx, as
+/// Slurm's does.
 static bool isLaunched() {
   for (const char *name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"})
     if (std::getenv(name))
@@ -32,7 +33,7 @@ Mesh::Mesh(const std::vector<Axis> &axes) : axes(axes), total(product(axes)) {
   if (total == 1 && !isLaunched())
     return;
   setenv("OMPI_MCA_ess_singleton_isolated", "1", 0); // no daemon beside a process that should have been many
-  int provided = 0; // several threads: the watchdog talks, too
+  int provided = 0;                                  // several threads: the watchdog talks, too
   MPI_Init_thread(nullptr, nullptr, total > 1 ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE, &provided);
   int launched = 1;
   MPI_Comm_size(MPI_COMM_WORLD, &launched);
@@ -157,12 +158,48 @@ MPI_Comm Mesh::group(const std::string &name) const {
   return groups[name] = communicator;
 }
 
+/// Sleeps until something is there, with MPI going on meanwhile.
+template <typename There> static void sleepUntil(There there) {
+  while (!there())
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+}
+
+void Mesh::finish(MPI_Request &request) const {
+  if (asleep)
+    sleepUntil([&] {
+      int done = 0;
+      MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+      return done != 0;
+    });
+  MPI_Wait(&request, MPI_STATUS_IGNORE); // at once, if it is done
+}
+
+void Mesh::awaitAll(MPI_Comm group) const {
+  if (!asleep || !started)
+    return;
+  MPI_Request request;
+  MPI_Ibarrier(group, &request);
+  finish(request);
+}
+
+void Mesh::awaitMessage(int from, int tag, MPI_Comm group) const {
+  if (asleep)
+    sleepUntil([&] {
+      int there = 0;
+      MPI_Iprobe(from, tag, group, &there, MPI_STATUS_IGNORE);
+      return there != 0;
+    });
+}
+
 void Mesh::sum(std::vector<double> &values, const std::string &name) const {
-  if (started)
-    MPI_Allreduce(MPI_IN_PLACE, values.data(), int(values.size()), MPI_DOUBLE, MPI_SUM, group(name));
+  if (!started)
+    return;
+  awaitAll(group(name));
+  MPI_Allreduce(MPI_IN_PLACE, values.data(), int(values.size()), MPI_DOUBLE, MPI_SUM, group(name));
 }
 
 int Mesh::agree(int flags) const {
+  awaitAll(MPI_COMM_WORLD);
   if (started)
     MPI_Allreduce(MPI_IN_PLACE, &flags, 1, MPI_INT, MPI_BOR, MPI_COMM_WORLD);
   return flags;
@@ -183,6 +220,7 @@ std::string Mesh::textFromFirst(const std::string &text) const {
 }
 
 void Mesh::barrier() const {
+  awaitAll(MPI_COMM_WORLD);
   if (started)
     MPI_Barrier(MPI_COMM_WORLD);
 }
@@ -205,6 +243,28 @@ std::vector<int64_t> originOf(const Buffer &buffer, const Mesh &mesh) {
       origin.back() += buffer.cut->first;
   }
   return origin;
+}
+
+std::vector<Piece> piecesOf(const Buffer &buffer, const Mesh &mesh) {
+  std::vector<int64_t> origin = originOf(buffer, mesh);
+  if (!buffer.cut || buffer.cut->chunks.empty())
+    return {{buffer, origin, 0}};
+  // The axis of the rounds is the first; of the chunks' rounds one behind the other, the rank has those from `begin`
+  // on.
+  std::vector<Piece> pieces;
+  const Axis &axis = buffer.axes[0];
+  int64_t begin = origin[0] - buffer.cut->first, before = 0;
+  for (size_t i = 0; i + 1 < buffer.cut->chunks.size(); i += 2) {
+    int64_t first = buffer.cut->chunks[i], rounds = buffer.cut->chunks[i + 1];
+    int64_t from = std::max(begin, before), to = std::min(begin + axis.length, before + rounds);
+    if (from < to) {
+      Piece &piece = pieces.emplace_back(Piece{buffer, origin, (from - begin) * buffer.stride(axis.name)});
+      piece.buffer.axes[0].length = to - from;
+      piece.origin[0] = first + from - before;
+    }
+    before += rounds;
+  }
+  return pieces;
 }
 
 std::vector<int64_t> realLengths(const Buffer &buffer, const std::vector<int64_t> &origin) {

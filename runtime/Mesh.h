@@ -52,6 +52,14 @@ public:
   int64_t fromFirst(int64_t value) const;
   std::string textFromFirst(const std::string &text) const;
   void barrier() const;
+  /// From now on, this rank sleeps while it waits for others. Ranks that share cores would else keep each other from
+  /// what they do; a wait may be longer by a tenth of a millisecond.
+  void waitAsleep() const { asleep = true; }
+  /// Before what blocks: sleeps until all of the group are there, or the message is, if this rank is to sleep.
+  void awaitAll(MPI_Comm group) const;
+  void awaitMessage(int from, int tag, MPI_Comm group) const;
+  /// Waits for what was begun.
+  void finish(MPI_Request &request) const;
   /// Ends all ranks with this exit code. What every rank finds wrong at once is said by the first one only.
   [[noreturn]] void abort(int code, const std::function<void()> &say) const;
 
@@ -63,10 +71,19 @@ private:
   int self = 0;
   int64_t total = 1;
   mutable std::map<std::string, MPI_Comm, std::less<>> groups;
+  mutable bool asleep = false;
 };
 
 /// The part of a split buffer that this rank has: where it begins in the whole along each of the buffer's axes.
 std::vector<int64_t> originOf(const Buffer &buffer, const Mesh &mesh);
+/// Parts of a buffer that lie in the whole as they lie in it: of a variable of several chunks one for each. The part,
+/// where it begins in the whole along each axis, and in the buffer, in elements.
+struct Piece {
+  Buffer buffer;
+  std::vector<int64_t> origin;
+  int64_t begin = 0;
+};
+std::vector<Piece> piecesOf(const Buffer &buffer, const Mesh &mesh);
 /// The lengths of this rank's part along each of the buffer's axes, without padding.
 std::vector<int64_t> realLengths(const Buffer &buffer, const std::vector<int64_t> &origin);
 /// Calls `visit(whole, local, count)` for each run of elements that lie side by side both in the whole tensor and in
@@ -107,6 +124,13 @@ template <typename Visit> void forEachRun(const Buffer &buffer, const std::vecto
     if (i == 0)
       return;
   }
+}
+
+/// The same for all pieces of a buffer.
+template <typename Visit> void forEachRun(const Buffer &buffer, const Mesh &mesh, Visit visit) {
+  for (const Piece &piece : piecesOf(buffer, mesh))
+    forEachRun(piece.buffer, piece.origin,
+               [&](int64_t whole, int64_t local, int64_t count) { visit(whole, piece.begin + local, count); });
 }
 
 } // namespace kinu::rt

@@ -62,18 +62,20 @@ static int64_t peakMemory() {
   return 0;
 }
 
-/// Seconds of a step; none if a signal came.
+/// Seconds of a step, the median; none if a signal came.
 static std::optional<double> timeSteps(const Run &run, TrainingStep &training, int64_t first, int64_t steps) {
-  auto start = std::chrono::steady_clock::now();
+  std::vector<double> seconds;
   for (int64_t step = first; step < first + steps; ++step) {
     if (run.mesh.agree(stopRequested()))
       return std::nullopt;
+    auto start = std::chrono::steady_clock::now();
     StepResult result = training.accumulate(step);
     training.update(step, result);
+    run.mesh.barrier();
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
-  run.mesh.barrier();
-  std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  return elapsed.count() / double(steps);
+  std::nth_element(seconds.begin(), seconds.begin() + steps / 2, seconds.end());
+  return seconds[size_t(steps / 2)];
 }
 
 /// One rank that computes, without the others.
@@ -139,7 +141,18 @@ Exit rehearseSteps(const Run &run) {
   double slower = run.options.rehearsedSeconds.value_or(longest) / longest;
   for (double &each : seconds)
     each *= slower;
+  // Of a stage of several chunks, all of them.
+  auto ofProgram = [&](const char *kind) {
+    double sum = 0;
+    for (const auto &[name, program] : run.manifest.programs)
+      if (kindOfProgram(name) == kind && !name.ends_with(".last")) // which is as long
+        sum += secondsOf(run.executable, name, seconds);
+    return ofAllRanks(run, sum);
+  };
+  std::vector<double> forward = ofProgram("forward"), backward = ofProgram("backward"), weights = ofProgram("weights"),
+                      update = ofProgram("update");
   executor->sleepInstead(std::move(seconds));
+  run.mesh.waitAsleep();
   if (!timeSteps(run, training, 0, 1)) // sets up connections
     return Exit::Stopped;
   delay(run, *executor, executor->requests().payload());
@@ -151,6 +164,10 @@ Exit rehearseSteps(const Run &run) {
   for (size_t rank = 0; rank < modelled.size(); ++rank)
     std::printf("rank %zu: kernels %.3f s, idle %.1f%%\n", rank, slower * modelled[rank],
                 100 * (1 - slower * modelled[rank] / *step));
+  for (size_t rank = 0; run.manifest.pipeline && rank < modelled.size(); ++rank)
+    std::printf("rank %zu: a micro-batch takes %.4f s forward, %.4f s backward, %.4f s for gradients of weights; the "
+                "update %.4f s\n",
+                rank, forward[rank], backward[rank], weights[rank], update[rank]);
   if (run.options.delay > 0 && run.mesh.first())
     printHidden(*executor, executor->requests().times(), steps);
   return Exit::Done;

@@ -190,16 +190,14 @@ const ProgramInterface &TrainingStep::pass(std::string_view name, bool isLast, i
   return program;
 }
 
-/// Losses are the last stage's; the others have zeros for them.
+/// Losses are the last chunk's of the last stage; the others have zeros for them.
 void TrainingStep::runPipeline(int64_t step, double lossCount, double &lossSum, double &auxSum, MetricSums &metrics) {
   const std::vector<Pass> &schedule = manifest.pipeline->schedule;
   for (auto at = schedule.begin(); at != schedule.end(); ++at) {
     const Pass &next = *at;
-    bool isLast = std::none_of(at + 1, schedule.end(), [&](const Pass &later) { return later.kind == next.kind; });
-    const char *name = next.kind == Pass::Kind::Forward    ? "forward"
-                       : next.kind == Pass::Kind::Backward ? "backward"
-                                                           : "weights";
-    const ProgramInterface &program = pass(name, isLast, step, next.microBatch, lossCount, next.store);
+    bool isLast = std::none_of(at + 1, schedule.end(),
+                               [&](const Pass &later) { return later.kind == next.kind && later.chunk == next.chunk; });
+    const ProgramInterface &program = pass(next.program(), isLast, step, next.microBatch, lossCount, next.store);
     if (next.kind != Pass::Kind::Forward)
       continue;
     lossSum += readScalar(program, "$loss_sum", executor.arena());
@@ -247,9 +245,11 @@ void TrainingStep::update(int64_t step, StepResult &result) {
 
 double TrainingStep::sumOverStep(const std::function<double(std::string_view)> &ofProgram) const {
   double sum = ofProgram("update"), count = double(manifest.train.microBatches);
-  for (std::string program : {"micro", "forward", "backward", "weights", "count"}) {
-    bool differs = manifest.program(program + kLast);
-    sum += (differs ? count - 1 : count) * ofProgram(program) + (differs ? ofProgram(program + kLast) : 0);
+  for (const auto &[name, program] : manifest.programs) {
+    bool isLast = name.ends_with(kLast), hasLast = manifest.program(name + kLast);
+    for (const char *kind : {"micro", "forward", "backward", "weights", "count"})
+      if (kindOfProgram(name) == kind)
+        sum += (isLast ? 1 : hasLast ? count - 1 : count) * ofProgram(name);
   }
   return sum;
 }

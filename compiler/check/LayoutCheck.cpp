@@ -40,7 +40,8 @@ struct LayoutReader {
   void read(const MicrobatchClause &clause);
   void read(const ShardClause &clause);
   void read(const PipelineClause &clause);
-  std::string describe(const Option &option, int64_t layers, const typed::MeshAxis *stages);
+  std::string describe(const Option &option, int64_t layers, int64_t parts);
+  int64_t chunks(const PipelineClause &clause);
   void read(const ZeroClause &clause);
   void read(const RecomputeClause &clause);
   void read(const PrecisionClause &clause);
@@ -228,8 +229,27 @@ void LayoutReader::read(const ShardClause &clause) {
   }
 }
 
-/// `schedule: 1f1b`, and `layers: 3 4 4 3` of `layers: (3, 4, 4, 3)`.
-std::string LayoutReader::describe(const Option &option, int64_t layers, const typed::MeshAxis *stages) {
+/// Into how many chunks the layers of each stage are cut: 1, or what the interleaved schedule is given, or else 2.
+int64_t LayoutReader::chunks(const PipelineClause &clause) {
+  const Option *given = nullptr;
+  bool interleaves = false;
+  for (const Option &option : clause.options) {
+    if (option.name.text == "chunks")
+      given = &option;
+    auto *word = option.value ? llvm::dyn_cast<NameExpr>(option.value.get()) : nullptr;
+    interleaves |= option.name.text == "schedule" && word && word->name == "interleaved";
+  }
+  if (given && (!interleaves || !given->value)) {
+    error("pipeline-chunks", given->name.range,
+          interleaves ? "`chunks` is a number" : "only the schedule `interleaved` cuts stages into chunks of layers")
+        .suggest("write `schedule: interleaved, chunks: 2`");
+    return 1;
+  }
+  return !interleaves ? 1 : given ? context.sizeFrom(*given->value, 1, "the chunks of a stage").value_or(1) : 2;
+}
+
+/// `schedule: 1f1b`, and `layers: 3 4 4 3` of `layers: (3, 4, 4, 3)`, of which there are `parts`.
+std::string LayoutReader::describe(const Option &option, int64_t layers, int64_t parts) {
   std::string text = option.name.text;
   if (option.value && llvm::isa<NameExpr>(*option.value))
     text += ": " + llvm::cast<NameExpr>(*option.value).name;
@@ -243,10 +263,9 @@ std::string LayoutReader::describe(const Option &option, int64_t layers, const t
     sum += count;
     counts += (counts.empty() ? "" : " ") + std::to_string(count);
   }
-  int64_t wanted = stages && !stages->degrees.empty() ? stages->degrees[0] : 0;
-  if (!list || sum != layers || static_cast<int64_t>(list->elements.size()) != wanted)
+  if (!list || sum != layers || static_cast<int64_t>(list->elements.size()) != parts)
     error("stage-layers", option.name.range,
-          "`layers` is a list of the layers of each stage: " + std::to_string(wanted) +
+          "`layers` is a list of the layers of each stage, or of each of their chunks: " + std::to_string(parts) +
               " numbers of which the sum is " + std::to_string(layers) +
               (list ? ", but there are " + std::to_string(list->elements.size()) + " and the sum is " +
                           std::to_string(sum)
@@ -276,12 +295,17 @@ void LayoutReader::read(const PipelineClause &clause) {
     layers += count->second;
     made.subjects.push_back(joined);
   }
+  int64_t chunks = this->chunks(clause), parts = stages && !stages->degrees.empty() ? chunks * stages->degrees[0] : 0;
   for (const Option &option : clause.options)
-    made.detail += (made.detail.empty() ? "" : ", ") + describe(option, layers, stages);
+    if (option.name.text != "chunks")
+      made.detail += (made.detail.empty() ? "" : ", ") + describe(option, layers, parts);
+  if (chunks > 1)
+    made.detail += ", chunks: " + std::to_string(chunks);
   for (int64_t degree : stages ? stages->degrees : std::vector<int64_t>())
-    if (degree > layers)
+    if (degree > layers / chunks)
       error("too-many-stages", clause.range,
-            std::to_string(degree) + " stages for " + std::to_string(layers) + " layers: some would be empty");
+            std::to_string(degree) + " stages" + (chunks > 1 ? " of " + std::to_string(chunks) + " chunks" : "") +
+                " for " + std::to_string(layers) + " layers: some would be empty");
 }
 
 void LayoutReader::read(const ZeroClause &clause) {
@@ -298,9 +322,11 @@ void LayoutReader::read(const ZeroClause &clause) {
 void LayoutReader::read(const RecomputeClause &clause) { ranges(clause.where, rule("recompute", clause.range)); }
 
 void LayoutReader::read(const PrecisionClause &clause) {
-  checkPrecision(clause, context);
+  std::optional<CheckedPrecision> checked = checkPrecision(clause, context);
   typed::LayoutRule &made = rule("precision", clause.range);
   made.mesh = {clause.type.text};
+  if (checked && checked->promote)
+    made.mesh.push_back(std::to_string(checked->promote));
   if (clause.where)
     ranges(*clause.where, made);
 }

@@ -57,10 +57,14 @@ static void addReal(VariableOp variable, json::Object &entry) {
 static void addStage(VariableOp variable, json::Object &entry) {
   if (auto place = variable->getAttrOfType<IntegerAttr>("kinu.place"))
     entry["place"] = place.getInt();
-  if (auto cut = variable->getAttrOfType<DenseI64ArrayAttr>("kinu.cut"))
-    entry["cut"] = json::Object{{"axis", cast<NamedTensorType>(variable.getType()).getAxes()[0].name.getValue()},
-                                {"first", cut[0]},
-                                {"whole", cut[1]}};
+  if (auto cut = variable->getAttrOfType<DenseI64ArrayAttr>("kinu.cut")) {
+    json::Object part{{"axis", cast<NamedTensorType>(variable.getType()).getAxes()[0].name.getValue()},
+                      {"first", cut[0]},
+                      {"whole", cut[1]}};
+    if (auto chunks = variable->getAttrOfType<DenseI64ArrayAttr>("kinu.chunks"))
+      part["chunks"] = json::Array(chunks.asArrayRef());
+    entry["cut"] = std::move(part);
+  }
   if (auto keeper = variable->getAttrOfType<IntegerAttr>("kinu.kept_by"))
     entry["kept_by"] = keeper.getInt();
 }
@@ -82,15 +86,18 @@ static json::Array elsewhere(ModuleOp module) {
   return all;
 }
 
-/// The stage, and what it does in a step: [0 forward, 1 backward or 2 weights, micro-batch, store] for each pass.
+/// The stage, and what it does in a step: [0 forward, 1 backward or 2 weights, micro-batch, store, chunk] for each
+/// pass.
 static json::Object pipeline(ModuleOp module, DictionaryAttr pipeline) {
   json::Array schedule;
   ArrayRef<int64_t> slots = module->getAttrOfType<DenseI64ArrayAttr>("kinu.schedule").asArrayRef();
-  for (; !slots.empty(); slots = slots.drop_front(3))
-    schedule.push_back(json::Array{slots[0], slots[1], slots[2]});
+  for (; !slots.empty(); slots = slots.drop_front(4))
+    schedule.push_back(json::Array(slots.take_front(4)));
+  auto chunks = pipeline.getAs<IntegerAttr>("chunks");
+  int64_t count = pipeline.getAs<DenseI64ArrayAttr>("bounds").size() - 1;
   return json::Object{{"axis", pipeline.getAs<StringAttr>("on").getValue()},
                       {"stage", module->getAttrOfType<IntegerAttr>("kinu.stage").getInt()},
-                      {"stages", pipeline.getAs<DenseI64ArrayAttr>("bounds").size() - 1},
+                      {"stages", count / (chunks ? chunks.getInt() : 1)},
                       {"elsewhere", elsewhere(module)},
                       {"schedule", std::move(schedule)}};
 }

@@ -211,7 +211,7 @@ private:
   /// A written value takes the order of its variable, unless that would only move the copying elsewhere.
   void follow(WriteOp write) {
     auto variable = SymbolTable::lookupNearestSymbolFrom<VariableOp>(write, write.getVariableAttr());
-    if (variable.getRole() == "stash")
+    if (variable.getRole() == "stash" && stashed.insert(variable).second)
       return stashAs(variable, typeOf(write.getValue()));
     SmallVector<StringAttr> order = namesOf(cast<NamedTensorType>(variable.getType()));
     Operation *op = write.getValue().getDefiningOp();
@@ -228,7 +228,7 @@ private:
     write.getValueMutable().assign(BroadcastOp::create(b, write.getLoc(), wanted, write.getValue()));
   }
 
-  /// What one program keeps for another lies as it is computed.
+  /// What one program keeps for another lies as it is computed, by the first of several.
   static void stashAs(VariableOp variable, NamedTensorType slice) {
     variable.setType(reorder(cast<NamedTensorType>(variable.getType()), roundsThen(variable, slice)));
   }
@@ -295,5 +295,7 @@ private:
     llvm::append_range(axes, slice.getAxes());
     saved.setType(slice.withAxes(axes));
   }
+
+  llvm::DenseSet<Operation *> stashed; ///< variables that have their order by then
 };
 } // namespace

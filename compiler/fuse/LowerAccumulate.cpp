@@ -1,6 +1,8 @@
 // Accumulation of gradients over micro-batches, as reads and writes.
 #include "compiler/fuse/Fuse.h"
 
+#include "dialects/kinu/FirstRound.h"
+
 namespace kinu::fuse {
 #define GEN_PASS_DEF_LOWERACCUMULATE
 #include "compiler/fuse/Passes.h.inc"
@@ -16,11 +18,11 @@ static void lower(AccumulateOp op, bool single) {
   if (!single) {
     auto flag = NamedTensorType::get(op.getContext(), {}, b.getI1Type());
     Value first = InputOp::create(b, loc, flag, "$first", IntegerAttr());
-    Value old = ReadOp::create(b, loc, sum.getType(), op.getVariable(), op.getRounds());
+    Value old = keepFirstRound(op, ReadOp::create(b, loc, sum.getType(), op.getVariable(), op.getRounds()));
     Value kept = SelectOp::create(b, loc, sum.getType(), first, ConstantOp::create(b, loc, 0.0), old);
     sum = AddOp::create(b, loc, sum.getType(), sum, kept);
   }
-  WriteOp::create(b, loc, op.getVariable(), op.getRounds(), sum);
+  keepFirstRound(op, WriteOp::create(b, loc, op.getVariable(), op.getRounds(), sum));
   op.erase();
 }
 

@@ -2,6 +2,7 @@
 #include "compiler/interpret/Interpreter.h"
 
 #include "dialects/kinu/Composites.h"
+#include "dialects/kinu/FirstRound.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -32,11 +33,11 @@ private:
   void constant(ConstantOp op);
   void read(ReadOp op);
   /// Write, and accumulate where `adds`.
-  void update(StringRef path, ValueRange rounds, Value value, bool adds);
+  void update(Operation *op, StringRef path, ValueRange rounds, Value value, bool adds);
   void repeat(RepeatOp op);
   void set(Value value, Tensor tensor) { values[value] = std::make_shared<const Tensor>(std::move(tensor)); }
-  /// Where one round's slice of a variable begins, in elements.
-  int64_t sliceOffset(NamedTensorType variable, ValueRange rounds);
+  /// Where one round's slice of a variable begins, in elements; `first` is the slice of round 0.
+  int64_t sliceOffset(NamedTensorType variable, ValueRange rounds, int64_t first);
 
   Interpreter &state;
   DenseMap<Value, TensorRef> values;
@@ -57,11 +58,11 @@ void Evaluation::operation(Operation *op) {
   if (auto readOp = dyn_cast<ReadOp>(op))
     return read(readOp);
   if (auto write = dyn_cast<WriteOp>(op))
-    return update(write.getVariable(), write.getRounds(), write.getValue(), false);
+    return update(op, write.getVariable(), write.getRounds(), write.getValue(), false);
   if (auto accumulate = dyn_cast<AccumulateOp>(op)) {
     auto first = state.inputs.find("$first");
     bool replaces = first == state.inputs.end() || first->second.ints[0];
-    return update(accumulate.getVariable(), accumulate.getRounds(), accumulate.getValue(), !replaces);
+    return update(op, accumulate.getVariable(), accumulate.getRounds(), accumulate.getValue(), !replaces);
   }
   if (auto output = dyn_cast<OutputOp>(op)) {
     state.outputs[output.getName().str()] = *values[output.getValue()];
@@ -124,8 +125,8 @@ void Evaluation::constant(ConstantOp op) {
   set(op, std::move(tensor));
 }
 
-int64_t Evaluation::sliceOffset(NamedTensorType variable, ValueRange rounds) {
-  int64_t offset = 0;
+int64_t Evaluation::sliceOffset(NamedTensorType variable, ValueRange rounds, int64_t first) {
+  int64_t offset = first == 0 ? 0 : first * strideOf(variable, variable.getAxes()[0].name);
   for (auto [axis, round] : llvm::zip(variable.getAxes(), rounds))
     offset += values[round]->ints[0] * strideOf(variable, axis.name);
   return offset;
@@ -135,7 +136,7 @@ void Evaluation::read(ReadOp op) {
   const Tensor &variable = state.variables.at(op.getVariable().str());
   // The slice of leading axes is contiguous, in the variable's own order of axes.
   NamedTensorType slice = variable.type.withAxes(variable.type.getAxes().drop_front(op.getRounds().size()));
-  int64_t offset = sliceOffset(variable.type, op.getRounds());
+  int64_t offset = sliceOffset(variable.type, op.getRounds(), firstRound(op));
   Tensor tensor(slice);
   if (slice.isFloat())
     std::copy_n(variable.floats.begin() + offset, tensor.size(), tensor.floats.begin());
@@ -144,11 +145,11 @@ void Evaluation::read(ReadOp op) {
   set(op, std::move(tensor));
 }
 
-void Evaluation::update(StringRef path, ValueRange rounds, Value value, bool adds) {
+void Evaluation::update(Operation *op, StringRef path, ValueRange rounds, Value value, bool adds) {
   Tensor &variable = state.variables.at(path.str());
   NamedTensorType slice = variable.type.withAxes(variable.type.getAxes().drop_front(rounds.size()));
   Tensor tensor = values[value]->reordered(slice);
-  int64_t offset = sliceOffset(variable.type, rounds);
+  int64_t offset = sliceOffset(variable.type, rounds, firstRound(op));
   for (int64_t i = 0; i < tensor.size(); ++i)
     if (slice.isFloat())
       variable.floats[offset + i] = tensor.floats[i] + (adds ? variable.floats[offset + i] : 0.0);

@@ -101,7 +101,7 @@ bool Parser::parseTrainClause(std::vector<TrainClause> &clauses) {
     return parse(&Parser::parseData);
   if (cursor.atWord("validation"))
     return parse(&Parser::parseValidation);
-  if (cursor.atWord("precision"))
+  if (cursor.acceptWord("precision"))
     return parse(&Parser::parsePrecision);
   if (cursor.acceptWord("optimizer")) {
     OptimizerClause optimizer;
@@ -180,7 +180,6 @@ bool Parser::parseValidation(ValidationClause &validation) {
 }
 
 bool Parser::parsePrecision(PrecisionClause &precision) {
-  cursor.take();
   if (cursor.at(TokenKind::LeftParen, 1)) {
     precision.call = exprs.parseCallOnly("`fp32`, `fp16` or `bf16`");
     if (!precision.call)

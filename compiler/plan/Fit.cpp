@@ -60,8 +60,10 @@ static std::vector<Remedy> remedies(const Plan &plan, int64_t stage, const typed
       all.push_back({saves, "`zero " + std::to_string(next + 1) + " on " + data->name + "`"});
     }
   }
-  if (plan.scheduleWord == "zero_bubble" || plan.scheduleWord == "gpipe")
-    if (int64_t fewer = storesOf1F1B(plan, stage), stores = plan.schedule.buffers(stage); fewer < stores)
+  if (!plan.schedule.stages.empty() &&
+      plan.scheduleWord != "1f1b") // a store of the interleaved schedule is one chunk's
+    if (int64_t fewer = plan.schedule.chunks * storesOf1F1B(plan, stage), stores = plan.schedule.buffers(stage);
+        fewer < stores)
       all.push_back({memory.kept / stores * (stores - fewer), "`schedule: 1f1b`"});
   if (int64_t size = ruleNumber(layout, "microbatch"); size > 1) // activations are those of the sequences at once
     all.push_back({memory.activations - memory.activations / size, "`microbatch 1`"});

@@ -144,14 +144,16 @@ static Memory memoryOf(ModuleOp module) {
   return memory;
 }
 
-/// What the shard stage wrote down of a pipeline: of each stage [direction, micro-batch, store] for each pass.
+/// What the shard stage wrote down of a pipeline: of each stage [direction, micro-batch, store, chunk] for each pass.
 static tofu::MicroBatchSchedule scheduleOf(ArrayRef<ModuleOp> stages) {
   tofu::MicroBatchSchedule schedule;
   for (ModuleOp module : stages)
     if (auto passes = module->getAttrOfType<DenseI64ArrayAttr>("kinu.schedule")) {
       std::vector<tofu::Slot> &slots = schedule.stages.emplace_back();
-      for (int64_t i = 0; i + 2 < passes.size(); i += 3)
-        slots.push_back({static_cast<tofu::Direction>(passes[i]), passes[i + 1], passes[i + 2]});
+      for (int64_t i = 0; i + 3 < passes.size(); i += 4) {
+        slots.push_back({static_cast<tofu::Direction>(passes[i]), passes[i + 1], passes[i + 2], passes[i + 3]});
+        schedule.chunks = std::max(schedule.chunks, passes[i + 3] + 1);
+      }
     }
   return schedule;
 }
@@ -221,6 +223,18 @@ static Work workOf(ProgramOp program, int64_t runs, const llvm::StringMap<double
   return work;
 }
 
+/// The runtime sums losses and metrics over the stages of a pipeline, as doubles.
+static void addLosses(ModuleOp module, tofu::MeshOp mesh, Stage &stage) {
+  auto pipeline = module->getAttrOfType<DictionaryAttr>("kinu.pipeline");
+  auto forward = module.lookupSymbol<ProgramOp>("forward");
+  if (!pipeline || !forward)
+    return;
+  StringRef on = pipeline.getAs<StringAttr>("on").getValue();
+  int64_t sums = 2 + llvm::count_if(forward.getOps<OutputOp>(),
+                                    [](OutputOp output) { return output.getName().starts_with("metric."); });
+  addTraffic(stage.traffic, {"step", "all_reduce", {on.str()}, mesh.degree(on), 1, 8 * sums, 0});
+}
+
 static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan) {
   Stage stage;
   stage.memory = memoryOf(module);
@@ -241,6 +255,7 @@ static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan
     if (inputs.model.train->checkpointEvery == 0)
       addTraffic(stage.traffic, {"step", "broadcast", all, plan.ranks, 1, 8, 0, 0});
   }
+  addLosses(module, mesh, stage);
   for (VariableOp variable : module.getOps<VariableOp>()) {
     auto split = variable->getAttrOfType<DictionaryAttr>("kinu.split");
     if (!split || variable.getRole() == "table")

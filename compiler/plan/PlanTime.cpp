@@ -27,7 +27,7 @@ static MessageTime messageOf(const Plan &plan, const Traffic &traffic, double ru
 
 /// The part of a step that a program belongs to. What counts a loss goes with the forward pass.
 static PassCost &passOf(StageTime &stage, llvm::StringRef program) {
-  program.consume_back(step::kLast);
+  program = program.split('.').first; // of any chunk, and of the last micro-batch
   return program == "backward"                      ? stage.backward
          : program == "weights"                     ? stage.weights
          : program == "update" || program == "step" ? stage.update
@@ -55,37 +55,55 @@ static double hide(const Work &work, std::vector<Traffic> &traffic, double rate)
   return all;
 }
 
+/// The chunk of a stage that a program is of, `backward.1` of the second one.
+static int64_t chunkOf(llvm::StringRef program) {
+  int64_t chunk = 0;
+  program.consume_back(step::kLast);
+  program.split('.').second.getAsInteger(10, chunk);
+  return chunk;
+}
+
 void plan::addTime(Plan &plan) {
   bool pipelined = !plan.schedule.stages.empty();
   if (!plan.placement && !pipelined)
     return;
   TimeInputs inputs;
-  inputs.peak = machines::peakFlopsPerCore(plan.machine, plan.precision) * double(plan.machine.cores) / double(plan.ranksPerNode);
+  inputs.peak =
+      machines::peakFlopsPerCore(plan.machine, plan.precision) * double(plan.machine.cores) / double(plan.ranksPerNode);
   inputs.latency = plan.problem.network.latency;
   inputs.bandwidth = plan.problem.network.linkBandwidth;
   inputs.microBatches = plan.microBatches;
   inputs.acrossGroups = plan.ranksPerNode < plan.machine.memoryGroups;
   inputs.schedule = plan.schedule;
-  for (Stage &stage : plan.stages) {
-    StageTime &time = inputs.stages.emplace_back();
-    auto runsOf = [&](const PassCost &pass) { return &pass == &time.update ? 1 : double(plan.microBatches); };
+  inputs.stages.resize(size_t(inputs.schedule.chunks) * plan.stages.size());
+  for (auto [number, stage] : llvm::enumerate(plan.stages)) {
+    // The chunk's time, and what it has in it of a program.
+    auto timeOf = [&, first = number](llvm::StringRef program) -> StageTime & {
+      return inputs.stages[size_t(chunkOf(program)) * plan.stages.size() + first];
+    };
+    auto runsOf = [&](const PassCost &pass, StageTime &time) {
+      return &pass == &time.update ? 1 : double(plan.microBatches);
+    };
     for (const Work &work : stage.work) {
+      StageTime &time = timeOf(work.program);
       PassCost &pass = passOf(time, work.program);
-      pass.operations += work.operations * double(work.runs) / runsOf(pass);
+      pass.operations += work.operations * double(work.runs) / runsOf(pass, time);
     }
     for (Traffic &traffic : stage.traffic) {
       if (!plan.placement)
         break;
+      StageTime &time = timeOf(traffic.program);
       PassCost &pass = passOf(time, traffic.program);
-      double runs = runsOf(pass);
+      double runs = runsOf(pass, time);
       pass.messages.push_back(messageOf(plan, traffic, runs));
       traffic.seconds = runs * secondsOf(pass.messages.back(), inputs.latency, inputs.bandwidth);
     }
     for (const Work &work : stage.work) {
+      StageTime &time = timeOf(work.program);
       PassCost &pass = passOf(time, work.program);
       if (plan.placement)
         pass.hidden +=
-            hide(work, stage.traffic, inputs.peak * inputs.efficiency({})) * double(work.runs) / runsOf(pass);
+            hide(work, stage.traffic, inputs.peak * inputs.efficiency({})) * double(work.runs) / runsOf(pass, time);
     }
   }
   StepTime time = modelStep(inputs);

@@ -99,7 +99,8 @@ static json::Value time(const Plan &plan) {
 static json::Value pipeline(const Plan &plan) {
   if (plan.timeline.stages.empty())
     return nullptr;
-  return json::Object{{"schedule", plan.scheduleWord}, {"bubble", plan.timeline.bubble()}};
+  return json::Object{
+      {"schedule", plan.scheduleWord}, {"chunks", plan.schedule.chunks}, {"bubble", plan.timeline.bubble()}};
 }
 
 void plan::printJson(const Plan &plan, llvm::raw_ostream &os) {

@@ -93,8 +93,9 @@ struct ScheduleDrawing {
       return canvas.rect(x, y, width, height, "turns");
     std::string micro = std::to_string(slot.microBatch);
     canvas.rect(x, y, std::max(width - 0.6, 0.3), height, styleOf(slot.direction),
-                llvm::formatv("stage {0}, {1} of micro-batch {2}: {3} to {4}", number, styleOf(slot.direction), micro,
-                              seconds(begin.begin), seconds(begin.end))
+                llvm::formatv("stage {0}{1}, {2} of micro-batch {3}: {4} to {5}", number,
+                              plan.schedule.chunks > 1 ? ", chunk " + std::to_string(slot.chunk) : "",
+                              styleOf(slot.direction), micro, seconds(begin.begin), seconds(begin.end))
                     .str());
     if (fits(std::to_string(plan.microBatches - 1), width) && height >= 12)
       canvas.text(x + width / 2, y + height / 2 + 4, micro, "on", Anchor::Middle);

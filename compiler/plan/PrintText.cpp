@@ -185,6 +185,10 @@ static void printPlacement(const Plan &plan, llvm::raw_ostream &os) {
     os << "  (that x, y, z of a job are (X, A), (Y, B), (Z, C) is an assumption)\n";
 }
 
+static std::string chunksOf(const Plan &plan) {
+  return plan.schedule.chunks == 1 ? "" : " of " + std::to_string(plan.schedule.chunks) + " chunks";
+}
+
 void plan::printText(const Plan &plan, llvm::raw_ostream &os) {
   printHead(plan, os);
   for (auto [number, stage] : llvm::enumerate(plan.stages)) {
@@ -199,8 +203,9 @@ void plan::printText(const Plan &plan, llvm::raw_ostream &os) {
   printPlacement(plan, os);
   if (!plan.timeline.stages.empty())
     os << llvm::formatv(
-        "\npipeline of {0} stages, {1} micro-batches, {2}: idle {3:f1}% of the work of the busiest stage\n",
-        plan.timeline.stages.size(), plan.microBatches, plan.scheduleWord, 100 * plan.timeline.bubble());
+        "\npipeline of {0} stages{1}, {2} micro-batches, {3}: idle {4:f1}% of the work of the busiest stage\n",
+        plan.timeline.stages.size(), chunksOf(plan), plan.microBatches, plan.scheduleWord,
+        100 * plan.timeline.bubble());
   if (plan.time)
     os << llvm::formatv(
         "\nmodelled time of a step: {0:f3} s, of it kernels {1:f3}, messages {2:f3}, waiting for other stages "

@@ -1,7 +1,8 @@
 #include "compiler/plan/StepTime.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <algorithm>
-#include <cassert>
 
 using namespace kinu;
 using namespace kinu::plan;
@@ -64,12 +65,17 @@ StepTime plan::modelStep(const TimeInputs &inputs, const TimeConstants &constant
   Model model{inputs, constants};
   Seconds microBatch, update;
   std::vector<tofu::PassTime> passes;
-  for (const StageTime &stage : inputs.stages) {
-    Seconds here = model.ofMicroBatch(stage), last = model.of(stage.update);
-    microBatch = here.all() > microBatch.all() ? here : microBatch;
-    update = last.all() > update.all() ? last : update;
+  size_t stages = inputs.schedule.stages.empty() ? inputs.stages.size() : inputs.schedule.stages.size();
+  std::vector<Seconds> microBatchOf(stages), updateOf(stages);
+  for (auto [i, stage] : llvm::enumerate(inputs.stages)) {
+    microBatchOf[i % stages] = microBatchOf[i % stages] + model.ofMicroBatch(stage);
+    updateOf[i % stages] = updateOf[i % stages] + model.of(stage.update);
     double weights = model.of(stage.weights).all();
     passes.push_back({model.of(stage.forward).all(), model.of(stage.backward).all() + weights, weights});
+  }
+  for (auto [here, last] : llvm::zip(microBatchOf, updateOf)) {
+    microBatch = here.all() > microBatch.all() ? here : microBatch;
+    update = last.all() > update.all() ? last : update;
   }
   double count = double(inputs.microBatches);
   StepTime time;
@@ -77,7 +83,6 @@ StepTime plan::modelStep(const TimeInputs &inputs, const TimeConstants &constant
   time.messages = count * microBatch.messages + update.messages;
   time.hidden = count * microBatch.hidden + update.hidden;
   if (!inputs.schedule.stages.empty()) {
-    assert(inputs.schedule.stages.size() == inputs.stages.size() && "a schedule for each stage");
     time.timeline = tofu::play(inputs.schedule, passes);
     time.idle = time.timeline.length - count * microBatch.all();
   }

@@ -42,7 +42,8 @@ struct PassCost {
   double hidden = 0; ///< seconds of the messages that nobody waits for
 };
 
-/// What the ranks of one stage do: for a micro-batch, and once a step. Without a pipeline `forward` has both passes.
+/// What the ranks of one stage, or of one of its chunks of layers, do: for a micro-batch, and once a step. Without a
+/// pipeline `forward` has both passes.
 struct StageTime {
   PassCost forward, backward, weights, update;
 };
@@ -63,7 +64,7 @@ struct TimeInputs {
   int64_t microBatches = 1;
   bool acrossGroups = true;          ///< a rank's cores are in several memory groups
   tofu::MicroBatchSchedule schedule; ///< of a pipeline; without one, empty
-  std::vector<StageTime> stages;
+  std::vector<StageTime> stages;     ///< with chunks the first ones of all stages, then the second ones, ...
 
   double efficiency(const TimeConstants &constants) const {
     return acrossGroups ? constants.efficiency : constants.efficiencyOfGroups;

@@ -1,6 +1,7 @@
 // From `recompute` clauses to the repeats of a module.
 #include "compiler/recompute/Recompute.h"
 
+#include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/BitVector.h"
 
 using namespace mlir;
@@ -25,24 +26,39 @@ struct RoundRange {
 
 /// The rounds of the model that a stage runs of a repeat, and which of them clauses mean.
 struct StageRounds {
-  int64_t begin;
-  llvm::BitVector meant;
+  SmallVector<std::pair<int64_t, int64_t>> chunks; ///< begin and end
+  llvm::BitVector ran, meant;                      ///< by rounds of the model
 
   static StageRounds of(RepeatOp repeat, ModuleOp module, int64_t stage) {
+    StageRounds rounds;
     auto pipeline = module->getAttrOfType<DictionaryAttr>("kinu.pipeline");
-    if (!pipeline || pipeline.getAs<StringAttr>("repeat") != repeat.getAxisAttr())
-      return {0, llvm::BitVector(repeat.getCount())};
-    ArrayRef<int64_t> bounds = pipeline.getAs<DenseI64ArrayAttr>("bounds").asArrayRef();
-    return {bounds[stage], llvm::BitVector(bounds[stage + 1] - bounds[stage])};
+    if (!pipeline || pipeline.getAs<StringAttr>("repeat") != repeat.getAxisAttr()) {
+      rounds.chunks.push_back({0, repeat.getCount()});
+    } else {
+      ArrayRef<int64_t> bounds = pipeline.getAs<DenseI64ArrayAttr>("bounds").asArrayRef();
+      auto count = pipeline.getAs<IntegerAttr>("chunks");
+      int64_t stages = (static_cast<int64_t>(bounds.size()) - 1) / (count ? count.getInt() : 1);
+      for (int64_t place = stage; place + 1 < static_cast<int64_t>(bounds.size()); place += stages)
+        rounds.chunks.push_back({bounds[place], bounds[place + 1]});
+    }
+    rounds.ran.resize(repeat.getCount());
+    rounds.meant.resize(repeat.getCount());
+    for (auto [begin, end] : rounds.chunks)
+      rounds.ran.set(begin, end);
+    return rounds;
   }
   void mean(int64_t first, int64_t last) {
-    int64_t size = meant.size();
-    first = std::clamp<int64_t>(first - begin, 0, size);
-    last = std::clamp<int64_t>(last - begin, 0, size);
-    if (first < last)
-      meant.set(first, last);
+    for (int64_t round = first; round < std::min<int64_t>(last, ran.size()); ++round)
+      if (ran[round])
+        meant.set(round);
   }
-  int64_t end() const { return begin + static_cast<int64_t>(meant.size()); }
+  /// `0..2, 8..10`
+  std::string text() const {
+    std::string all;
+    for (auto [begin, end] : chunks)
+      all += (all.empty() ? "" : ", ") + std::to_string(begin) + ".." + std::to_string(end);
+    return all;
+  }
 };
 } // namespace
 
@@ -70,11 +86,29 @@ static void addMeant(const typed::LayoutRule &rule, StringRef path, StageRounds 
     if (rule.detail != "stages" && path == range.path)
       rounds.mean(range.begin, range.end);
     else if (rule.detail == "stages" && range.begin <= stage && stage < range.end)
-      rounds.mean(rounds.begin, rounds.end());
+      rounds.mean(0, rounds.ran.size());
   }
 }
 
-/// Marks a repeat if it is meant; false, with an error, if a part of it is.
+/// For a stage that computes a part of its rounds again: the program a second time, of which these are cut.
+static void annotatePart(RepeatOp repeat, const StageRounds &rounds) {
+  auto micro = repeat->getParentOfType<ProgramOp>();
+  OpBuilder builder(micro->getContext());
+  builder.setInsertionPointAfter(micro);
+  IRMapping mapping;
+  auto again = cast<ProgramOp>(builder.clone(*micro, mapping));
+  again.setSymName("micro.again");
+  mapping.lookup(repeat.getOperation())->setAttr("kinu.recompute", builder.getUnitAttr());
+  SmallVector<int64_t> numbers(rounds.meant.set_bits_begin(), rounds.meant.set_bits_end());
+  micro->getParentOp()->setAttr("kinu.again", builder.getDenseI64ArrayAttr(numbers));
+}
+
+static bool isPipelines(RepeatOp repeat) {
+  auto pipeline = repeat->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>("kinu.pipeline");
+  return pipeline && pipeline.getAs<StringAttr>("repeat") == repeat.getAxisAttr();
+}
+
+/// Marks a repeat if it is meant; false, with an error, if a part of it is and there is no pipeline to cut it.
 static bool annotateRepeat(RepeatOp repeat, StageRounds rounds, const typed::Layout &layout, int64_t stage,
                            Diagnostics &diagnostics) {
   std::string path = pathOf(repeat);
@@ -86,16 +120,19 @@ static bool annotateRepeat(RepeatOp repeat, StageRounds rounds, const typed::Lay
     }
   if (rounds.meant.none())
     return true;
-  if (rounds.meant.all()) {
+  if (rounds.meant == rounds.ran) {
     repeat->setAttr("kinu.recompute", UnitAttr::get(repeat.getContext()));
     return true;
   }
-  std::string all = std::to_string(rounds.begin) + ".." + std::to_string(rounds.end());
+  if (isPipelines(repeat)) {
+    annotatePart(repeat, rounds);
+    return true;
+  }
+  std::string all = rounds.text();
   diagnostics
       .error("recompute-part", last->range,
-             "of the layers " + all + " of stage " + std::to_string(stage) + " only " +
-                 std::to_string(rounds.meant.count()) + " are to be computed again")
-      .suggest("a stage computes all of its layers again, or none: name the range " + all);
+             "of the layers " + all + " only " + std::to_string(rounds.meant.count()) + " are to be computed again")
+      .suggest("without a pipeline all layers are computed again, or none: name the range " + all);
   return false;
 }
 

@@ -19,11 +19,15 @@ static WriteOp lastWrite(ProgramOp program, const Place &place) {
 }
 
 /// The program of a micro-batch that writes to a place after all others do. Of a pipeline's three each runs over all
-/// micro-batches in their order.
+/// micro-batches in their order; of the chunks of a stage, backward the first one comes last (`backward`,
+/// `backward.1`).
 static ProgramOp lastWriter(ModuleOp module, const Place &place) {
-  for (StringRef name : {"micro", "weights", "backward", "forward"})
-    if (auto program = module.lookupSymbol<ProgramOp>(name); program && lastWrite(program, place))
-      return program;
+  for (StringRef kind : {"micro", "weights", "backward", "forward"})
+    for (ProgramOp program : module.getOps<ProgramOp>()) {
+      StringRef name = program.getSymName();
+      if (name.split('.').first == kind && !name.ends_with(step::kLast) && lastWrite(program, place))
+        return program;
+    }
   return {};
 }
 

@@ -1,6 +1,8 @@
 // Writes out the rounds of every repeat, outermost first.
 #include "compiler/schedule/Schedule.h"
 
+#include "dialects/kinu/FirstRound.h"
+
 #include "mlir/IR/IRMapping.h"
 
 namespace kinu::schedule {
@@ -52,7 +54,7 @@ private:
         mapping.map(argument, current(kept->second[round]));
       }
       for (Operation &op : body.without_terminator())
-        builder.clone(op, mapping);
+        cloneRound(builder, op, mapping);
       YieldOp yield = repeat.getYield();
       for (auto [next, value] : llvm::zip(carried, yield.getValues()))
         next = mapping.lookupOrDefault(value);
@@ -71,6 +73,21 @@ private:
     erased.push_back(repeat);
     repeat->remove();
     return success();
+  }
+
+  /// Slices of variables that do not begin with the repeat's rounds are read and written where they are.
+  static void cloneRound(OpBuilder &builder, Operation &op, IRMapping &mapping) {
+    Operation *made = builder.clone(op, mapping);
+    made->walk([&](Operation *inner) {
+      int64_t first = firstRound(inner);
+      auto round = first ? inner->getOperand(0).getDefiningOp<ConstantOp>() : ConstantOp();
+      if (!round)
+        return;
+      OpBuilder here(inner);
+      int64_t value = cast<IntegerAttr>(round.getValue()).getInt();
+      inner->setOperand(0, ConstantOp::create(here, inner->getLoc(), first + value));
+      inner->removeAttr(kFirstRound);
+    });
   }
 
   /// What a round saved may be the result of a repeat inside, which has been unrolled since.

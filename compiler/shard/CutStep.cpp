@@ -1,6 +1,8 @@
 // See CutStep.h.
 #include "compiler/shard/CutStep.h"
 
+#include "dialects/kinu/FirstRound.h"
+
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::shard;
@@ -25,15 +27,18 @@ Value StepCutter::demand(Value value) {
 }
 
 /// Variables that are split among stages are read by the stage's own round; everything else sees the model's.
-static void useLocalRound(Operation *op, Value round, Value local) {
+void StepCutter::useLocalRound(Operation *op, Value round, Value local) {
   op->walk([&](Operation *inner) {
     size_t rounds = 0;
     if (auto read = dyn_cast<ReadOp>(inner))
       rounds = read.getRounds().size();
     else if (auto accumulate = dyn_cast<AccumulateOp>(inner))
       rounds = accumulate.getRounds().size();
-    if (rounds > 0 && inner->getOperand(0) == round)
-      inner->setOperand(0, local);
+    if (rounds == 0 || inner->getOperand(0) != round)
+      return;
+    inner->setOperand(0, local);
+    if (int64_t before = plan.roundsBefore())
+      inner->setAttr(kFirstRound, b.getI64IntegerAttr(before));
   });
 }
 
@@ -100,7 +105,9 @@ StringRef StepCutter::variable(std::string name, StringRef role, NamedTensorType
   return made.getSymName();
 }
 
-void StepCutter::send(ValueRange values, int64_t peer, int64_t tag) {
+void StepCutter::send(ValueRange values, int64_t place, int64_t tag) {
+  int64_t peer = place % plan.count();
+  tag = tagOf(place, tag);
   for (Value value : values) {
     std::string name = (program.getSymName() + ".message." + Twine(tag)).str();
     StringRef message = variable(name, "message", typeOf(value));
@@ -111,16 +118,28 @@ void StepCutter::send(ValueRange values, int64_t peer, int64_t tag) {
   }
 }
 
-SmallVector<Value> StepCutter::receive(RepeatOp repeat, int64_t peer, int64_t tag) {
+SmallVector<Value> StepCutter::receive(RepeatOp repeat, int64_t place, int64_t tag) {
   SmallVector<Value> values;
+  int64_t peer = place % plan.count();
+  tag = tagOf(plan.place(), tag);
   for (Value value : repeat->getResults().take_front(repeat.getResults().size() + repeat.getSums().size()))
     values.push_back(tofu::ReceiveOp::create(b, repeat.getLoc(), value.getType(), peer, plan.on, tag++));
   return values;
 }
 
+std::string StepCutter::nameOfStash(Twine name) {
+  StagePlan first = plan;
+  first.chunk = 0;
+  first.segment.reset();
+  std::string text = (pair == &parts ? "stash." : "stash.again.") + name.str();
+  if (segments().size() > 1)
+    return text + ".from." + std::to_string(plan.begin());
+  return plan.rounds() == first.rounds() ? text : text + "." + std::to_string(plan.rounds()) + ".rounds";
+}
+
 std::string StepCutter::stashOf(unsigned saved) {
-  NamedTensorType type = plan.local(typeOf(parts.forward().getSaved()[saved]));
-  return variable("stash." + std::to_string(saved), "stash", type).str();
+  NamedTensorType type = plan.ofChunk(typeOf(pair->forward().getSaved()[saved]));
+  return variable(nameOfStash(Twine(saved)), "stash", type).str();
 }
 
 /// Every stage draws the same samples, and what these are depends on how far inputs read: so no stage drops one.
@@ -164,54 +183,113 @@ void StepCutter::accumulate(StepParts::Part part) {
   }
 }
 
-void StepCutter::forward(StringRef name) {
-  RepeatOp repeat = parts.forward(), back = parts.backward();
-  begin(name);
-  SmallVector<Value> received, carried;
-  if (!plan.isFirst())
-    carried = received = receive(repeat, plan.stage - 1, 0);
-  else
-    for (Value init : repeat.getCarried())
-      carried.push_back(demand(init));
-  carried.resize(repeat.getCarried().size());
-  auto save = [&](OpBuilder &inner, unsigned i, Value round, Value value) {
-    if (back && llvm::is_contained(back.getStacked(), repeat.getSaved()[i]))
-      WriteOp::create(inner, value.getLoc(), stashOf(i), round, value);
-  };
-  RepeatOp result = chunk(
-      repeat, carried, [](OpBuilder &, unsigned, Value) { return Value(); }, save);
-  SmallVector<Value> next = handedOn(result, received);
-  if (!plan.isLast())
-    send(next, plan.stage + 1, 0);
-  else
-    made.map(repeat->getResults().take_front(next.size()), next);
-  outputs();
-  if (back && plan.isLast()) {
-    accumulate(StepParts::Head);
-    for (auto [i, init] : llvm::enumerate(back.getCarried()))
-      if (parts.partOf(init) != StepParts::Anywhere)
-        WriteOp::create(b, init.getLoc(), variable("stash.seed." + std::to_string(i), "stash", typeOf(init)),
-                        ValueRange(), demand(init));
+static std::string ofChunk(StringRef program, int64_t chunk) {
+  return chunk == 0 ? program.str() : (program + "." + Twine(chunk)).str();
+}
+
+void StepCutter::step(bool inHalves) {
+  for (plan.chunk = 0; plan.chunk < plan.chunks; ++plan.chunk) {
+    forward(ofChunk("forward", plan.chunk));
+    backward(ofChunk("backward", plan.chunk), inHalves);
+    if (inHalves)
+      weights(ofChunk("weights", plan.chunk));
   }
+}
+
+SmallVector<StepCutter::Segment> StepCutter::segments() const {
+  StagePlan chunk = plan;
+  chunk.segment.reset();
+  SmallVector<Segment> all;
+  for (int64_t round = chunk.begin(); round < chunk.end(); ++round) {
+    bool here = again && parts.backward() && again->rounds[round];
+    if (all.empty() || all.back().again != here)
+      all.push_back({round, round, here});
+    all.back().end = round + 1;
+  }
+  return all;
+}
+
+void StepCutter::enter(const Segment &segment) {
+  plan.segment = {segment.begin, segment.end};
+  pair = segment.again ? &again->parts : &parts;
+}
+
+void StepCutter::leave() {
+  plan.segment.reset();
+  pair = &parts;
+}
+
+void StepCutter::evaluation(StringRef name) {
+  begin(name);
+  for (plan.chunk = 0; plan.chunk < plan.chunks; ++plan.chunk)
+    forwardRounds();
+  plan.chunk = plan.chunks - 1;
+  outputs();
   keepInputs();
 }
 
-void StepCutter::backward(StringRef name) { backward(name, nullptr); }
+void StepCutter::forward(StringRef name) {
+  begin(name);
+  forwardRounds();
+  outputs();
+  if (plan.isLast())
+    keepSeeds();
+  keepInputs();
+}
 
-void StepCutter::backwardInHalves(StringRef name, StringRef weights) {
-  BackwardHalves halves(parts.backward());
-  backward(name, &halves);
-  begin(weights);
-  weightsChunk(halves, [&](OpBuilder &inner, unsigned i, Value round) { return recall(inner, i, round); });
+void StepCutter::forwardRounds() {
+  size_t carried = parts.forward().getCarried().size();
+  bool hasTotals = !plan.isFirst();
+  SmallVector<Value> next;
+  if (hasTotals)
+    next = receive(parts.forward(), plan.place() - 1, 0);
+  else
+    for (Value init : parts.forward().getCarried())
+      next.push_back(demand(init));
+  for (const Segment &segment : segments()) {
+    enter(segment);
+    RepeatOp repeat = pair->forward(), back = pair->backward();
+    auto save = [&](OpBuilder &inner, unsigned i, Value round, Value value) {
+      if (back && llvm::is_contained(back.getStacked(), repeat.getSaved()[i]))
+        WriteOp::create(inner, value.getLoc(), stashOf(i), round, value);
+    };
+    RepeatOp result =
+        chunk(repeat, ValueRange(next).take_front(carried), [](OpBuilder &, unsigned, Value) { return Value(); }, save);
+    next = handedOn(result, std::exchange(hasTotals, true) ? ArrayRef<Value>(next) : ArrayRef<Value>());
+  }
+  leave();
+  if (!plan.isLast())
+    send(next, plan.place() + 1, 0);
+  else
+    made.map(parts.forward()->getResults().take_front(next.size()), next);
+}
+
+void StepCutter::keepSeeds() {
+  accumulate(StepParts::Head);
+  for (auto [i, init] : llvm::enumerate(parts.backward().getCarried()))
+    if (parts.partOf(init) != StepParts::Anywhere)
+      WriteOp::create(b, init.getLoc(), variable("stash.seed." + std::to_string(i), "stash", typeOf(init)),
+                      ValueRange(), demand(init));
+}
+
+void StepCutter::weights(StringRef name) {
+  begin(name);
+  SmallVector<Segment> all = segments();
+  for (const Segment &segment : llvm::reverse(all)) {
+    enter(segment);
+    weightsChunk(BackwardHalves(pair->backward()),
+                 [&](OpBuilder &inner, unsigned i, Value round) { return recall(inner, i, round); });
+  }
+  leave();
 }
 
 StringRef StepCutter::handedStash(unsigned number, Value value) {
-  NamedTensorType type = plan.local(parts.backward().getStackedType(typeOf(value)));
-  return variable("stash.handed." + std::to_string(number), "stash", type);
+  NamedTensorType type = plan.ofChunk(pair->backward().getStackedType(typeOf(value)));
+  return variable(nameOfStash("handed." + Twine(number)), "stash", type);
 }
 
 void StepCutter::weightsChunk(const BackwardHalves &halves, Stacked stacked) {
-  RepeatOp repeat = parts.backward();
+  RepeatOp repeat = pair->backward();
   for (Value value : regionValues(repeat))
     demand(value);
   Location loc = repeat.getLoc();
@@ -234,32 +312,41 @@ void StepCutter::weightsChunk(const BackwardHalves &halves, Stacked stacked) {
 }
 
 Value StepCutter::recall(OpBuilder &inner, unsigned stacked, Value round) {
-  RepeatOp repeat = parts.backward(), forward = parts.forward();
+  RepeatOp repeat = pair->backward(), forward = pair->forward();
   unsigned saved = cast<OpResult>(repeat.getStacked()[stacked]).getResultNumber() -
                    (forward->getNumResults() - forward.getSaved().size());
   return ReadOp::create(inner, repeat.getLoc(), repeat.getStackedArguments()[stacked].getType(), stashOf(saved), round);
 }
 
-void StepCutter::backward(StringRef name, const BackwardHalves *halves) {
-  RepeatOp repeat = parts.backward();
+void StepCutter::backward(StringRef name, bool inHalves) {
   begin(name);
-  SmallVector<Value> received, carried;
-  if (!plan.isLast())
-    carried = received = receive(repeat, plan.stage + 1, upTag());
+  size_t carried = parts.backward().getCarried().size();
+  bool hasTotals = !plan.isLast();
+  SmallVector<Value> next;
+  if (hasTotals)
+    next = receive(parts.backward(), plan.place() + 1, upTag());
   else
-    for (auto [i, init] : llvm::enumerate(repeat.getCarried()))
-      carried.push_back(
+    for (auto [i, init] : llvm::enumerate(parts.backward().getCarried()))
+      next.push_back(
           parts.partOf(init) == StepParts::Anywhere
               ? demand(init)
               : ReadOp::create(b, init.getLoc(), init.getType(), "stash.seed." + std::to_string(i), ValueRange())
                     .getResult());
-  carried.resize(repeat.getCarried().size());
-  RepeatOp result = chunk(
-      repeat, carried, [&](OpBuilder &inner, unsigned i, Value round) { return recall(inner, i, round); },
-      [](OpBuilder &, unsigned, Value, Value) {}, halves);
-  SmallVector<Value> next = handedOn(result, received);
+  SmallVector<Segment> all = segments();
+  for (const Segment &segment : llvm::reverse(all)) {
+    enter(segment);
+    std::optional<BackwardHalves> halves;
+    if (inHalves)
+      halves.emplace(pair->backward());
+    RepeatOp result = chunk(
+        pair->backward(), ValueRange(next).take_front(carried),
+        [&](OpBuilder &inner, unsigned i, Value round) { return recall(inner, i, round); },
+        [](OpBuilder &, unsigned, Value, Value) {}, halves ? &*halves : nullptr);
+    next = handedOn(result, std::exchange(hasTotals, true) ? ArrayRef<Value>(next) : ArrayRef<Value>());
+  }
+  leave();
   if (!plan.isFirst())
-    return send(next, plan.stage - 1, upTag());
-  made.map(repeat->getResults().take_front(next.size()), next);
+    return send(next, plan.place() - 1, upTag());
+  made.map(parts.backward()->getResults().take_front(next.size()), next);
   accumulate(StepParts::Tail);
 }

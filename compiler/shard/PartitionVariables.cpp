@@ -1,6 +1,8 @@
 // What enters a program, leaves it, and repeats.
 #include "compiler/shard/Partition.h"
 
+#include "dialects/kinu/FirstRound.h"
+
 using namespace mlir;
 using namespace kinu;
 using namespace kinu::shard;
@@ -16,7 +18,8 @@ void Partition::read(ReadOp op) {
     const Part &part = summed[op.getVariable()];
     return values.set(op, part.value, part.sharding);
   }
-  Value made = ReadOp::create(b, op.getLoc(), rules.local(op.getType(), sharding), op.getVariable(), rounds);
+  Value made =
+      keepFirstRound(op, ReadOp::create(b, op.getLoc(), rules.local(op.getType(), sharding), op.getVariable(), rounds));
   values.set(op, made, sharding);
   // A gradient is summed before anything is done with it: scattered, if each rank updates its part only.
   if (isPartial(sharding)) {
@@ -31,7 +34,8 @@ LogicalResult Partition::write(WriteOp op) {
   SmallVector<Value> rounds;
   for (Value round : op.getRounds())
     rounds.push_back(local(round, rules.whole()));
-  if (variable.follows)
+  // The first program that writes it decides.
+  if (std::exchange(variable.follows, false))
     variable.sharding = values.settle(op.getValue());
   WriteOp::create(b, op.getLoc(), op.getVariable(), rounds, local(op.getValue(), variable.sharding));
   return success();
@@ -59,7 +63,7 @@ LogicalResult Partition::accumulate(AccumulateOp op) {
   SmallVector<Value> rounds;
   for (Value round : op.getRounds())
     rounds.push_back(local(round, rules.whole()));
-  AccumulateOp::create(b, op.getLoc(), op.getVariable(), rounds, value);
+  keepFirstRound(op, AccumulateOp::create(b, op.getLoc(), op.getVariable(), rounds, value));
   return success();
 }
 

@@ -7,13 +7,16 @@ include "mlir/Pass/PassBase.td"
 def CutStage : Pass<"kinu-cut-stage", "::mlir::ModuleOp"> {
   let summary = "keeps one stage of a pipeline";
   let description = [{
-    Requires the attribute `kinu.pipeline`: the repeat whose rounds are shared out, the mesh axis of the stages, the
-    first round of each, and the schedule; without it nothing changes. Run once on a copy of the module for each
+    Requires the attribute `kinu.pipeline`, and of rounds that compute again what they would save, if they are not all,
+    the numbers in `kinu.again`, and the program `micro.again` to cut them from. The former has the repeat whose rounds are shared out, the mesh axis of the stages, the
+    first round of each or of each of their chunks, and the schedule; without it nothing changes. Run once on a copy of the module for each
     stage. Afterwards there are a program `forward` and a program `backward` for one micro-batch instead of `micro`;
     `eval` and `generate` run through the stages; variables are the stage's own, and what `kinu.elsewhere` lists is
     other stages'. What goes to a neighbour is read from a variable of role `message`, what a forward pass keeps for
     the backward pass lies in variables of role `stash`; `kinu.schedule` is the order of the passes in a step and
-    `kinu.stores` how many sets of these variables there are. Stands before `kinu-partition`: a stage is a graph of
+    `kinu.stores` how many sets of these variables there are. A stage of several chunks of layers has programs for each
+    (`forward.1`, `backward.1`, ...), and its variables the slices of one chunk behind those of the other; ops in these
+    programs say by `kinu.first_round` which slice round 0 has. Stands before `kinu-partition`: a stage is a graph of
     whole tensors, and what stages send one another is shared out as any other value.
 
     ```mlir

@@ -52,6 +52,12 @@ static std::string scheduleOf(const typed::LayoutRule &rule) {
   return word.empty() ? "1f1b" : word.str();
 }
 
+/// Into how many chunks the interleaved schedule cuts the layers of each stage.
+static int64_t chunksOf(const typed::LayoutRule &rule) {
+  StringRef chunks = optionOf(rule, "chunks");
+  return chunks.empty() ? 1 : std::stoll(chunks.str());
+}
+
 static int64_t repeatsOf(const TypedModel &model) {
   return llvm::count_if(model.body.values,
                         [](const typed::Value *value) { return value->kind == typed::Kind::Repeat; });
@@ -75,8 +81,8 @@ static std::string missingInPipeline(const typed::LayoutRule &rule, const TypedM
 static std::string missing(const typed::LayoutRule &rule, const TypedModel &model, const typed::Layout &layout) {
   if (rule.verb == "pipeline" && degreeOf(layout, rule.mesh[0]) > 1)
     return missingInPipeline(rule, model, layout);
-  if (rule.verb == "precision")
-    return "`" + rule.verb + "` in a layout";
+  if (rule.verb == "precision" && rule.detail == "layers")
+    return "`precision` of some layers";
   return "";
 }
 
@@ -133,7 +139,7 @@ SmallVector<int64_t> shard::stageBounds(int64_t rounds, int64_t stages) {
   return bounds;
 }
 
-/// The first round of each stage, and the number of rounds.
+/// The first round of each stage, or of each chunk of the stages, and the number of rounds.
 static SmallVector<int64_t> boundsOf(const typed::LayoutRule &rule, int64_t rounds, int64_t stages) {
   StringRef layers = optionOf(rule, "layers");
   if (layers.empty())
@@ -146,9 +152,25 @@ static SmallVector<int64_t> boundsOf(const typed::LayoutRule &rule, int64_t roun
   return bounds;
 }
 
-static void annotatePipeline(ModuleOp module, const typed::Layout &layout) {
+/// Interleaved micro-batches go round the stages in groups of as many as there are stages.
+static bool fillsGroups(ModuleOp module, const typed::LayoutRule &rule, int64_t stages, Diagnostics &diagnostics) {
+  auto found = module->getAttrOfType<IntegerAttr>("kinu.micro_batches");
+  int64_t count = found ? found.getInt() : 1, below = count / stages * stages;
+  if (scheduleOf(rule) != "interleaved" || count == below)
+    return true;
+  std::string nearest = (below ? std::to_string(below) + " or " : "") + std::to_string(below + stages);
+  diagnostics
+      .error("interleaved-groups", rule.range,
+             "a step has " + std::to_string(count) +
+                 " micro-batches; the schedule `interleaved` wants a multiple of the " + std::to_string(stages) +
+                 " stages")
+      .suggest("change `batch` or `microbatch` for " + nearest + " micro-batches, or write `schedule: 1f1b`");
+  return false;
+}
+
+static void annotatePipeline(ModuleOp module, const typed::Layout &layout, Diagnostics &diagnostics) {
   const typed::LayoutRule *rule = pipelineOf(layout);
-  if (!rule)
+  if (!rule || !fillsGroups(module, *rule, degreeOf(layout, rule->mesh[0]), diagnostics))
     return;
   StringRef axis = StringRef(rule->subjects[0]).rsplit('.').second;
   axis = axis.empty() ? StringRef(rule->subjects[0]) : axis;
@@ -162,13 +184,25 @@ static void annotatePipeline(ModuleOp module, const typed::Layout &layout) {
   attributes.set("repeat", builder.getStringAttr(axis));
   attributes.set("on", builder.getStringAttr(rule->mesh[0]));
   attributes.set("schedule", builder.getStringAttr(scheduleOf(*rule)));
-  attributes.set("bounds", builder.getDenseI64ArrayAttr(boundsOf(*rule, rounds, degreeOf(layout, rule->mesh[0]))));
+  int64_t chunks = chunksOf(*rule);
+  if (chunks > 1)
+    attributes.set("chunks", builder.getI64IntegerAttr(chunks));
+  attributes.set("bounds",
+                 builder.getDenseI64ArrayAttr(boundsOf(*rule, rounds, chunks * degreeOf(layout, rule->mesh[0]))));
   module->setAttr("kinu.pipeline", attributes.getDictionary(module.getContext()));
+}
+
+int64_t shard::stages(const typed::Layout &layout) {
+  const typed::LayoutRule *rule = pipelineOf(layout);
+  return rule ? degreeOf(layout, rule->mesh[0]) : 1;
 }
 
 int64_t shard::stages(ModuleOp module) {
   auto pipeline = module->getAttrOfType<DictionaryAttr>("kinu.pipeline");
-  return pipeline ? pipeline.getAs<DenseI64ArrayAttr>("bounds").size() - 1 : 1;
+  if (!pipeline)
+    return 1;
+  auto chunks = pipeline.getAs<IntegerAttr>("chunks");
+  return (pipeline.getAs<DenseI64ArrayAttr>("bounds").size() - 1) / (chunks ? chunks.getInt() : 1);
 }
 
 void shard::annotate(ModuleOp module, const typed::Layout &layout, Diagnostics &diagnostics) {
@@ -202,6 +236,6 @@ void shard::annotate(ModuleOp module, const typed::Layout &layout, Diagnostics &
   attributes.set("rules", builder.getArrayAttr(rules));
   attributes.set("between", builder.getArrayAttr(between));
   module->setAttr("kinu.layout", attributes.getDictionary(module.getContext()));
-  annotatePipeline(module, layout);
+  annotatePipeline(module, layout, diagnostics);
   annotatePadding(module, layout, diagnostics);
 }

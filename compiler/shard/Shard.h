@@ -34,6 +34,7 @@ void annotate(mlir::ModuleOp module, const typed::Layout &layout, Diagnostics &d
 
 /// The stages that an annotated module is to be cut into: 1 without a pipeline.
 int64_t stages(mlir::ModuleOp module);
+int64_t stages(const typed::Layout &layout);
 /// The first round of each stage, and the number of rounds. Where they do not divide, stages in the middle have one
 /// more: the first has the embedding besides, the last the loss.
 llvm::SmallVector<int64_t> stageBounds(int64_t rounds, int64_t stages);

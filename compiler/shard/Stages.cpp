@@ -17,17 +17,31 @@ FailureOr<StagePlan> StagePlan::of(ModuleOp module, int64_t stage) {
   if (!plan.repeat || !plan.on || !plan.schedule || !bounds || bounds.size() < 2)
     return module.emitError("requires repeat, on, schedule and bounds in `kinu.pipeline`");
   plan.bounds = llvm::to_vector(bounds.asArrayRef());
+  if (auto chunks = attr.getAs<IntegerAttr>("chunks"))
+    plan.chunks = chunks.getInt();
   plan.stage = stage;
-  if (!llvm::is_sorted(plan.bounds, std::less_equal<>()) || stage < 0 || stage >= plan.count())
+  if (!llvm::is_sorted(plan.bounds, std::less_equal<>()) || (bounds.size() - 1) % plan.chunks || stage < 0 ||
+      stage >= plan.count())
     return module.emitError("requires stages of at least one round, and one of them to be asked for");
   return plan;
 }
 
-NamedTensorType StagePlan::local(NamedTensorType whole) const {
+static int64_t roundsOfChunks(StagePlan plan, int64_t chunks) {
+  int64_t rounds = 0;
+  plan.segment.reset();
+  for (plan.chunk = 0; plan.chunk < chunks; ++plan.chunk)
+    rounds += plan.rounds();
+  return rounds;
+}
+
+int64_t StagePlan::roundsBefore() const { return roundsOfChunks(*this, chunk) + begin() - bounds[place()]; }
+int64_t StagePlan::roundsOfStage() const { return roundsOfChunks(*this, chunks); }
+
+NamedTensorType StagePlan::withRounds(NamedTensorType whole, int64_t rounds) const {
   SmallVector<Axis> axes(whole.getAxes());
   for (Axis &axis : axes)
     if (axis.name == repeat && axis.length == bounds.back())
-      axis.length = rounds();
+      axis.length = rounds;
   return whole.withAxes(axes);
 }
 

@@ -9,23 +9,37 @@
 namespace kinu::shard {
 
 /// What the attribute `kinu.pipeline` of a module says: `repeat`, the axis of the repeat that is cut; `on`, the mesh
-/// axis of the stages; `bounds`, the first round of each stage and the number of rounds; `schedule`, a word of the
-/// language.
+/// axis of the stages; `bounds`, the first round of each chunk and the number of rounds; `schedule`, a word of the
+/// language; `chunks`, how many a stage has, if not 1. Chunks go round the stages: the first ones of all stages, then
+/// the second ones, and so on.
 struct StagePlan {
   mlir::StringAttr repeat, on, schedule;
   llvm::SmallVector<int64_t> bounds;
-  int64_t stage = 0; ///< the one that is being made
+  int64_t chunks = 1;
+  int64_t stage = 0, chunk = 0; ///< those that are being made
+  /// Of the chunk, the rounds that are being made, from the first to behind the last; none: all.
+  std::optional<std::pair<int64_t, int64_t>> segment;
 
   /// Fails with an error if the attribute is missing or makes no sense.
   static mlir::FailureOr<StagePlan> of(mlir::ModuleOp module, int64_t stage);
 
-  int64_t count() const { return static_cast<int64_t>(bounds.size()) - 1; }
-  bool isFirst() const { return stage == 0; }
-  bool isLast() const { return stage + 1 == count(); }
-  int64_t begin() const { return bounds[stage]; }
-  int64_t rounds() const { return bounds[stage + 1] - bounds[stage]; }
-  /// A type with the axis of the repeat as long as this stage has rounds.
-  NamedTensorType local(NamedTensorType whole) const;
+  /// Of stages.
+  int64_t count() const { return (static_cast<int64_t>(bounds.size()) - 1) / chunks; }
+  /// The chunk's place among all, in the order of the layers.
+  int64_t place() const { return chunk * count() + stage; }
+  bool isFirst() const { return place() == 0; }
+  bool isLast() const { return place() + 1 == count() * chunks; }
+  /// The rounds of the chunk, or of its segment.
+  int64_t begin() const { return segment ? segment->first : bounds[place()]; }
+  int64_t end() const { return segment ? segment->second : bounds[place() + 1]; }
+  int64_t rounds() const { return end() - begin(); }
+  /// Rounds that the stage has before these, and in all.
+  int64_t roundsBefore() const;
+  int64_t roundsOfStage() const;
+  /// A type with the axis of the repeat as long as this stage, or the chunk, has rounds.
+  NamedTensorType local(NamedTensorType whole) const { return withRounds(whole, roundsOfStage()); }
+  NamedTensorType ofChunk(NamedTensorType whole) const { return withRounds(whole, rounds()); }
+  NamedTensorType withRounds(NamedTensorType whole, int64_t rounds) const;
 };
 
 /// A program that has the pipeline's repeat, and perhaps its backward repeat: which part of a step each op belongs to.

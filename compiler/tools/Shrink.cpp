@@ -84,7 +84,7 @@ static void chooseDegrees(const typed::Layout &layout, int64_t ranks, Shrunken &
     if (!axis.degrees.empty() && axis.degrees[0] > 1)
       several.push_back(&axis);
   }
-  for (size_t i = several.size(); ranks > 1 && !several.empty(); ) {
+  for (size_t i = several.size(); ranks > 1 && !several.empty();) {
     i = (i == 0 ? several.size() : i) - 1;
     int64_t factor = leastFactor(ranks);
     shrunken.degrees[several[i]->name] *= factor;
@@ -132,17 +132,20 @@ llvm::Expected<Shrunken> tools::shrink(const PipelineOptions &options, int64_t r
   shrunken.defines = options.defines;
   chooseDegrees(*layout, ranks, shrunken);
   shrunken.padded = paddedAxes(*original, options.layout, shrunken.degrees);
-  // Two micro-batches, if the layout says how large they are.
-  int64_t sequences = 2, sharing = 1;
+  // Two micro-batches, if the layout says how large they are; where they go round stages, a whole round.
+  int64_t sequences = 2, sharing = 1, round = 1;
+  for (const typed::LayoutRule &rule : layout->rules)
+    if (rule.verb == "pipeline" && llvm::StringRef(rule.detail).contains("schedule: interleaved"))
+      round = shrunken.degrees[rule.mesh[0]];
   for (const typed::LayoutRule &rule : layout->rules) {
     if (rule.verb == "microbatch")
-      sequences = 2 * std::stoll(rule.subjects[0]);
+      sequences = (round > 1 ? round : 2) * std::stoll(rule.subjects[0]);
     if (rule.verb == "shard" && llvm::is_contained(rule.subjects, "batch"))
       for (const std::string &axis : rule.mesh)
         sharing *= shrunken.degrees[axis];
   }
-  shrunken.defines.insert({"batch", sequences * sharing});
-  shrunken.defines.insert({"accumulate", 1});
+  shrunken.defines.insert({"batch", std::max(sequences, round) * sharing});
+  shrunken.defines.insert({"accumulate", round});
   std::vector<Size> sizes = sizesOf(*file);
   for (const typed::Axis &axis : original->train->lengths)
     sizes.push_back({axis.name, 16});
@@ -150,9 +153,8 @@ llvm::Expected<Shrunken> tools::shrink(const PipelineOptions &options, int64_t r
   std::vector<Size> open = sizes;
   for (size_t before = open.size() + 1; !open.empty() && open.size() < before;) {
     before = open.size();
-    llvm::erase_if(open, [&](const Size &size) {
-      return options.defines.count(size.name) || reduce(options, size, shrunken);
-    });
+    llvm::erase_if(
+        open, [&](const Size &size) { return options.defines.count(size.name) || reduce(options, size, shrunken); });
   }
   if (!shrunken.model)
     shrunken.model = tryOut(options, shrunken);

@@ -73,8 +73,8 @@ LogicalResult ViewOp::verify() {
 
 int64_t step::runsInStep(ModuleOp module, StringRef program, int64_t microBatches) {
   bool isLast = program.consume_back(kLast);
-  // A stage of a pipeline has the latter three instead of `micro`.
-  if (!llvm::is_contained({"count", "micro", "forward", "backward", "weights"}, program))
+  // A stage of a pipeline has the latter three instead of `micro`, `forward.1` for a second chunk of its layers.
+  if (!llvm::is_contained({"count", "micro", "forward", "backward", "weights"}, program.split('.').first))
     return program == "update" || program == "reduce" ? 1 : 0;
   if (isLast)
     return 1;

@@ -1,5 +1,6 @@
 // Random layouts of small random models, against one rank in double precision: each is either refused with a message or
-// computes the same. KINU_LAYOUTS says how many (24), KINU_TEST_SEED which ones; a failure prints the seed of its layout.
+// computes the same. KINU_LAYOUTS says how many (24), KINU_TEST_SEED which ones; a failure prints the seed of its
+// layout.
 #include "LayoutRun.h"
 
 #include "compiler/shard/Shard.h"
@@ -46,8 +47,10 @@ public:
   const Architecture &architecture() { return kArchitectures[random() % kArchitectures.size()]; }
 
   std::map<std::string, int64_t> sizes(const Architecture &of) {
-    std::map<std::string, int64_t> sizes{{"vocab", among({32, 64, 72})}, {"width", among({16, 32})},
-                                         {"depth", among({1, 2, 3, 4})}, {"batch", among({4, 8})},
+    std::map<std::string, int64_t> sizes{{"vocab", among({32, 64, 72})},
+                                         {"width", among({16, 32})},
+                                         {"depth", among({1, 2, 3, 4})},
+                                         {"batch", among({4, 8})},
                                          {"seq", among({8, 12})}};
     sizes["context"] = sizes["seq"];
     sizes["accumulate"] = 1;
@@ -98,7 +101,7 @@ public:
       add("shard seq on context");
     if (chance(of.encoder ? 0.05 : 0.4) && axis("pipe")) {
       static const char *schedules[] = {"1f1b", "gpipe", "zero_bubble", "interleaved"};
-      add(std::string("pipeline layer on pipe, schedule: ") + schedules[chance(0.05) ? 3 : random() % 3]);
+      add(std::string("pipeline layer on pipe, schedule: ") + schedules[chance(0.2) ? 3 : random() % 3]);
     }
     if (mesh.empty() || chance(0.5))
       add("microbatch " + std::to_string(among({1, 2})));

@@ -104,7 +104,7 @@ static bool isParameter(VariableOp variable) {
   return llvm::is_contained({"weight", "bias", "gain"}, variable.getRole());
 }
 
-static void copyPart(Tensor &part, Tensor &whole, ArrayRef<int64_t> origins, bool out) {
+static void copyDense(Tensor &part, Tensor &whole, ArrayRef<int64_t> origins, bool out) {
   int64_t base = 0;
   for (auto [axis, origin] : llvm::zip(part.type.getAxes(), origins))
     base += origin * interpret::strideOf(whole.type, axis.name.getValue());
@@ -116,6 +116,35 @@ static void copyPart(Tensor &part, Tensor &whole, ArrayRef<int64_t> origins, boo
     else
       (out ? part.ints[at[0]] : whole.ints[base + at[1]]) = out ? whole.ints[base + at[1]] : part.ints[at[0]];
   });
+}
+
+/// Where rounds of a part lie that are not side by side in the whole: `chunks` has of each chunk the first round and
+/// the number of rounds; those of a part lie one chunk behind the other.
+static int64_t roundInWhole(ArrayRef<int64_t> chunks, int64_t round) {
+  for (; round >= chunks[1]; chunks = chunks.drop_front(2))
+    round -= chunks[1];
+  return chunks[0] + round;
+}
+
+/// Between a rank's part of a variable and the whole. Origins are those of the part among the stage's rounds.
+static void copyPart(Tensor &part, Tensor &whole, std::vector<int64_t> origins, bool out, VariableOp variable = {}) {
+  auto chunks = variable ? variable->getAttrOfType<DenseI64ArrayAttr>("kinu.chunks") : DenseI64ArrayAttr();
+  auto cut = variable ? variable->getAttrOfType<DenseI64ArrayAttr>("kinu.cut") : DenseI64ArrayAttr();
+  if (!chunks) {
+    if (cut)
+      origins[0] += cut[0];
+    return copyDense(part, whole, origins, out);
+  }
+  SmallVector<Axis> axes(part.type.getAxes());
+  int64_t begin = origins[0], rounds = axes[0].length, size = part.size() / rounds;
+  axes[0].length = 1;
+  for (int64_t round = 0; round < rounds; ++round) {
+    Tensor slice(part.type.withAxes(axes));
+    std::copy_n(part.floats.begin() + round * size, size, slice.floats.begin());
+    origins[0] = roundInWhole(chunks.asArrayRef(), begin + round);
+    copyDense(slice, whole, origins, out);
+    std::copy_n(slice.floats.begin(), size, part.floats.begin() + round * size);
+  }
 }
 
 /// A type in another context.
@@ -140,12 +169,6 @@ Tensor Ranks::part(int64_t rank, const Tensor &whole, NamedTensorType local, Dic
 
 static VariableOp find(ModuleOp module, StringRef path) { return module.lookupSymbol<VariableOp>(path); }
 
-static std::vector<int64_t> beginsAt(std::vector<int64_t> origins, VariableOp variable) {
-  if (auto cut = variable->getAttrOfType<DenseI64ArrayAttr>("kinu.cut"))
-    origins[0] += cut[0];
-  return origins;
-}
-
 void Ranks::setVariable(StringRef path, const Tensor &whole) {
   for (int64_t rank = 0; rank < count(); ++rank) {
     VariableOp variable = find(*modules[rank], path);
@@ -155,8 +178,7 @@ void Ranks::setVariable(StringRef path, const Tensor &whole) {
     Tensor all = carriedOver(whole, contexts[rank].get()), own(type);
     if (variable->hasAttr("kinu.real")) // nobody may see the padding of what is no weight
       all = resized(all, wholeType(variable), isParameter(variable) ? 0 : std::nan(""));
-    copyPart(own, all, beginsAt(origins(rank, type, variable->getAttrOfType<DictionaryAttr>("kinu.split")), variable),
-             true);
+    copyPart(own, all, origins(rank, type, variable->getAttrOfType<DictionaryAttr>("kinu.split")), true, variable);
     interpreters[rank]->setVariable(path, own);
   }
 }
@@ -176,14 +198,14 @@ Tensor Ranks::variable(StringRef path) {
       result.emplace(wholeType(here));
       known.resize(result->size());
     }
-    std::vector<int64_t> origin = beginsAt(
-        origins(rank, cast<NamedTensorType>(here.getType()), here->getAttrOfType<DictionaryAttr>("kinu.split")), here);
+    std::vector<int64_t> origin =
+        origins(rank, cast<NamedTensorType>(here.getType()), here->getAttrOfType<DictionaryAttr>("kinu.split"));
     Tensor local = interpreters[rank]->variable(path), before = *result;
-    copyPart(local, *result, origin, false);
+    copyPart(local, *result, origin, false, here);
     Tensor mark(local.type);
     std::fill(mark.floats.begin(), mark.floats.end(), 1.0);
     Tensor marks(result->type);
-    copyPart(mark, marks, origin, false);
+    copyPart(mark, marks, origin, false, here);
     for (int64_t i = 0; i < result->size(); ++i) {
       if (marks.floats[i] == 0)
         continue;
@@ -382,8 +404,10 @@ std::map<std::string, double> Ranks::runStep(const std::vector<Inputs> &microBat
     interpret::Interpreter &interpreter = *interpreters[rank];
     std::map<int64_t, std::map<std::string, Tensor>> stores; // what forward passes left, by store
     ArrayRef<int64_t> slots = module->getAttrOfType<DenseI64ArrayAttr>("kinu.schedule").asArrayRef();
-    for (; !slots.empty() && fault.empty(); slots = slots.drop_front(3)) {
-      StringRef program = slots[0] == 2 ? "weights" : slots[0] ? "backward" : "forward";
+    for (; !slots.empty() && fault.empty(); slots = slots.drop_front(4)) {
+      std::string program = slots[0] == 2 ? "weights" : slots[0] ? "backward" : "forward";
+      if (slots[3])
+        program += "." + std::to_string(slots[3]);
       if (slots[0])
         for (auto &[name, value] : stores[slots[2]])
           interpreter.setVariable(name, value);

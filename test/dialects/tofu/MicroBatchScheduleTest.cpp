@@ -88,6 +88,62 @@ TEST(MicroBatchSchedule, ZeroBubbleIdlesLessThanHalf) {
     }
 }
 
+std::string describeChunks(const std::vector<Slot> &slots) {
+  std::string text;
+  for (const Slot &slot : slots)
+    text += (slot.direction == Direction::Forward ? " f" : " b") + std::to_string(slot.microBatch) + "." +
+            std::to_string(slot.chunk);
+  return text;
+}
+
+/// Micro-batches go round the stages in groups of as many as there are stages.
+TEST(MicroBatchSchedule, InterleavedGoesRoundInGroups) {
+  MicroBatchSchedule schedule = scheduleMicroBatches(ScheduleKind::Interleaved, 2, 4, 2);
+  EXPECT_EQ(describeChunks(schedule.stages[0]),
+            " f0.0 f1.0 f0.1 f1.1 f2.0 b0.1 f3.0 b1.1 f2.1 b0.0 f3.1 b1.0 b2.1 b3.1 b2.0 b3.0");
+  EXPECT_EQ(describeChunks(schedule.stages[1]),
+            " f0.0 f1.0 f0.1 b0.1 f1.1 b1.1 f2.0 b0.0 f3.0 b1.0 f2.1 b2.1 f3.1 b3.1 b2.0 b3.0");
+  EXPECT_EQ(schedule.chunks, 2);
+}
+
+/// Each chunk sees every micro-batch, ascending, forward before backward; no store is filled before it was emptied, and
+/// the stage has no more under way than Narayanan et al. say.
+TEST(MicroBatchSchedule, InterleavedDoesEverythingOnce) {
+  for (int64_t chunks = 1; chunks <= 4; ++chunks)
+    for (int64_t stages = 1; stages <= 6; ++stages)
+      for (int64_t micros = stages; micros <= 4 * stages; micros += stages) {
+        MicroBatchSchedule schedule = scheduleMicroBatches(ScheduleKind::Interleaved, stages, micros, chunks);
+        for (int64_t stage = 0; stage < stages; ++stage) {
+          std::map<int64_t, std::pair<int64_t, int64_t>> full;
+          std::vector<int64_t> next[2] = {std::vector<int64_t>(chunks), std::vector<int64_t>(chunks)};
+          for (const Slot &slot : schedule.stages[stage]) {
+            std::pair<int64_t, int64_t> here(slot.microBatch, slot.chunk);
+            EXPECT_EQ(next[slot.direction == Direction::Backward][slot.chunk]++, slot.microBatch);
+            if (slot.direction == Direction::Forward)
+              EXPECT_TRUE(full.emplace(slot.buffer, here).second);
+            EXPECT_EQ(full[slot.buffer], here);
+            if (slot.direction == Direction::Backward)
+              full.erase(slot.buffer);
+          }
+          EXPECT_TRUE(full.empty());
+          EXPECT_EQ(schedule.stages[stage].size(), size_t(2 * micros * chunks));
+          int64_t most = 2 * (stages - stage - 1) + (chunks - 1) * stages + 1;
+          EXPECT_EQ(schedule.buffers(stage), std::min(most, micros * chunks));
+        }
+      }
+}
+
+TEST(MicroBatchSchedule, ChunksDivideTheBubble) {
+  for (int64_t chunks : {1, 2, 4})
+    for (int64_t stages : {2, 4, 8})
+      for (int64_t micros : {8, 16, 24}) {
+        std::vector<PassTime> times(stages * chunks, PassTime{1.5, 2.75});
+        Timeline timeline = play(scheduleMicroBatches(ScheduleKind::Interleaved, stages, micros, chunks), times);
+        EXPECT_NEAR(timeline.bubble(), double(stages - 1) / double(chunks * micros), 1e-12)
+            << stages << " stages, " << micros << " micro-batches, " << chunks << " chunks";
+      }
+}
+
 /// The slowest stage decides: the others wait for it.
 TEST(MicroBatchSchedule, UnevenStagesWaitForTheSlowest) {
   std::vector<PassTime> times{{1, 2}, {2, 4}, {1, 2}};

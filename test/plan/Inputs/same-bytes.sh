@@ -17,14 +17,17 @@ import json, sys
 layout, ranks = sys.argv[1], int(sys.argv[2])
 def counts(steps, rank):
     return {k: (int(c), int(b)) for k, c, b in (line.split() for line in open(f"bytes_{layout}_{steps}.{rank}"))}
-wanted = {}
-for message in json.load(open(f"plan_{layout}.json"))["stages"][0]["messages"]:
-    calls, bytes = wanted.get(message["kind"], (0, 0))
-    wanted[message["kind"]] = (calls + message["calls"], bytes + message["payload"])
+stages, total = json.load(open(f"plan_{layout}.json"))["stages"], 0
+assert len(stages) in (1, ranks)  # without a pipeline, or with nothing else
 for rank in range(ranks):
+    wanted = {}
+    for message in stages[rank % len(stages)]["messages"]:
+        calls, bytes = wanted.get(message["kind"], (0, 0))
+        wanted[message["kind"]] = (calls + message["calls"], bytes + message["payload"])
+    total += sum(b for c, b in wanted.values())
     few, many = counts(2, rank), counts(4, rank)
     for kind in few:
         step = tuple((m - f) / 2 for f, m in zip(few[kind], many[kind]))
         assert step == wanted.get(kind, (0, 0)), f"rank {rank}, {kind}: counted {step}, plan says {wanted.get(kind, (0, 0))}"
-print(f"{layout}: {sum(b for c, b in wanted.values())} bytes of payload in a step, counted and planned")
+print(f"{layout}: {total} bytes of payload of all ranks in a step, counted and planned")
 PYTHON
