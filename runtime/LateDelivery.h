@@ -9,7 +9,7 @@
 
 namespace kinu::rt {
 
-/// All collectives of a rank go over one link, one after another, each in the rounds of a ring. A round that is over
+/// All collectives of a rank go over one link, one after another, an all-reduce in two rounds. A round that is over
 /// makes room for the next one when somebody looks, and not before: so it is with MPI, which makes progress when it is
 /// called.
 class LateDelivery {

@@ -52,46 +52,44 @@ void Requests::run(const KinuCollective &collective, void *const *buffers, const
 void Requests::start(const KinuCollective &collective, void *const *buffers) {
   if (!ranks.connected())
     return runCollective(collective, buffers, ranks); // there is nobody to wait for
-  std::vector<MPI_Request> begun;
-  startCollective(collective, buffers, ranks, begun);
-  for (MPI_Request request : begun)
-    open.push_back({collective.slot, request});
+  startCollective(collective, buffers, ranks, open);
+  slots.resize(open.size(), collective.slot);
 }
 
 void Requests::wait(int32_t slot) {
   if (late.isOn())
     await(slot);
-  std::erase_if(open, [&](Open &one) {
-    if (one.slot != slot)
-      return false;
-    MPI_Wait(&one.request, MPI_STATUS_IGNORE);
-    return true;
-  });
+  size_t kept = 0;
+  for (size_t i = 0; i < open.size(); ++i) {
+    if (slots[i] == slot) {
+      MPI_Wait(&open[i], MPI_STATUS_IGNORE);
+      continue;
+    }
+    open[kept] = open[i];
+    slots[kept++] = slots[i];
+  }
+  open.resize(kept);
+  slots.resize(kept);
 }
 
 /// Of late deliveries: whoever waits leaves the core to others.
 void Requests::await(int32_t slot) {
-  for (;;) {
-    late.progress();
-    for (Open &one : open) {
-      int done = 0;
-      MPI_Test(&one.request, &done, MPI_STATUS_IGNORE);
-    }
-    if (late.arrived(slot))
-      return;
+  for (progress(); !late.arrived(slot); progress())
     std::this_thread::sleep_for(std::chrono::microseconds(200));
-  }
 }
 
 void Requests::poll() {
-  if (!polls || open.empty())
-    return;
+  if (polls && !open.empty())
+    progress();
+}
+
+/// One call lets MPI look at everything that is under way.
+void Requests::progress() {
   late.progress();
-  for (Open &one : open) {
-    int done = 0;
-    if (one.request != MPI_REQUEST_NULL)
-      MPI_Test(&one.request, &done, MPI_STATUS_IGNORE);
-  }
+  int count = 0;
+  done.resize(open.size());
+  if (!open.empty())
+    MPI_Testsome(int(open.size()), open.data(), &count, done.data(), MPI_STATUSES_IGNORE);
 }
 
 void Requests::deliverLate(double secondsPerByte, bool polling) {

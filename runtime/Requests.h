@@ -35,17 +35,16 @@ public:
   int64_t payload() const { return bytes; }
 
 private:
-  struct Open {
-    int32_t slot; ///< several of one slot: pieces of a long one
-    MPI_Request request;
-  };
   void start(const KinuCollective &collective, void *const *buffers);
   void wait(int32_t slot);
   void await(int32_t slot);
+  void progress();
   MessageTimes &timesOf(const KinuCollective &collective, const char *program);
 
   const Mesh &ranks;
-  std::vector<Open> open;
+  std::vector<MPI_Request> open; ///< those that are done are null
+  std::vector<int32_t> slots;    ///< of each; several of one slot: pieces of a long one
+  std::vector<int> done;         ///< room for MPI's answer
   LateDelivery late;
   bool polls = true;
   std::vector<MessageTimes> counted;
