@@ -13,8 +13,11 @@ using Clock = std::chrono::steady_clock;
 /// On the link, of a collective that blocks.
 static constexpr int32_t kBlocking = -1;
 
-static const char *nameOf(int32_t kind) {
-  switch (kind) {
+/// Sums of single numbers, as losses, take no time but for ranks that wait for one another.
+static const char *nameOf(const KinuCollective &collective) {
+  if (collective.count == 1)
+    return "number";
+  switch (collective.kind) {
   case kKinuAllReduce: return "all_reduce";
   case kKinuReduceScatter: return "reduce_scatter";
   case kKinuAllGather: return "all_gather";
@@ -100,7 +103,7 @@ void Requests::deliverLate(double secondsPerByte, bool polling) {
 
 /// A wait counts for what it waits for.
 MessageTimes &Requests::timesOf(const KinuCollective &collective, const char *program) {
-  const char *kind = collective.kind == kKinuWait ? kinds[size_t(collective.slot)] : nameOf(collective.kind);
+  const char *kind = collective.kind == kKinuWait ? kinds[size_t(collective.slot)] : nameOf(collective);
   if (collective.kind != kKinuWait && collective.slot >= 0) {
     kinds.resize(std::max(kinds.size(), size_t(collective.slot) + 1));
     kinds[size_t(collective.slot)] = kind;
