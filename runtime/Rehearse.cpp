@@ -163,7 +163,7 @@ Exit rehearseSteps(const Run &run) {
               steps == 1 ? "" : "s", *step, slower);
   for (size_t rank = 0; rank < modelled.size(); ++rank)
     std::printf("rank %zu: kernels %.3f s, idle %.1f%%\n", rank, slower * modelled[rank],
-                100 * (1 - slower * modelled[rank] / *step));
+                100 * std::max(0.0, 1 - slower * modelled[rank] / *step));
   for (size_t rank = 0; run.manifest.pipeline && rank < modelled.size(); ++rank)
     std::printf("rank %zu: a micro-batch takes %.4f s forward, %.4f s backward, %.4f s for gradients of weights; the "
                 "update %.4f s\n",

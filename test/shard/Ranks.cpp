@@ -400,7 +400,7 @@ double Ranks::share(int64_t rank, StringRef program, StringRef name) {
   for (OutputOp output : op.getOps<OutputOp>())
     if (auto sum = output->getAttrOfType<ArrayAttr>(tofu::kSumOver); sum && output.getName() == name)
       llvm::append_range(over, sum.getAsValueRange<StringAttr>());
-  if (program == "forward")
+  if (program.starts_with("forward"))
     over.push_back((*modules[rank])->getAttrOfType<DictionaryAttr>("kinu.pipeline").getAs<StringAttr>("on").getValue());
   for (const std::string &axis : mesh.names)
     if (!llvm::is_contained(over, axis) && coordinate(rank, axis) > 0)
