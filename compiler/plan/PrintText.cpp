@@ -108,7 +108,7 @@ static void printTraffic(const Plan &plan, const Stage &stage, llvm::raw_ostream
        << right(grouped(traffic.ranks), 7) << right(grouped(traffic.calls), 7) << right(grouped(traffic.payload), 20)
        << right(grouped(int64_t(traffic.sent())), 20);
     if (auto hops = hopsOf(plan, traffic))
-      os << llvm::formatv("{0,7:f2}{1,10:f3}{2,10:f3}", *hops, traffic.seconds, traffic.hidden);
+      os << llvm::formatv("{0,7:f2}{1,10:f3}{2,10:f3}", *hops, traffic.seconds, std::max(0.0, traffic.hidden));
     os << '\n';
   }
 }

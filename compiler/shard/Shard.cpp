@@ -83,10 +83,33 @@ static std::string missing(const typed::LayoutRule &rule, const TypedModel &mode
     return missingInPipeline(rule, model, layout);
   if (rule.verb == "precision" && rule.detail == "layers")
     return "`precision` of some layers";
+  // Which chunk adds to a gradient last is not known to what makes the sums part of a backward pass.
+  const typed::LayoutRule *pipeline = pipelineOf(layout);
+  if (rule.verb == "overlap" && llvm::is_contained(rule.subjects, "gradients") && pipeline &&
+      scheduleOf(*pipeline) == "interleaved")
+    return "`overlap gradients` with the schedule `interleaved`";
   return "";
 }
 
+/// Warns of rules for stages that are past the last one.
+static void checkStages(const typed::Layout &layout, Diagnostics &diagnostics) {
+  const typed::LayoutRule *pipeline = pipelineOf(layout);
+  int64_t stages = pipeline ? degreeOf(layout, pipeline->mesh[0]) : 1;
+  for (const typed::LayoutRule &rule : layout.rules) {
+    if (rule.detail != "stages" || (rule.verb != "recompute" && rule.verb != "precision"))
+      continue;
+    for (StringRef range : rule.subjects)
+      if (int64_t first = 0; !range.split("..").first.getAsInteger(10, first) && first >= stages)
+        diagnostics
+            .warning("idle-rule", rule.range,
+                     "`" + rule.verb + " stages " + range.str() + "` means no stage: there " +
+                         (stages == 1 ? "is 1" : "are " + std::to_string(stages)))
+            .suggest("count stages from 0");
+  }
+}
+
 static void checkSupported(const typed::Layout &layout, const TypedModel &model, Diagnostics &diagnostics) {
+  checkStages(layout, diagnostics);
   for (const typed::LayoutRule &rule : layout.rules)
     if (std::string what = missing(rule, model, layout); !what.empty())
       diagnostics.error("unsupported-layout", rule.range, what + " cannot be built yet")
