@@ -52,13 +52,17 @@ Executor::Executor(const KinuExecutable &executable, const Manifest &manifest, i
       memory(roundUp(executable.arenaBytes) + threads * scratchPerThread, memoryHelp(executable, manifest)),
       team(threads), collectives(mesh) {
   for (int64_t p = 0; p < executable.numPrograms; ++p)
-    makeBuffers(programs.emplace_back(Program{&executable.programs[p], {}}));
+    makeBuffers(programs.emplace_back(Program{&executable.programs[p], {}, {}}));
 }
 
 /// A run that failed leaves others waiting; MPI is ended then.
 Executor::~Executor() {
   if (std::uncaught_exceptions() == 0)
     finishSends();
+}
+
+bool Executor::isSend(const KinuLaunch &launch) const {
+  return launch.kernel < 0 && executable.collectives[-1 - launch.kernel].kind == kKinuSend;
 }
 
 void Executor::makeBuffers(Program &program) {
@@ -73,6 +77,8 @@ void Executor::makeBuffers(Program &program) {
     count = std::max(count, size_t(launch.firstArgument) + size_t(launch.numArguments));
     for (int32_t i = 0; i < launch.numArguments; ++i)
       usesStores |= isInStore(code.offsets[launch.firstArgument + i]);
+    if (isSend(launch))
+      program.sent.push_back(size_t(launch.firstArgument));
   }
   for (int64_t store = 0; store < (usesStores ? executable.stores : 1); ++store) {
     std::vector<void *> &buffers = program.buffers.emplace_back(count);
@@ -133,10 +139,9 @@ void Executor::runNext(const Program &program, size_t store, const KinuLaunch &n
   if (next.kernel >= 0)
     return launch(executable.kernels[next.kernel], buffers);
   const KinuCollective &collective = executable.collectives[-1 - next.kernel];
-  if (collective.kind == kKinuSend && !ranks.connected())
-    return;
-  if (collective.kind == kKinuSend) {
-    sends.push_back({&program, store, startSend(collective, buffers[0], ranks)});
+  if (isSend(next)) {
+    if (ranks.connected())
+      sends.push_back({buffers[0], startSend(collective, buffers[0], ranks)});
     return;
   }
   collectives.run(collective, buffers, program.code->name);
@@ -168,12 +173,14 @@ void Executor::poll() {
   });
 }
 
+/// A program and its copy for the last micro-batch send from the same memory.
 void Executor::finishSends(const Program &program, size_t store) {
   std::erase_if(sends, [&](Send &send) {
-    if (send.program != &program || send.store != store)
-      return false;
-    ranks.finish(send.request);
-    return true;
+    bool isOfProgram = std::any_of(program.sent.begin(), program.sent.end(),
+                                   [&](size_t i) { return program.buffers[store][i] == send.buffer; });
+    if (isOfProgram)
+      ranks.finish(send.request);
+    return isOfProgram;
   });
 }
 

@@ -61,15 +61,15 @@ private:
     const KinuProgram *code;
     /// arena + offset for every argument of every launch; for each store if the program uses stores
     std::vector<std::vector<void *>> buffers;
+    std::vector<size_t> sent; ///< which of `buffers` it sends from
   };
-  /// What a program has begun to send from a store.
   struct Send {
-    const Program *program;
-    size_t store;
+    const void *buffer; ///< not to be written to before it has left
     MPI_Request request;
   };
   Program *find(std::string_view program);
   void makeBuffers(Program &program);
+  bool isSend(const KinuLaunch &launch) const;
   void finishSends(const Program &program, size_t store);
   void poll();
   void runNext(const Program &program, size_t store, const KinuLaunch &launch);
