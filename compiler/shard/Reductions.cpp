@@ -19,8 +19,10 @@ GradientRounds shard::roundsOfGradients(ModuleOp module) {
         unclear.insert(op.getVariable());
         continue;
       }
-      auto repeat = cast<RepeatOp>(argument.getOwner()->getParentOp());
-      here.push_back({repeat.getAxisAttr(), static_cast<int64_t>(repeat.getCount())});
+      // Of the variable's rounds a repeat may do some, and those of other chunks and segments of a stage the rest.
+      StringAttr axis = cast<RepeatOp>(argument.getOwner()->getParentOp()).getAxisAttr();
+      auto variable = module.lookupSymbol<VariableOp>(op.getVariable());
+      here.push_back({axis, cast<NamedTensorType>(variable.getType()).length(axis)});
     }
     auto [entry, isNew] = known.try_emplace(op.getVariable(), here);
     if (!isNew && entry->second != here)

@@ -83,11 +83,6 @@ static std::string missing(const typed::LayoutRule &rule, const TypedModel &mode
     return missingInPipeline(rule, model, layout);
   if (rule.verb == "precision" && rule.detail == "layers")
     return "`precision` of some layers";
-  // Which chunk adds to a gradient last is not known to what makes the sums part of a backward pass.
-  const typed::LayoutRule *pipeline = pipelineOf(layout);
-  if (rule.verb == "overlap" && llvm::is_contained(rule.subjects, "gradients") && pipeline &&
-      scheduleOf(*pipeline) == "interleaved")
-    return "`overlap gradients` with the schedule `interleaved`";
   return "";
 }
 
