@@ -3,7 +3,9 @@
 
 #include "compiler/Backend.h"
 #include "compiler/Contracts.h"
+#include "compiler/ExitCodes.h"
 #include "compiler/Frontend.h"
+#include "compiler/Outputs.h"
 #include "compiler/Planning.h"
 #include "compiler/allocate/Allocate.h"
 #include "compiler/differentiate/Differentiate.h"
@@ -20,15 +22,10 @@
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Transforms/Passes.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/JSON.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/xxhash.h"
 
 #include <chrono>
-#include <glob.h>
 
-namespace fs = llvm::sys::fs;
 using namespace mlir;
 using namespace kinu;
 
@@ -45,29 +42,14 @@ std::optional<Stage> kinu::parseStage(std::string_view name) {
   return std::nullopt;
 }
 
-/// The spec cannot be read, so there is no place to point at.
-static void reportUnreadable(const PipelineOptions &options, const std::string &message) {
-  if (!options.json) {
-    llvm::errs() << "error: " << message << '\n';
-    return;
-  }
-  llvm::errs() << llvm::json::Value(llvm::json::Object{{"severity", "error"},
-                                                       {"id", "unreadable-file"},
-                                                       {"message", llvm::json::fixUTF8(message)},
-                                                       {"file", llvm::json::fixUTF8(options.spec)}})
-               << '\n';
-}
-
 namespace {
-
-constexpr int kSpecErrors = 1, kUsage = 2, kIoError = 106, kInternalError = 108;
 
 /// One run of the pipeline.
 class Run {
 public:
   Run(const PipelineOptions &options, SourceMap &sources, Diagnostics &diagnostics)
       : options(options), sources(sources), diagnostics(diagnostics), frontend(options, sources, diagnostics),
-        context(MLIRContext::Threading::DISABLED) {
+        outputs(options, sources), context(MLIRContext::Threading::DISABLED) {
     DialectRegistry registry;
     differentiate::registerDerivatives(registry);
     context.appendDialectRegistry(registry);
@@ -117,13 +99,11 @@ private:
   int parseAndCheck() {
     const syntax::File *file = frontend.parse();
     if (!frontend.ioError.empty()) {
-      reportUnreadable(options, frontend.ioError);
-      return kIoError;
+      return reportUnreadable(options, frontend.ioError);
     }
     if (!file)
       return kSpecErrors;
-    snapshot(Stage::Parse, [&](llvm::raw_ostream &os) { syntax::dump(*file, os); });
-    if (code)
+    if (int code = outputs.snapshot(Stage::Parse, [&](llvm::raw_ostream &os) { syntax::dump(*file, os); }))
       return code;
     if (stopsAt(Stage::Parse, Product::Tree))
       return write([&](llvm::raw_ostream &os) { syntax::dump(*file, os); });
@@ -149,8 +129,9 @@ private:
         layout = shard::find(*train, options.layout, diagnostics);
         chooseDegrees(*train, layout, options.nodes, diagnostics);
       }
-    snapshot(Stage::Check, [&](llvm::raw_ostream &os) { os << train->dump(); });
-    if (code)
+    if (train->train)
+      outputs.protect(*train->train);
+    if (int code = outputs.snapshot(Stage::Check, [&](llvm::raw_ostream &os) { os << train->dump(); }))
       return code;
     if (options.stopAfter == Stage::Check)
       return write([&](llvm::raw_ostream &os) { os << train->dump(); });
@@ -179,15 +160,9 @@ private:
     if (options.plan == PlanFormat::None)
       return refused;
     // A layout that is refused is planned, too: one sees where the memory goes.
-    if (!options.planDrawing.empty()) {
-      if (replacesInput(options.planDrawing))
-        return kUsage;
-      if (llvm::Error error =
-              writeFile(options.planDrawing, [&](llvm::raw_ostream &os) { plan::printSvg(*costs, os); })) {
-        llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
-        return kIoError;
-      }
-    }
+    if (!options.planDrawing.empty())
+      if (int code = outputs.write(options.planDrawing, [&](llvm::raw_ostream &os) { plan::printSvg(*costs, os); }))
+        return code;
     int written = write([&](llvm::raw_ostream &os) {
       options.plan == PlanFormat::Json ? plan::printJson(*costs, os) : plan::printText(*costs, os);
     });
@@ -350,8 +325,9 @@ private:
         each.print(i ? os << "// -----\n" : os,
                    OpPrintingFlags().enableDebugInfo(options.locations, /*prettyForm=*/true));
     };
-    snapshot(stage, print);
-    if (code)
+    if (code == kOk)
+      code = outputs.snapshot(stage, print);
+    if (code != kOk)
       return;
     bool product =
         (stage == Stage::Import && options.product == Product::Graph) ||
@@ -375,7 +351,7 @@ private:
     if (options.stopAfter == Stage::Vectorize)
       return finish(vectorized);
     if (!options.dumpFolder.empty()) {
-      vectorized.output = snapshotFile(Stage::Vectorize, "ll");
+      vectorized.output = outputs.snapshotFile(Stage::Vectorize, "ll");
       if (int code = finish(vectorized))
         return code;
     }
@@ -384,12 +360,8 @@ private:
 
   int finish(const PipelineOptions &products) {
     // Before minutes of compiling, and before the linker fails on it.
-    if (std::error_code error = placeError(products.output)) {
-      llvm::errs() << "error: cannot write '" << products.output << "': " << error.message() << '\n';
-      return kIoError;
-    }
-    if (replacesInput(products.output))
-      return kUsage;
+    if (int code = outputs.checkPlace(products.output))
+      return code;
     if (llvm::Error error = buildProduct(allStages(), *train, machine, products)) {
       bool io = error.isA<llvm::FileError>(), environment = error.isA<EnvironmentError>();
       llvm::errs() << "error: " << (io ? "cannot write " : "") << llvm::toString(std::move(error)) << '\n';
@@ -399,46 +371,7 @@ private:
     }
     if (!costs || products.product != Product::Executable || products.output == "-" || isSpecialFile(products.output))
       return 0;
-    if (llvm::Error error = writeLaunchFiles(*costs, products.output)) {
-      llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
-      return kIoError;
-    }
-    return 0;
-  }
-
-  /// Whether writing to `output` would destroy what the spec, or the program made from it, reads; says so.
-  bool replacesInput(const std::string &output) {
-    std::vector<std::string> inputs;
-    for (FileId file = 0; file < sources.size(); ++file)
-      inputs.push_back(sources.name(file).str());
-    if (train && train->train) {
-      auto add = [&](const std::string &pattern) {
-        glob_t found = {};
-        if (glob(pattern.c_str(), 0, nullptr, &found) == 0)
-          inputs.insert(inputs.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
-        globfree(&found);
-      };
-      llvm::for_each(train->train->files, add);
-      llvm::for_each(train->train->validationFiles, add);
-      add(train->train->tokenizer);
-    }
-    auto same = llvm::find_if(inputs, [&](const std::string &input) { return fs::equivalent(input, output); });
-    if (same == inputs.end())
-      return false;
-    llvm::errs() << "error: the output `" << output << "` would replace `" << *same
-                 << "`, which is read\n help: name another place with -o\n";
-    return true;
-  }
-
-  /// Why no file can be made at `path`, if none can.
-  static std::error_code placeError(StringRef path) {
-    if (llvm::sys::fs::is_directory(path))
-      return std::make_error_code(std::errc::is_a_directory);
-    if (path == "-" || isSpecialFile(path.str()))
-      return {};
-    std::string target = followLinks(path.str());
-    StringRef folder = llvm::sys::path::parent_path(target);
-    return llvm::sys::fs::access(folder.empty() ? "." : folder, llvm::sys::fs::AccessMode::Write);
+    return reportUnwritten(writeLaunchFiles(*costs, products.output));
   }
 
   bool stopsAt(Stage stage, Product product) {
@@ -449,37 +382,14 @@ private:
   /// Writes to the output of the command line.
   template <typename Print> int write(Print print) {
     done = true;
-    if (replacesInput(options.output))
-      return kUsage;
-    if (llvm::Error error = writeFile(options.output.empty() ? "-" : options.output, print)) {
-      llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
-      return kIoError;
-    }
-    return 0;
-  }
-
-  /// `03-import.mlir` and its like in the dump folder.
-  std::string snapshotFile(Stage stage, StringRef suffix) {
-    return llvm::formatv("{0}/{1,0+2}-{2}.{3}", options.dumpFolder, static_cast<int>(stage) + 1, name(stage), suffix);
-  }
-
-  template <typename Print> void snapshot(Stage stage, Print print) {
-    if (options.dumpFolder.empty())
-      return;
-    llvm::sys::fs::create_directories(options.dumpFolder); // where that fails, so does writing there
-    std::string file = snapshotFile(stage, stage <= Stage::Check ? "txt" : "mlir");
-    if (replacesInput(file)) {
-      code = kUsage;
-    } else if (llvm::Error error = writeFile(file, print)) {
-      llvm::errs() << "error: cannot write " << llvm::toString(std::move(error)) << '\n';
-      code = kIoError;
-    }
+    return outputs.write(options.output.empty() ? "-" : options.output, print);
   }
 
   const PipelineOptions &options;
   SourceMap &sources;
   Diagnostics &diagnostics;
   Frontend frontend;
+  Outputs outputs;
   MLIRContext context;
   machines::Machine machine;
   std::optional<TypedModel> train, eval, generate;

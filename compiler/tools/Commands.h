@@ -1,6 +1,7 @@
 // The commands of `kinu`: each adds itself to the command line and leaves what to run.
 #pragma once
 
+#include "compiler/ExitCodes.h"
 #include "compiler/Pipeline.h"
 
 #include "CLI/CLI.hpp"
@@ -11,9 +12,6 @@ namespace kinu::tools {
 
 /// What the chosen command does; returns the exit code.
 using Action = std::function<int()>;
-
-/// Exit codes of `kinu`.
-inline constexpr int kOk = 0, kSpecErrors = 1, kUsage = 2, kIoError = 106;
 
 void addBuild(CLI::App &app, Action &action);
 void addCheck(CLI::App &app, Action &action);
