@@ -4,15 +4,11 @@
 # lengths of passes (dialects/tofu/MicroBatchSchedule.h), for 4 stages and 8 micro-batches, three times over.
 # bash test/bench/bubble.sh WORKING-FOLDER
 source "$(dirname "$0")/common.sh"
-cd "$work"
-cp "$top/test/bench/Inputs/deep.kinu" .
-seq 1 400 | sed 's/.*/the quick brown fox number & jumps over the lazy dog and the cat sat on the mat/' >corpus.txt
-[ -e deep.model ] || kinu tokenize corpus.txt -o deep.model --type char
+prepareDeep
 
-# Bubble, formula, and the formula of 1f1b for the same passes. A rank that waits sleeps, so ranks may share cores.
+# Bubble, formula, and the formula of 1f1b for the same passes.
 bubble() {
-  OMP_NUM_THREADS=1 timeout 300 mpirun --allow-run-as-root --oversubscribe -n 4 \
-    "./$1" rehearse --seconds 4 --steps 2 >"$1.txt" 2>"$1.log" || { cat "$1.log"; exit 1; }
+  rehearseOnFour "$1"
   awk -v schedule="$1" -v p=4 -v m=8 '
     / steps of / { step = $4 }
     / a micro-batch takes / {

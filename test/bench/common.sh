@@ -47,4 +47,21 @@ sys.exit(status)
 END
 }
 
+# A model of eight layers, its text and its tokenizer in the working folder.
+prepareDeep() {
+  cd "$work"
+  cp "$top/test/bench/Inputs/deep.kinu" .
+  seq 1 400 | sed 's/.*/the quick brown fox number & jumps over the lazy dog and the cat sat on the mat/' >corpus.txt
+  [ -e deep.model ] || kinu tokenize corpus.txt -o deep.model --type char
+}
+
+# rehearseOnFour LAYOUT OPTION...: two steps of that model on four ranks, with kernels that sleep for their modelled time,
+# stretched to 4 s a step; the report goes to LAYOUT.txt. Ranks that wait sleep, so they may share cores.
+rehearseOnFour() {
+  local layout=$1
+  shift
+  OMP_NUM_THREADS=1 timeout 300 mpirun --allow-run-as-root --oversubscribe -n 4 \
+    "./$layout" rehearse --seconds 4 --steps 2 "$@" >"$layout.txt" 2>"$layout.log" || { cat "$layout.log" >&2; exit 1; }
+}
+
 finish() { exit $((failures > 0)); }

@@ -4,19 +4,14 @@
 # runtime that asks MPI between kernels and by one that does not, and without the clause.
 # bash test/bench/overlap.sh WORKING-FOLDER
 source "$(dirname "$0")/common.sh"
-cd "$work"
-cp "$top/test/bench/Inputs/deep.kinu" .
-seq 1 400 | sed 's/.*/the quick brown fox number & jumps over the lazy dog and the cat sat on the mat/' >corpus.txt
-[ -e deep.model ] || kinu tokenize corpus.txt -o deep.model --type char
+prepareDeep
 
 # hidden LAYOUT OPTION...: of the time that sums of gradients are on their way, what nobody waits for, in percent.
 hidden() {
   local layout=$1
   shift
   kinu build deep.kinu --layout "$layout" -o "$layout"
-  OMP_NUM_THREADS=1 OMPI_MCA_mpi_yield_when_idle=1 timeout 300 mpirun --allow-run-as-root --oversubscribe -n 4 \
-    "./$layout" rehearse --seconds 4 --delay 1 --steps 2 "$@" >"$layout.txt" 2>"$layout.log" ||
-    { cat "$layout.log" >&2; exit 1; }
+  rehearseOnFour "$layout" --delay 1 "$@"
   sed 's/^/  /' "$layout.txt" >&2
   sed -n 's/^rank 0, all reductions: .* s, \([0-9.]*\)% hidden$/\1/p' "$layout.txt"
 }

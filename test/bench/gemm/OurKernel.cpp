@@ -1,12 +1,10 @@
 // See OurKernel.h.
 #include "test/bench/gemm/OurKernel.h"
 
+#include "runtime/Sharing.h"
 #include "test/bench/gemm/Measure.h"
 
 using namespace kinu::bench;
-
-/// As in runtime/Team.cpp: a thread takes its range of tasks in so many pieces.
-static constexpr int64_t kPieces = 4;
 
 /// The axes' names begin with `ax_`, since some of them are words of the assembly format.
 static std::string typeText(const Lengths &axes, Precision precision) {
@@ -47,10 +45,10 @@ std::function<void()> kinu::bench::ourProduct(const Product &product, const test
     int64_t tasks = kernel.lowered().tasks, stride = scratchBytes(kernel);
     if (threads == 1)
       return kernel.run(buffers.data(), scratch, 0, tasks);
-    int64_t piece = std::max<int64_t>(1, tasks / (threads * kPieces));
+    int64_t piece = kinu::rt::tasksOfPiece(tasks, threads);
     onTeam(threads, [&](int thread) {
-      int64_t end = tasks * (thread + 1) / threads;
-      for (int64_t begin = tasks * thread / threads; begin < end; begin += piece)
+      int64_t end = kinu::rt::firstTask(tasks, threads, thread + 1);
+      for (int64_t begin = kinu::rt::firstTask(tasks, threads, thread); begin < end; begin += piece)
         kernel.run(buffers.data(), scratch + thread * stride, begin, std::min(begin + piece, end));
     });
   };
