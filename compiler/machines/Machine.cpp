@@ -107,8 +107,9 @@ llvm::Expected<Machine> kinu::machines::parse(llvm::StringRef description, llvm:
 }
 
 std::string Machine::fingerprint() const {
-  return llvm::formatv("{0} {1} {2} v{3}{4} gemm{5}x{6} L1:{7} L2:{8}/{9} L3:{10}", triple, cpu, features, vectorBits,
-                       scalable ? "s" : "", gemmRows, gemmVectors, l1Bytes, l2Bytes, l2Cores, l3Bytes)
+  return llvm::formatv("{0} {1} {2} v{3}{4} gemm{5}x{6} L1:{7} L2:{8}/{9} L3:{10} cores:{11}", triple, cpu, features,
+                       vectorBits, scalable ? "s" : "", gemmRows, gemmVectors, l1Bytes, l2Bytes, l2Cores, l3Bytes,
+                       coresPerGroup())
       .str();
 }
 

@@ -6,6 +6,7 @@
 
 #include "llvm/Support/Error.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -62,6 +63,8 @@ struct Machine {
 
   std::optional<Network> network; ///< none: a single node
 
+  /// Cores that a rank may use.
+  int64_t coresPerGroup() const { return std::max<int64_t>(1, cores / std::max<int64_t>(1, memoryGroups)); }
   /// Elements of 32 bits in a vector.
   int64_t floatsPerVector() const { return vectorBits / 32; }
   /// 128-bit granules of a scalable vector; 0 where vectors are not scalable.

@@ -18,9 +18,7 @@ llvm::StringRef kinu::report::name(Bound bound) {
   llvm_unreachable("a bound");
 }
 
-int64_t kinu::report::threadsOfRank(const Machine &machine) {
-  return std::max<int64_t>(1, machine.cores / std::max<int64_t>(1, machine.memoryGroups));
-}
+int64_t kinu::report::threadsOfRank(const Machine &machine) { return machine.coresPerGroup(); }
 
 double kinu::report::peakOfRank(const Machine &machine, llvm::StringRef precision) {
   return machines::peakFlopsPerCore(machine, precision) * double(threadsOfRank(machine));

@@ -48,10 +48,12 @@ TEST(Machine, anIncompleteDescriptionNamesTheFileAndTheField) {
 TEST(Machine, theFingerprintSeesWhatChangesCodeAndNothingElse) {
   Machine machine = llvm::cantFail(find("fugaku")), same = machine, other = machine;
   same.name = "mine";
-  same.cores = 12;
+  same.memoryBytes = 1;
   same.frequency = 2.2e9;
   other.vectorBits = 256;
   EXPECT_EQ(machine.fingerprint(), same.fingerprint());
+  same.cores = 12; // tasks are cut for the cores of a memory group
+  EXPECT_NE(machine.fingerprint(), same.fingerprint());
   EXPECT_NE(machine.fingerprint(), other.fingerprint());
 }
 

@@ -81,7 +81,7 @@ struct Backward {
 /// Cores that share the tasks of a rank would wait for the slowest one: worth it if that is longer than the two
 /// products more. Each part has several blocks.
 int64_t Backward::splitParts() const {
-  int64_t threads = std::max<int64_t>(1, e.machine.cores / e.machine.memoryGroups), groups = shape.groups;
+  int64_t threads = e.machine.coresPerGroup(), groups = shape.groups;
   int64_t most = std::min(shape.key.length / (4 * blocks.blockKeys), panels / 4);
   bool gains = 7 * groups < 5 * threads * int64_t(llvm::divideCeil(groups, threads));
   return gains ? std::clamp<int64_t>(llvm::divideCeil(2 * threads, groups), 1, std::max<int64_t>(most, 1)) : 1;

@@ -1,6 +1,8 @@
 // Sizes of blocks and tasks, from the sizes of the caches and a small model of what packing costs.
 #include "compiler/vectorize/gemm/Blocking.h"
 
+#include "runtime/Sharing.h"
+
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -8,11 +10,12 @@
 using namespace kinu::vectorize;
 using kinu::machines::Machine;
 
-/// Threads that a rank may have; every task list should divide evenly among any of them.
+/// Threads that a rank may have, if its memory group has so many cores; a task list should divide evenly among any of
+/// them.
 static constexpr int64_t kThreads[] = {1, 2, 3, 4, 6, 8, 12};
 
-/// The runtime gives a thread its tasks in so many pieces (runtime/Team.cpp); each packs for itself.
-static constexpr int64_t kPieces = 4;
+/// Of a piece, for which a thread that is done first waits: cores are not equally fast at all times.
+static constexpr double kTail = 1.0 / 16;
 
 /// k of a panel that is to stay in the first cache, at least: shorter ones would add to the result too often.
 static constexpr int64_t kShortestPanel = 192;
@@ -71,8 +74,9 @@ static double pieceCycles(const ContractionShape &shape, const Machine &machine,
 static double threadCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking,
                            int64_t threads) {
   int64_t tasks = blocking.tasks(shape), most = llvm::divideCeil(tasks, threads);
-  int64_t piece = threads == 1 ? tasks : std::max<int64_t>(1, tasks / (threads * kPieces));
-  double cycles = double(most / piece) * pieceCycles(shape, machine, blocking, double(piece));
+  int64_t piece = threads == 1 ? tasks : kinu::rt::tasksOfPiece(tasks, threads);
+  double cyclesOfPiece = pieceCycles(shape, machine, blocking, double(piece));
+  double cycles = double(most / piece) * cyclesOfPiece + (threads == 1 ? 0 : kTail * cyclesOfPiece);
   if (most % piece)
     cycles += pieceCycles(shape, machine, blocking, double(most % piece));
   return cycles;
@@ -82,7 +86,8 @@ static double threadCycles(const ContractionShape &shape, const Machine &machine
 static double launchCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking) {
   double cycles = 0;
   for (int64_t threads : kThreads)
-    cycles += double(threads) * threadCycles(shape, machine, blocking, threads);
+    if (threads <= machine.coresPerGroup())
+      cycles += double(threads) * threadCycles(shape, machine, blocking, threads);
   return cycles;
 }
 
