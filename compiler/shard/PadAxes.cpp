@@ -217,6 +217,11 @@ void Masks::poison(Operation *op) {
   }
 }
 
+static bool isTouched(Operation *op, const Padding &padding) {
+  auto touches = [&](Value value) { return padding.touches(value); };
+  return llvm::any_of(op->getOperands(), touches) || llvm::any_of(op->getResults(), touches);
+}
+
 namespace {
 struct PadAxes : shard::impl::PadAxesBase<PadAxes> {
   using PadAxesBase::PadAxesBase;
@@ -227,7 +232,10 @@ struct PadAxes : shard::impl::PadAxesBase<PadAxes> {
     if (padding.empty())
       return;
     // Attention's heads are apart from one another; other composites join what they are over.
-    expandComposites(module, [](Operation *op) { return !isa<AttentionOp, AttentionBackwardOp>(op); });
+    expandComposites(module, [&](Operation *op) {
+      bool isLoss = isa<LinearCrossEntropyOp, LinearCrossEntropyBackwardOp>(op);
+      return !isa<AttentionOp, AttentionBackwardOp>(op) && (!isLoss || isTouched(op, padding));
+    });
     retype(module, padding);
     Masks masks(module, padding);
     SmallVector<Operation *> ops;

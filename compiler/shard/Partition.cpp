@@ -36,6 +36,8 @@ LogicalResult Partition::visit(Operation *op) {
       .Case([&](RepeatOp op) { return repeat(op); })
       .Case([&](AttentionOp op) { return attention(op); })
       .Case([&](AttentionBackwardOp op) { return attentionBackward(op); })
+      .Case([&](LinearCrossEntropyOp op) { return loss(op); })
+      .Case([&](LinearCrossEntropyBackwardOp op) { return loss(op); })
       .Case([&](tofu::AllReduceOp op) { return allReduce(op), success(); })
       .Case([&](tofu::SendOp op) { return send(op), success(); })
       .Case([&](tofu::ReceiveOp op) { return receive(op), success(); })

@@ -70,6 +70,13 @@ private:
   static void shareExtras(mlir::Region &score, mlir::Region &backward, unsigned extras, mlir::ValueRange forwardOrigins,
                           mlir::ValueRange backwardOrigins);
 
+  // PartitionLoss.cpp
+  template <typename Loss> mlir::LogicalResult loss(Loss op);
+  std::optional<Sharding> rowsOfLoss(mlir::Value hidden, mlir::Value weight, mlir::ArrayAttr sum,
+                                     mlir::StringAttr over);
+  void lossOfRows(mlir::Operation *op, const Sharding &rows);
+  mlir::LogicalResult takeApart(CompositeOpInterface op);
+
   // PartitionRing.cpp: attention whose keys go around.
   std::optional<Ring> ringOf(const Sharding &queries, mlir::Value q, mlir::Value k, mlir::StringAttr query,
                              mlir::StringAttr key, mlir::Region &score);
@@ -85,6 +92,8 @@ private:
   void regionOfPair(mlir::Region &region, const Ring &ring, mlir::Value ofQueries, mlir::Value ofKeys,
                     llvm::SmallVectorImpl<mlir::Value> &origins);
 
+  /// Changes the types of all values in a region.
+  static void retype(mlir::Region &region, llvm::function_ref<NamedTensorType(NamedTensorType)> change);
   /// A copy of the op on these operands, its results (partial as they may be) lying as `sharding` says.
   mlir::Operation *copy(mlir::Operation *op, mlir::ValueRange operands, const Sharding &sharding);
   mlir::Value local(mlir::Value whole, const Sharding &sharding) {

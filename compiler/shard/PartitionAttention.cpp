@@ -52,7 +52,7 @@ static void moveIndices(Region &region, StringAttr axis, Value origin, Value ind
   }
 }
 
-static void retype(Region &region, llvm::function_ref<NamedTensorType(NamedTensorType)> change) {
+void Partition::retype(Region &region, llvm::function_ref<NamedTensorType(NamedTensorType)> change) {
   for (BlockArgument argument : region.front().getArguments())
     argument.setType(change(typeOf(argument)));
   for (Operation &op : region.front().without_terminator())

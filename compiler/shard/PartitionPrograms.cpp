@@ -45,8 +45,8 @@ struct PartitionPrograms : shard::impl::PartitionProgramsBase<PartitionPrograms>
       return signalPassFailure();
     if (isWholePerStage(module))
       return;
-    // Of composites attention alone has a sharding rule.
-    expandComposites(module, [](Operation *op) { return !isa<AttentionOp, AttentionBackwardOp>(op); });
+    // Of composites attention and the loss have a sharding rule.
+    expandComposites(module, [](Operation *op) { return isa<NormOp, NormBackwardOp>(op); });
     llvm::SmallDenseSet<StringAttr> repeated;
     module.walk([&](RepeatOp repeat) { repeated.insert(repeat.getAxisAttr()); });
     StoredVariables stored;
