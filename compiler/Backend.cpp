@@ -98,6 +98,8 @@ static emit::ExecutableCollective describeMessage(Operation *op) {
   row.axes = op->getAttrOfType<StringAttr>("on").str();
   row.peer = op->getAttrOfType<IntegerAttr>("peer").getInt();
   row.tag = op->getAttrOfType<IntegerAttr>("tag").getInt();
+  if (op->hasAttr("into"))
+    row.slot = 0;
   return row;
 }
 

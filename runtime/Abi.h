@@ -25,7 +25,7 @@ enum KinuCollectiveKind : int32_t {
   kKinuAllGather,
   kKinuAllToAll,
   kKinuSend,    ///< begins; its operand is not written before the program runs again over the same store
-  kKinuReceive, ///< waits, if it has no slot
+  kKinuReceive, ///< waits; with a slot, into memory that nobody else writes, so it may begin before its program runs
   kKinuWait,    ///< for what was begun in its slot; its arguments are those of what it waits for
   kKinuShift    ///< to the next rank of the group, from the one before
 };

@@ -53,6 +53,13 @@ MPI_Request startSend(const KinuCollective &collective, const void *buffer, cons
   return request;
 }
 
+MPI_Request startReceive(const KinuCollective &collective, void *buffer, const Mesh &mesh) {
+  MPI_Request request;
+  check(MPI_Irecv(buffer, checkedCount(collective.count), typeOf(collective.dtype), collective.peer, collective.tag,
+                  mesh.group(collective.axes), &request));
+  return request;
+}
+
 static void receive(const KinuCollective &collective, void *buffer, const Mesh &mesh) {
   if (!mesh.connected()) {
     std::memset(buffer, 0, size_t(collective.count) * widthOf(collective.dtype));
@@ -63,14 +70,21 @@ static void receive(const KinuCollective &collective, void *buffer, const Mesh &
                  mesh.group(collective.axes), MPI_STATUS_IGNORE));
 }
 
-static void shift(const KinuCollective &collective, const char *from, char *to, MPI_Comm group) {
+static void startShift(const KinuCollective &collective, const char *from, char *to, MPI_Comm group,
+                       std::vector<MPI_Request> &requests) {
   int self = 0, ranks = 1;
   check(MPI_Comm_rank(group, &self));
   check(MPI_Comm_size(group, &ranks));
   int count = checkedCount(collective.count);
   MPI_Datatype type = typeOf(collective.dtype);
-  check(MPI_Sendrecv(from, count, type, (self + 1) % ranks, 0, to, count, type, (self + ranks - 1) % ranks, 0, group,
-                     MPI_STATUS_IGNORE));
+  check(MPI_Irecv(to, count, type, (self + ranks - 1) % ranks, kShiftTag, group, &requests.emplace_back()));
+  check(MPI_Isend(from, count, type, (self + 1) % ranks, kShiftTag, group, &requests.emplace_back()));
+}
+
+static void shift(const KinuCollective &collective, const char *from, char *to, MPI_Comm group) {
+  std::vector<MPI_Request> requests;
+  startShift(collective, from, to, group, requests);
+  check(MPI_Waitall(int(requests.size()), requests.data(), MPI_STATUSES_IGNORE));
 }
 
 /// Of a rank that is played alone: the result is written as if all had what this one has.
@@ -97,6 +111,8 @@ void startCollective(const KinuCollective &collective, void *const *buffers, con
     return inPieces(collective, from, to, [&](const void *source, char *target, int count) {
       check(MPI_Iallreduce(source, target, count, type, reduction, group, &requests.emplace_back()));
     });
+  if (collective.kind == kKinuShift)
+    return startShift(collective, from, to, group, requests);
   int count = checkedCount(collective.count);
   MPI_Request *request = &requests.emplace_back();
   switch (collective.kind) {

@@ -15,10 +15,16 @@ void runCollective(const KinuCollective &collective, void *const *buffers, const
 void startCollective(const KinuCollective &collective, void *const *buffers, const Mesh &mesh,
                      std::vector<MPI_Request> &requests);
 
+/// Of messages around a ring; those of pipelines have smaller ones.
+inline constexpr int kShiftTag = 1 << 14;
+
 /// Bytes of an element.
 size_t widthOf(int32_t dtype);
 
 /// Begins a kKinuSend; the buffer must stay as it is until the request is done.
 MPI_Request startSend(const KinuCollective &collective, const void *buffer, const Mesh &mesh);
+
+/// Begins a kKinuReceive; the buffer is nobody else's until the request is done.
+MPI_Request startReceive(const KinuCollective &collective, void *buffer, const Mesh &mesh);
 
 } // namespace kinu::rt

@@ -17,6 +17,7 @@ namespace {
 enum Kind { AllReduce, ReduceScatter, AllGather, AllToAll, Broadcast, Send, Shift, Kinds };
 constexpr const char *kNames[Kinds] = {"all_reduce", "reduce_scatter", "all_gather", "all_to_all",
                                        "broadcast",  "send",           "shift"};
+constexpr int kRingTag = 1 << 14;
 std::atomic<int64_t> calls[Kinds], bytes[Kinds];
 
 /// `parts`: how many of these counts the longer buffer has.
@@ -96,14 +97,8 @@ int MPI_Send(const void *data, int count, MPI_Datatype type, int to, int tag, MP
 }
 int MPI_Isend(const void *data, int count, MPI_Datatype type, int to, int tag, MPI_Comm group, MPI_Request *request) {
   if (!isWatchdog(group))
-    add(Send, count, type);
+    add(tag == kRingTag ? Shift : Send, count, type);
   return PMPI_Isend(data, count, type, to, tag, group, request);
-}
-
-int MPI_Sendrecv(const void *from, int count, MPI_Datatype type, int dest, int tag, void *to, int most, MPI_Datatype of,
-                 int source, int other, MPI_Comm group, MPI_Status *status) {
-  add(Shift, count, type);
-  return PMPI_Sendrecv(from, count, type, dest, tag, to, most, of, source, other, group, status);
 }
 
 int MPI_Finalize() {

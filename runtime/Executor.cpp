@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 namespace kinu::rt {
 
@@ -52,7 +53,7 @@ Executor::Executor(const KinuExecutable &executable, const Manifest &manifest, i
       memory(roundUp(executable.arenaBytes) + threads * scratchPerThread, memoryHelp(executable, manifest)),
       team(threads), collectives(mesh) {
   for (int64_t p = 0; p < executable.numPrograms; ++p)
-    makeBuffers(programs.emplace_back(Program{&executable.programs[p], {}, {}}));
+    makeBuffers(programs.emplace_back(Program{&executable.programs[p], {}, {}, {}}));
 }
 
 /// A run that failed leaves others waiting; MPI is ended then.
@@ -61,8 +62,8 @@ Executor::~Executor() {
     finishSends();
 }
 
-bool Executor::isSend(const KinuLaunch &launch) const {
-  return launch.kernel < 0 && executable.collectives[-1 - launch.kernel].kind == kKinuSend;
+bool Executor::isMessage(const KinuLaunch &launch, KinuCollectiveKind kind) const {
+  return launch.kernel < 0 && executable.collectives[-1 - launch.kernel].kind == kind;
 }
 
 void Executor::makeBuffers(Program &program) {
@@ -77,8 +78,10 @@ void Executor::makeBuffers(Program &program) {
     count = std::max(count, size_t(launch.firstArgument) + size_t(launch.numArguments));
     for (int32_t i = 0; i < launch.numArguments; ++i)
       usesStores |= isInStore(code.offsets[launch.firstArgument + i]);
-    if (isSend(launch))
+    if (isMessage(launch, kKinuSend))
       program.sent.push_back(size_t(launch.firstArgument));
+    if (isMessage(launch, kKinuReceive) && executable.collectives[-1 - launch.kernel].slot >= 0)
+      program.receptions.push_back(&launch);
   }
   for (int64_t store = 0; store < (usesStores ? executable.stores : 1); ++store) {
     std::vector<void *> &buffers = program.buffers.emplace_back(count);
@@ -115,19 +118,54 @@ void Executor::runIfPresent(std::string_view name, int64_t wanted) {
   if (!program)
     return;
   position.program.store(program->code->name, std::memory_order_relaxed);
-  size_t store = std::min(size_t(wanted), program->buffers.size() - 1);
+  size_t store = storeOf(*program, wanted);
   finishSends(*program, store);
+  Run next = std::exchange(expected, {});
+  int64_t use = next.program ? lastUse(*program, store, next) : program->code->numLaunches;
+  if (use < 0)
+    receiveAhead(next);
   for (int64_t l = 0; l < program->code->numLaunches; ++l) {
-    const KinuLaunch &next = program->code->launches[l];
-    position.launch.store(&next, std::memory_order_relaxed);
+    const KinuLaunch &launch = program->code->launches[l];
+    position.launch.store(&launch, std::memory_order_relaxed);
     if (mustPoll())
       poll();
     if (!times.empty() || (trace && trace->active()))
-      runMeasured(*program, store, next);
+      runMeasured(*program, store, launch);
     else
-      runNext(*program, store, next);
+      runNext(*program, store, launch);
+    if (l == use)
+      receiveAhead(next);
   }
   position.launch.store(nullptr, std::memory_order_relaxed);
+}
+
+size_t Executor::storeOf(const Program &program, int64_t wanted) const {
+  return std::min(size_t(wanted), program.buffers.size() - 1);
+}
+
+/// The last launch of a run that has to do with memory into which the next one receives, or that receives, since
+/// messages come in the order in which they are awaited; -1 if there is none.
+int64_t Executor::lastUse(const Program &program, size_t store, const Run &next) const {
+  const std::vector<void *> &own = program.buffers[store],
+                            &others = next.program->buffers[storeOf(*next.program, next.store)];
+  for (int64_t l = program.code->numLaunches - 1; l >= 0; --l) {
+    const KinuLaunch &launch = program.code->launches[l];
+    auto begin = own.begin() + launch.firstArgument, end = begin + launch.numArguments;
+    auto receivesThere = [&](const KinuLaunch *reception) {
+      return std::find(begin, end, others[size_t(reception->firstArgument)]) != end;
+    };
+    if (isMessage(launch, kKinuReceive) ||
+        std::any_of(next.program->receptions.begin(), next.program->receptions.end(), receivesThere))
+      return l;
+  }
+  return -1;
+}
+
+void Executor::receiveAhead(const Run &next) {
+  for (const KinuLaunch *reception : next.program->receptions)
+    collectives.receiveAhead(
+        executable.collectives[-1 - reception->kernel],
+        next.program->buffers[storeOf(*next.program, next.store)][size_t(reception->firstArgument)]);
 }
 
 void Executor::runNext(const Program &program, size_t store, const KinuLaunch &next) {
@@ -139,7 +177,7 @@ void Executor::runNext(const Program &program, size_t store, const KinuLaunch &n
   if (next.kernel >= 0)
     return launch(executable.kernels[next.kernel], buffers);
   const KinuCollective &collective = executable.collectives[-1 - next.kernel];
-  if (isSend(next)) {
+  if (isMessage(next, kKinuSend)) {
     if (ranks.connected())
       sends.push_back({buffers[0], startSend(collective, buffers[0], ranks)});
     return;

@@ -32,6 +32,9 @@ public:
   /// Runs the launches of `program` over one of the stores that a stage of a pipeline has for micro-batches under way.
   /// Results do not depend on the number of threads.
   void run(std::string_view program, int64_t store = 0);
+  /// Says what runs after the next run. What it receives may come while the next one computes, as soon as that does not
+  /// use the memory any more.
+  void expect(std::string_view program, int64_t store) { expected = {find(program), store}; }
   /// Like run, but does nothing if the executable has no such program.
   void runIfPresent(std::string_view program, int64_t store = 0);
   /// Waits until all that was sent to neighbours has left.
@@ -61,15 +64,24 @@ private:
     const KinuProgram *code;
     /// arena + offset for every argument of every launch; for each store if the program uses stores
     std::vector<std::vector<void *>> buffers;
-    std::vector<size_t> sent; ///< which of `buffers` it sends from
+    std::vector<size_t> sent;                   ///< which of `buffers` it sends from
+    std::vector<const KinuLaunch *> receptions; ///< its kKinuReceives that may begin before it runs
   };
   struct Send {
     const void *buffer; ///< not to be written to before it has left
     MPI_Request request;
   };
+  /// A run that is expected.
+  struct Run {
+    Program *program = nullptr;
+    int64_t store = 0;
+  };
   Program *find(std::string_view program);
+  size_t storeOf(const Program &program, int64_t wanted) const;
   void makeBuffers(Program &program);
-  bool isSend(const KinuLaunch &launch) const;
+  bool isMessage(const KinuLaunch &launch, KinuCollectiveKind kind) const;
+  int64_t lastUse(const Program &program, size_t store, const Run &next) const;
+  void receiveAhead(const Run &next);
   void finishSends(const Program &program, size_t store);
   void poll();
   void runNext(const Program &program, size_t store, const KinuLaunch &launch);
@@ -86,6 +98,7 @@ private:
   std::vector<Program> programs; ///< never changed once all are made
   std::vector<Send> sends;       ///< under way
   Requests collectives;
+  Run expected;                  ///< after the next run
   std::vector<KernelTime> times; ///< one per kernel, and one for all collectives; empty when not measuring
   Trace *trace = nullptr;
   std::vector<double> naps; ///< of each kernel; empty when computing

@@ -8,7 +8,8 @@
 namespace kinu::rt {
 
 int64_t payloadOf(const KinuCollective &collective, int64_t ranks) {
-  bool isWhole = collective.kind == kKinuAllReduce || collective.kind == kKinuSend || collective.kind == kKinuReceive;
+  bool isWhole = collective.kind == kKinuAllReduce || collective.kind == kKinuShift || collective.kind == kKinuSend ||
+                 collective.kind == kKinuReceive;
   return collective.count * int64_t(widthOf(collective.dtype)) * (isWhole ? 1 : ranks);
 }
 

@@ -22,6 +22,7 @@ static const char *nameOf(const KinuCollective &collective) {
   case kKinuReduceScatter: return "reduce_scatter";
   case kKinuAllGather: return "all_gather";
   case kKinuAllToAll: return "all_to_all";
+  case kKinuShift: return "shift";
   default: return "receive";
   }
 }
@@ -33,6 +34,8 @@ void Requests::run(const KinuCollective &collective, void *const *buffers, const
   Clock::time_point before = Clock::now();
   if (ends)
     wait(collective.slot);
+  else if (collective.kind == kKinuReceive)
+    receive(collective, buffers);
   else if (collective.slot >= 0)
     start(collective, buffers);
   else
@@ -50,6 +53,21 @@ void Requests::run(const KinuCollective &collective, void *const *buffers, const
     await(kBlocking);
   }
   timesOf(collective, program).waited += std::chrono::duration<double>(Clock::now() - before).count();
+}
+
+void Requests::receiveAhead(const KinuCollective &collective, void *buffer) {
+  if (ranks.connected())
+    arrivals.push_back({buffer, startReceive(collective, buffer, ranks)});
+}
+
+/// Waits for what is received ahead, if it is.
+void Requests::receive(const KinuCollective &collective, void *const *buffers) {
+  auto arrival =
+      std::find_if(arrivals.begin(), arrivals.end(), [&](const Arrival &one) { return one.buffer == buffers[0]; });
+  if (arrival == arrivals.end())
+    return runCollective(collective, buffers, ranks);
+  ranks.finish(arrival->request);
+  arrivals.erase(arrival);
 }
 
 void Requests::start(const KinuCollective &collective, void *const *buffers) {
@@ -82,7 +100,7 @@ void Requests::await(int32_t slot) {
 }
 
 void Requests::poll() {
-  if (polls && !open.empty())
+  if (polls && anyUnderWay())
     progress();
 }
 
@@ -93,6 +111,8 @@ void Requests::progress() {
   done.resize(open.size());
   if (!open.empty())
     MPI_Testsome(int(open.size()), open.data(), &count, done.data(), MPI_STATUSES_IGNORE);
+  for (Arrival &arrival : arrivals)
+    MPI_Test(&arrival.request, &count, MPI_STATUS_IGNORE);
 }
 
 void Requests::deliverLate(double secondsPerByte, bool polling) {

@@ -24,7 +24,9 @@ public:
 
   /// Begins a collective that has a slot, ends it (kKinuWait), or does all of it at once.
   void run(const KinuCollective &collective, void *const *buffers, const char *program);
-  bool anyUnderWay() const { return !open.empty(); }
+  /// Begins a kKinuReceive that is to be run soon, and that ends then.
+  void receiveAhead(const KinuCollective &collective, void *buffer);
+  bool anyUnderWay() const { return !open.empty() || !arrivals.empty(); }
   void poll();
 
   /// From now on collectives take longer, and how long is counted. Without `polls` nobody asks MPI before it must: for
@@ -36,12 +38,20 @@ public:
 
 private:
   void start(const KinuCollective &collective, void *const *buffers);
+  void receive(const KinuCollective &collective, void *const *buffers);
   void wait(int32_t slot);
   void await(int32_t slot);
   void progress();
   MessageTimes &timesOf(const KinuCollective &collective, const char *program);
 
+  /// What is received ahead.
+  struct Arrival {
+    const void *buffer;
+    MPI_Request request; ///< null once it is there
+  };
+
   const Mesh &ranks;
+  std::vector<Arrival> arrivals;
   std::vector<MPI_Request> open; ///< those that are done are null
   std::vector<int32_t> slots;    ///< of each; several of one slot: pieces of a long one
   std::vector<int> done;         ///< room for MPI's answer

@@ -222,11 +222,13 @@ double TrainingStep::countLossElements(int64_t step) {
   return sum > 0 ? sum : 1;
 }
 
-const ProgramInterface &TrainingStep::pass(std::string_view name, bool isLast, int64_t step, int64_t m,
-                                           double lossCount, int64_t store) {
-  std::string run(name);
-  if (isLast && manifest.program(run + kLast))
-    run += kLast;
+std::string TrainingStep::programOf(std::string_view name, bool isLast) const {
+  std::string copy = std::string(name) + kLast;
+  return isLast && manifest.program(copy) ? copy : std::string(name);
+}
+
+const ProgramInterface &TrainingStep::pass(const std::string &run, int64_t step, int64_t m, double lossCount,
+                                           int64_t store) {
   const ProgramInterface &program = require(manifest, run.c_str());
   load(program, step, m);
   setScalars(program, scalarsFor(step, m, lossCount), executor.arena(), executor.mesh());
@@ -238,12 +240,16 @@ const ProgramInterface &TrainingStep::pass(std::string_view name, bool isLast, i
 void TrainingStep::runPipeline(int64_t step, double lossCount,
                                const std::function<void(const ProgramInterface &)> &afterLoss) {
   const std::vector<Pass> &schedule = manifest.pipeline->schedule;
-  for (auto at = schedule.begin(); at != schedule.end(); ++at) {
-    const Pass &next = *at;
+  auto programAt = [&](std::vector<Pass>::const_iterator at) {
     bool isLast = std::none_of(at + 1, schedule.end(),
-                               [&](const Pass &later) { return later.kind == next.kind && later.chunk == next.chunk; });
-    const ProgramInterface &program = pass(next.program(), isLast, step, next.microBatch, lossCount, next.store);
-    if (next.kind == Pass::Kind::Forward)
+                               [&](const Pass &later) { return later.kind == at->kind && later.chunk == at->chunk; });
+    return programOf(at->program(), isLast);
+  };
+  for (auto at = schedule.begin(); at != schedule.end(); ++at) {
+    if (at + 1 != schedule.end())
+      executor.expect(programAt(at + 1), at[1].store);
+    const ProgramInterface &program = pass(programAt(at), step, at->microBatch, lossCount, at->store);
+    if (at->kind == Pass::Kind::Forward)
       afterLoss(program);
   }
 }
@@ -264,7 +270,7 @@ StepResult TrainingStep::accumulate(int64_t step) {
     runPipeline(step, lossCount, add);
   } else {
     for (int64_t m = 0; m < manifest.train.microBatches; ++m) {
-      add(pass("micro", m + 1 == manifest.train.microBatches, step, m, lossCount, 0));
+      add(pass(programOf("micro", m + 1 == manifest.train.microBatches), step, m, lossCount, 0));
     }
   }
   std::vector<double *> sums = metrics.all();

@@ -104,10 +104,12 @@ public:
 private:
   Sample sample(int64_t index) const;
   double countLossElements(int64_t step);
-  /// Runs one program over a micro-batch, or its copy for the last one of a step, and returns which.
-  const ProgramInterface &pass(std::string_view name, bool isLast, int64_t step, int64_t micro, double lossCount,
-                               int64_t store);
-  /// This stage's passes of a step, in the order of its schedule; calls `afterLoss` with a program that has left losses.
+  /// The program of that name, or its copy for the last micro-batch.
+  std::string programOf(std::string_view name, bool isLast) const;
+  /// Runs a program over a micro-batch.
+  const ProgramInterface &pass(const std::string &run, int64_t step, int64_t micro, double lossCount, int64_t store);
+  /// This stage's passes of a step, in the order of its schedule; calls `afterLoss` with a program that has left
+  /// losses.
   void runPipeline(int64_t step, double lossCount, const std::function<void(const ProgramInterface &)> &afterLoss);
   Scalars scalarsFor(int64_t step, int64_t micro, double lossCount) const;
 

@@ -136,8 +136,10 @@ void Buffers::visit(Operation &op, int64_t position) {
   else if (auto launch = dyn_cast<step::LaunchOp>(op))
     visitLaunch(launch, position);
   else if (tofu::isCollective(&op)) {
+    auto receive = dyn_cast<tofu::ReceiveOp>(op);
     for (Value result : op.getResults())
-      bufferOf[result] = make(bytesOf(typeOf(result)), position, destinationOf(result));
+      bufferOf[result] = make(bytesOf(typeOf(result)), position,
+                              receive && receive.getInto() ? offsetOf(*receive.getInto(), {}) : destinationOf(result));
     for (Value operand : op.getOperands())
       of(operand).sent = true;
     for (Value result : op.getResults())

@@ -148,6 +148,34 @@ struct Rising {
 };
 } // namespace
 
+static bool isProduct(Operation *op) {
+  auto launch = dyn_cast<step::LaunchOp>(op);
+  return launch && SymbolTable::lookupNearestSymbolFrom<step::KernelOp>(launch, launch.getKernelAttr()).getKind() ==
+                       step::KernelKind::contraction;
+}
+
+/// Moves an op up, with the views that lead to it, as far as its operands and what it touches allow.
+static void raise(Operation *op) {
+  for (Value operand : op->getOperands())
+    if (auto view = operand.getDefiningOp<step::ViewOp>())
+      raise(view);
+  Touched touched = touchedBy(op);
+  Operation *place = op;
+  for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode()) {
+    if (llvm::is_contained(before->getUsers(), op) || isProduct(before) || touched.conflicts(touchedBy(before)))
+      break;
+    place = before;
+  }
+  if (place != op)
+    op->moveBefore(place);
+}
+
+void schedule::raiseShifts(Block &block) {
+  for (auto shift : llvm::to_vector(block.getOps<tofu::ShiftOp>()))
+    if (shift.getAsync())
+      raise(shift);
+}
+
 void schedule::sinkWaits(Block &block, Bound bound, const Endings &endings) { Sinking(block, bound, endings).run(); }
 
 /// Whether an operand is what a variable holds: then nothing has to be computed before the collective begins.

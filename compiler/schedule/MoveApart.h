@@ -27,6 +27,10 @@ private:
   llvm::DenseSet<mlir::StringAttr> light; ///< kernels
 };
 
+/// Moves starts of steps around a ring up to where their operand is there: what a rank computes with a block of keys
+/// may come after it has begun to hand them on. No product is passed on the way, since memory is kept meanwhile.
+void raiseShifts(mlir::Block &block);
+
 /// Moves each `tofu.wait` down to the first op that needs it. Where its result is only written, that is put off, too,
 /// until too much is under way.
 void sinkWaits(mlir::Block &block, Bound bound, const Endings &endings);

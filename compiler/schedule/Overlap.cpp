@@ -23,11 +23,12 @@ static bool isOverStages(Operation *op) {
 
 /// What a layout calls it: `weights` are gathered for their readers or after their update, `gradients` are summed for
 /// variables, the rest is of `activations`. Empty for what stays as it is: messages of pipelines, whose stages run
-/// different lists, and steps around a ring.
+/// different lists.
 static StringRef classOf(Operation *op, const Endings &endings) {
-  if (!tofu::isCollective(op) || tofu::isAsync(op) || isa<tofu::ShiftOp, tofu::SendOp, tofu::ReceiveOp>(op) ||
-      isOverStages(op))
+  if (!tofu::isCollective(op) || tofu::isAsync(op) || isa<tofu::SendOp, tofu::ReceiveOp>(op) || isOverStages(op))
     return "";
+  if (isa<tofu::ShiftOp>(op))
+    return "activations";
   bool isWritten = endings.isOnlyWritten(op->getResult(0));
   if (isa<tofu::AllGatherOp>(op) && (isWritten || viewed(op->getOperand(0)).getDefiningOp<ReadOp>()))
     return "weights";
@@ -102,6 +103,7 @@ struct Overlap : schedule::impl::OverlapBase<Overlap> {
         writeDirectly(write);
       llvm::for_each(asked, split);
       pairs += asked.size();
+      raiseShifts(block);
       sinkWaits(block, bound, endings);
       hoistStarts(block, bound, endings);
     }

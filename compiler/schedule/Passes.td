@@ -23,7 +23,8 @@ def Overlap : Pass<"kinu-overlap", "::mlir::ModuleOp"> {
     `reduce` does to a gradient goes to where the last micro-batch has it: into the program that writes the gradient,
     or, where a step has several micro-batches, into a copy of that program called `.last`. Then each collective becomes a
     start (`async`) and a `tofu.wait`. Waits move down to the first reader, and past readers that do nothing but go on
-    to write a variable; starts of what variables hold, as gathers of weights, move up. At most `bucket` bytes of the
+    to write a variable; starts of what variables hold, as gathers of weights, move up, and so do those of steps around a
+    ring, up to where what goes around is there. At most `bucket` bytes of the
     arena are held that way in each direction, or two collectives: then the oldest is waited for. What a variable
     keeps, as gradients that are summed in place, is not counted. Stands before `allocate`, which sees to it that nothing
     else lies in memory that is under way.

@@ -92,7 +92,7 @@ SmallVector<Value> StepCutter::handedOn(RepeatOp result, ArrayRef<Value> receive
   return values;
 }
 
-StringRef StepCutter::variable(std::string name, StringRef role, NamedTensorType type) {
+StringRef StepCutter::variable(std::string name, StringRef role, NamedTensorType type, bool inStore) {
   auto module = whole->getParentOfType<ModuleOp>();
   if (auto known = module.lookupSymbol<VariableOp>(name))
     return known.getSymName();
@@ -100,7 +100,7 @@ StringRef StepCutter::variable(std::string name, StringRef role, NamedTensorType
   llvm::APFloat zero(0.0);
   auto made = VariableOp::create(outer, whole.getLoc(), name, role, "zeros", zero, zero, type, StringAttr());
   // Of evaluation and generation only one run is ever under way.
-  if (parts.backward())
+  if (parts.backward() && inStore)
     made->setAttr("kinu.in_store", b.getUnitAttr());
   return made.getSymName();
 }
@@ -122,8 +122,14 @@ SmallVector<Value> StepCutter::receive(RepeatOp repeat, int64_t place, int64_t t
   SmallVector<Value> values;
   int64_t peer = place % plan.count();
   tag = tagOf(plan.place(), tag);
-  for (Value value : repeat->getResults().take_front(repeat.getResults().size() + repeat.getSums().size()))
-    values.push_back(tofu::ReceiveOp::create(b, repeat.getLoc(), value.getType(), peer, plan.on, tag++));
+  for (Value value : repeat->getResults().take_front(repeat.getResults().size() + repeat.getSums().size())) {
+    FlatSymbolRefAttr into;
+    if (parts.backward()) {
+      std::string name = (program.getSymName() + ".received." + Twine(tag)).str();
+      into = FlatSymbolRefAttr::get(b.getContext(), variable(name, "message", typeOf(value), /*inStore=*/false));
+    }
+    values.push_back(tofu::ReceiveOp::create(b, repeat.getLoc(), value.getType(), peer, plan.on, tag++, into));
+  }
   return values;
 }
 
@@ -253,8 +259,8 @@ void StepCutter::forwardRounds() {
       if (back && llvm::is_contained(back.getStacked(), repeat.getSaved()[i]))
         WriteOp::create(inner, value.getLoc(), stashOf(i), round, value);
     };
-    RepeatOp result =
-        chunk(repeat, ValueRange(next).take_front(carried), [](OpBuilder &, unsigned, Value) { return Value(); }, save);
+    RepeatOp result = chunk(
+        repeat, ValueRange(next).take_front(carried), [](OpBuilder &, unsigned, Value) { return Value(); }, save);
     next = handedOn(result, std::exchange(hasTotals, true) ? ArrayRef<Value>(next) : ArrayRef<Value>());
   }
   leave();

@@ -18,7 +18,8 @@ struct ComputedAgain {
 
 /// Writes the programs of a stage in front of the whole program. Their messages are variables of role `message`, what a
 /// forward pass leaves to the backward pass of the same micro-batch and chunk variables of role `stash`: the runtime
-/// has a set of both for each that is under way.
+/// has a set of both for each that is under way. What they receive in a step is a `message`, too, but once only: in
+/// memory that nothing else uses it may arrive while the pass before computes.
 class StepCutter {
 public:
   StepCutter(ProgramOp whole, const StepParts &parts, const StagePlan &plan, const ComputedAgain *again = nullptr)
@@ -75,7 +76,7 @@ private:
   void keepInputs();
   mlir::Value zeros(NamedTensorType type);
   /// A variable of this stage's, made if it is not there.
-  mlir::StringRef variable(std::string name, llvm::StringRef role, NamedTensorType type);
+  mlir::StringRef variable(std::string name, llvm::StringRef role, NamedTensorType type, bool inStore = true);
   std::string stashOf(unsigned saved);
   /// Chunks take turns in what stores hold: what has as many rounds has the same names.
   std::string nameOfStash(llvm::Twine name);

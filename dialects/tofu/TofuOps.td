@@ -130,9 +130,9 @@ def ShiftOp : Tofu_Collective<"shift", [AllTypesMatch<["operand", "result"]>]> {
     %1 = tofu.shift %0 on "context" : !kinu.tensor<batch=4, key=16, dim=64 : f32>
     ```
   }];
-  let arguments = (ins Kinu_Any:$operand, StrAttr:$on);
+  let arguments = (ins Kinu_Any:$operand, StrAttr:$on, UnitAttr:$async);
   let results = (outs Kinu_Any:$result);
-  let assemblyFormat = "$operand `on` $on attr-dict `:` type($operand)";
+  let assemblyFormat = "(`async` $async^)? $operand `on` $on attr-dict `:` type($operand)";
 }
 
 def SendOp : Tofu_Op<"send", [MemoryEffects<[MemRead, MemWrite]>]> {
@@ -153,15 +153,16 @@ def SendOp : Tofu_Op<"send", [MemoryEffects<[MemRead, MemWrite]>]> {
 def ReceiveOp : Tofu_Op<"receive", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "waits for what the rank at another place along a mesh axis sends";
   let description = [{
-    The next message of its tag, of the same type in the same order of axes. Lifespan: from `shard` to `emit`.
+    The next message of its tag, of the same type in the same order of axes. With `into` the result lies in the memory
+    of a variable that nobody else writes, so that it may come before the program runs. Lifespan: from `shard` to `emit`.
 
     ```mlir
-    %h = tofu.receive from 0 on "pipe" tag 0 : !kinu.tensor<batch=4, embed=64 : f32>
+    %h = tofu.receive from 0 on "pipe" tag 0 into @forward.received.0 : !kinu.tensor<batch=4, embed=64 : f32>
     ```
   }];
-  let arguments = (ins I64Attr:$peer, StrAttr:$on, I64Attr:$tag, UnitAttr:$async);
+  let arguments = (ins I64Attr:$peer, StrAttr:$on, I64Attr:$tag, OptionalAttr<FlatSymbolRefAttr>:$into);
   let results = (outs Kinu_Any:$result);
-  let assemblyFormat = "(`async` $async^)? `from` $peer `on` $on `tag` $tag attr-dict `:` type($result)";
+  let assemblyFormat = "`from` $peer `on` $on `tag` $tag (`into` $into^)? attr-dict `:` type($result)";
 }
 
 def WaitOp : Tofu_Op<"wait", [MemoryEffects<[MemRead, MemWrite]>, AllTypesMatch<["started", "result"]>]> {

@@ -188,3 +188,48 @@ step.kernel @mul loops rows ["seq"] inplace [] {
   kinu.yield %z : !x
 }
 }
+
+// -----
+
+!x = !kinu.tensor<seq=64 : f32>
+
+// A block of keys goes on around the ring before the rank computes with it, and the next one is waited for when that is
+// done; no product is passed on the way.
+// CHECK-LABEL: kinu.program @micro
+// CHECK: step.launch @product
+// CHECK-NEXT: %[[S0:.*]] = tofu.shift async %[[X:.*]] on "context"
+// CHECK-NEXT: kinu.output "p"
+// CHECK-NEXT: step.launch @f(%[[X]])
+// CHECK-NEXT: kinu.output "a"
+// CHECK-NEXT: %[[W0:.*]] = tofu.wait %[[S0]] with %[[X]]
+// CHECK-NEXT: %[[S1:.*]] = tofu.shift async %[[W0]] on "context"
+// CHECK-NEXT: step.launch @f(%[[W0]])
+// CHECK-NEXT: kinu.output "b"
+// CHECK-NEXT: %[[W1:.*]] = tofu.wait %[[S1]] with %[[W0]]
+// CHECK-NEXT: step.launch @f(%[[W1]])
+module attributes {kinu.layout = {overlap = ["activations"], bucket = 1000}} {
+tofu.mesh ["context"] [2]
+kinu.program @micro {
+  %x = kinu.input "x" : !x
+  %p = step.launch @product(%x, %x) "p" : (!x, !x) -> !kinu.tensor<f32>
+  kinu.output "p", %p : !kinu.tensor<f32>
+  %a = step.launch @f(%x) "a" : (!x) -> !x
+  kinu.output "a", %a : !x
+  %s = tofu.shift %x on "context" : !x
+  %b = step.launch @f(%s) "b" : (!x) -> !x
+  kinu.output "b", %b : !x
+  %t = tofu.shift %s on "context" : !x
+  %c = step.launch @f(%t) "c" : (!x) -> !x
+  kinu.output "c", %c : !x
+}
+step.kernel @f loops rows ["seq"] inplace [] {
+^bb0(%x: !x):
+  %y = kinu.tanh %x : !x
+  kinu.yield %y : !x
+}
+step.kernel @product contraction rows [] inplace [] {
+^bb0(%x: !x, %y: !x):
+  %z = kinu.dot %x, %y over ["seq"] : (!x, !x) -> !kinu.tensor<f32>
+  kinu.yield %z : !kinu.tensor<f32>
+}
+}
