@@ -98,9 +98,8 @@ public:
 private:
   int parseAndCheck() {
     const syntax::File *file = frontend.parse();
-    if (!frontend.ioError.empty()) {
+    if (!frontend.ioError.empty())
       return reportUnreadable(options, frontend.ioError);
-    }
     if (!file)
       return kSpecErrors;
     if (int code = outputs.snapshot(Stage::Parse, [&](llvm::raw_ostream &os) { syntax::dump(*file, os); }))
@@ -325,9 +324,8 @@ private:
         each.print(i ? os << "// -----\n" : os,
                    OpPrintingFlags().enableDebugInfo(options.locations, /*prettyForm=*/true));
     };
-    if (code == kOk)
-      code = outputs.snapshot(stage, print);
-    if (code != kOk)
+    int written = outputs.snapshot(stage, print);
+    if ((code = code != kOk ? code : written) != kOk)
       return;
     bool product =
         (stage == Stage::Import && options.product == Product::Graph) ||

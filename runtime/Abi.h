@@ -24,8 +24,8 @@ enum KinuCollectiveKind : int32_t {
   kKinuReduceScatter,
   kKinuAllGather,
   kKinuAllToAll,
-  kKinuSend,    ///< begins; its operand is not written before the program runs again over the same store
-  kKinuReceive, ///< waits; with a slot, into memory that nobody else writes, so it may begin before its program runs
+  kKinuSend,    ///< begins; its operand is not written before a program runs that sends from there, too
+  kKinuReceive, ///< waits; it may begin before its program runs, if nobody else writes its buffer
   kKinuWait,    ///< for what was begun in its slot; its arguments are those of what it waits for
   kKinuShift    ///< to the next rank of the group, from the one before
 };
@@ -41,7 +41,7 @@ struct KinuCollective {
   int32_t peer;     ///< of a send or receive: the other rank's place along the axis
   int32_t tag;      ///< messages of one tag between two ranks come in the order in which they were sent
   /// What a kKinuWait of the same program ends has its number, and only begins here; -1: it blocks. Until then its
-  /// buffers are nobody else's.
+  /// buffers are nobody else's. Of a kKinuReceive: not -1 if its buffer is nobody else's at any time.
   int32_t slot;
 };
 
@@ -80,4 +80,4 @@ struct KinuExecutable {
 extern const KinuExecutable kinu_executable;
 }
 
-inline constexpr int64_t kKinuAbiVersion = 4;
+inline constexpr int64_t kKinuAbiVersion = 5;

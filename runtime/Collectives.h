@@ -15,7 +15,7 @@ void runCollective(const KinuCollective &collective, void *const *buffers, const
 void startCollective(const KinuCollective &collective, void *const *buffers, const Mesh &mesh,
                      std::vector<MPI_Request> &requests);
 
-/// Of messages around a ring; those of pipelines have smaller ones.
+/// Of messages around a ring; those of pipelines have smaller ones. CountBytes.cpp knows it.
 inline constexpr int kShiftTag = 1 << 14;
 
 /// Bytes of an element.

@@ -17,7 +17,7 @@ namespace {
 enum Kind { AllReduce, ReduceScatter, AllGather, AllToAll, Broadcast, Send, Shift, Kinds };
 constexpr const char *kNames[Kinds] = {"all_reduce", "reduce_scatter", "all_gather", "all_to_all",
                                        "broadcast",  "send",           "shift"};
-constexpr int kRingTag = 1 << 14;
+constexpr int kRingTag = 1 << 14; // kShiftTag of Collectives.h
 std::atomic<int64_t> calls[Kinds], bytes[Kinds];
 
 /// `parts`: how many of these counts the longer buffer has.

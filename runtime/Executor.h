@@ -54,7 +54,7 @@ public:
   std::vector<KernelTime> profile() const;
   /// From now on, launches sleep for so many seconds, by kernel, and compute nothing; messages are sent as ever.
   void sleepInstead(std::vector<double> seconds) { naps = std::move(seconds); }
-  /// What ranks send one another, but for pipelines.
+  /// What ranks send one another, but for what stages of pipelines send.
   Requests &requests() { return collectives; }
   /// From now on, records launches in a trace that outlives the executor's programs; null: no longer.
   void record(Trace *into) { trace = into; }

@@ -10,7 +10,7 @@
 
 using namespace kinu::emit;
 
-static_assert(kKinuAbiVersion == 4, "the tables below follow version 4 of the ABI");
+static_assert(kKinuAbiVersion == 5, "the tables below follow version 5 of the ABI");
 
 namespace {
 /// Builds constants in one module; equal strings are stored once.

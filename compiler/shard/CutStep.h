@@ -70,7 +70,7 @@ private:
   /// To and from the chunk at a place. Tags tell apart the values, the directions and the receiving chunks.
   void send(mlir::ValueRange values, int64_t place, int64_t tag);
   llvm::SmallVector<mlir::Value> receive(RepeatOp repeat, int64_t place, int64_t tag);
-  int64_t tagOf(int64_t receiver, int64_t tag) { return receiver / plan.count() * 2 * upTag() + tag; }
+  int64_t tagOf(int64_t receiver, int64_t tag) { return receiver / plan.count() * tagsOfChunk() + tag; }
   void accumulate(StepParts::Part part);
   void outputs();
   void keepInputs();
@@ -80,7 +80,9 @@ private:
   std::string stashOf(unsigned saved);
   /// Chunks take turns in what stores hold: what has as many rounds has the same names.
   std::string nameOfStash(llvm::Twine name);
-  int64_t upTag() { return parts.forward().getResults().size() + parts.forward().getSums().size(); }
+  int64_t upTag() { return messagesOf(parts.forward()); }
+  int64_t tagsOfChunk() { return upTag() + (parts.backward() ? messagesOf(parts.backward()) : 0); }
+  static int64_t messagesOf(RepeatOp repeat) { return repeat.getResults().size() + repeat.getSums().size(); }
 
   ProgramOp whole, program;
   const StepParts &parts;

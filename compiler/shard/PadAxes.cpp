@@ -217,11 +217,6 @@ void Masks::poison(Operation *op) {
   }
 }
 
-static bool isTouched(Operation *op, const Padding &padding) {
-  auto touches = [&](Value value) { return padding.touches(value); };
-  return llvm::any_of(op->getOperands(), touches) || llvm::any_of(op->getResults(), touches);
-}
-
 namespace {
 struct PadAxes : shard::impl::PadAxesBase<PadAxes> {
   using PadAxesBase::PadAxesBase;
@@ -231,10 +226,11 @@ struct PadAxes : shard::impl::PadAxesBase<PadAxes> {
     Padding padding(module);
     if (padding.empty())
       return;
-    // Attention's heads are apart from one another; other composites join what they are over.
+    // Attention's heads are apart from one another; other composites join what they are over. A loss may have nothing to
+    // do with what is padded.
     expandComposites(module, [&](Operation *op) {
       bool isLoss = isa<LinearCrossEntropyOp, LinearCrossEntropyBackwardOp>(op);
-      return !isa<AttentionOp, AttentionBackwardOp>(op) && (!isLoss || isTouched(op, padding));
+      return !isa<AttentionOp, AttentionBackwardOp>(op) && (!isLoss || padding.touches(op));
     });
     retype(module, padding);
     Masks masks(module, padding);

@@ -44,6 +44,11 @@ bool Padding::touches(Value value) const {
   });
 }
 
+bool Padding::touches(Operation *op) const {
+  auto isTouched = [&](Value value) { return touches(value); };
+  return llvm::any_of(op->getOperands(), isTouched) || llvm::any_of(op->getResults(), isTouched);
+}
+
 NamedTensorType Padding::padded(NamedTensorType real) const {
   SmallVector<Axis> axes(real.getAxes());
   for (Axis &axis : axes)
@@ -79,7 +84,7 @@ static std::string objectionToMove(Operation *op, const Padding &padding) {
 
 std::string shard::objectionTo(Operation *op, const Padding &padding) {
   auto touches = [&](Value value) { return padding.touches(value); };
-  if (llvm::none_of(op->getOperands(), touches) && llvm::none_of(op->getResults(), touches))
+  if (!padding.touches(op))
     return "";
   if (op->hasTrait<Elementwise>())
     return "";

@@ -21,6 +21,8 @@ public:
   bool has(mlir::ArrayAttr names) const;
   /// Whether a value, before or after, has a padded axis.
   bool touches(mlir::Value value) const;
+  /// Whether an operand or a result has.
+  bool touches(mlir::Operation *op) const;
   int64_t realLength(mlir::StringAttr name) const { return lengths.find(name)->second.real; }
   /// The type with padded lengths instead of real ones.
   NamedTensorType padded(NamedTensorType real) const;

@@ -1,6 +1,7 @@
 // Linear + cross-entropy: each rank has some of the rows and all classes; where rules split classes it is taken apart.
 #include "compiler/shard/Partition.h"
 #include "dialects/kinu/Composites.h"
+#include "dialects/kinu/FreeOps.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -19,13 +20,17 @@ std::optional<Sharding> Partition::rowsOfLoss(Value hidden, Value weight, ArrayA
   SmallVector<Axis> axes(rows.getAxes());
   axes.push_back({over, typeOf(weight).length(over)});
   Sharding logits = rules.natural(rows.withAxes(axes)), ofWeight = rules.natural(typeOf(weight));
-  Sharding wanted = rules.natural(rows);
+  Sharding wanted = rules.natural(rows), between = rules.betweenBlocks(rows);
   for (unsigned m = 0; m < wanted.size(); ++m) {
     if (ofWeight[m].state == OnMeshAxis::Split || logits[m] == OnMeshAxis::splitAlong(over))
       return std::nullopt;
     OnMeshAxis here = values.on(hidden, m);
-    if (wanted[m].state == OnMeshAxis::Whole && here.state == OnMeshAxis::Split && rows.has(here.axis))
+    if (wanted[m].state != OnMeshAxis::Whole)
+      continue;
+    if (here.state == OnMeshAxis::Split && rows.has(here.axis))
       wanted[m] = here;
+    else if (here.state == OnMeshAxis::Partial) // scattered rather than summed for everybody
+      wanted[m] = between[m];
   }
   for (const Axis &axis : rows.getAxes())
     if (rules.isPadded(axis, wanted))
@@ -63,6 +68,8 @@ LogicalResult Partition::takeApart(CompositeOpInterface op) {
 }
 
 template <typename Loss> LogicalResult Partition::loss(Loss op) {
+  for (Region &region : op->getRegions())
+    sinkFreeOps(region);
   std::optional<Sharding> rows = rowsOfLoss(op.getHidden(), op.getWeight(), op.getSum(), op.getOverAttr());
   bool canCut = rows && llvm::none_of(op->getRegions(), [&](Region &region) { return indexesSplit(region, *rows); });
   if (!canCut)

@@ -176,6 +176,7 @@ INSTANTIATE_TEST_SUITE_P(
              R"({rules = [["seq", "context"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]]})"},
         Case{"Packed", "packed", kSmall, R"(["data", "tensor"] [2, 2])",
              R"({rules = [["batch", "data"], ["head", "tensor"], ["ffn", "tensor"], ["token", "tensor"]]})"},
+        Case{"GemmaData", "gemma2", kGemma, R"(["data"] [2])", R"({rules = [["batch", "data"]]})"},
         Case{"Gemma", "gemma2", kGemma, R"(["data", "tensor"] [2, 2])",
              R"({rules = [["batch", "data"], ["group", "tensor"], ["ffn", "tensor"], ["token", "tensor"]],
                  between = [["seq", "tensor"]]})"},

@@ -88,14 +88,16 @@ int MPI_Wait(MPI_Request *request, MPI_Status *result) {
 }
 
 int MPI_Irecv(void *data, int elements, MPI_Datatype type, int from, int tag, MPI_Comm group, MPI_Request *request) {
-  int counts = bytesOf(elements, type) >= kSmall;
-  ahead += counts;
-  received += counts;
+  if (bytesOf(elements, type) >= kSmall) { // of the main thread
+    ++ahead;
+    ++received;
+  }
   return PMPI_Irecv(data, elements, type, from, tag, group, request);
 }
 
 int MPI_Recv(void *data, int elements, MPI_Datatype type, int from, int tag, MPI_Comm group, MPI_Status *result) {
-  received += bytesOf(elements, type) >= kSmall;
+  if (bytesOf(elements, type) >= kSmall)
+    ++received;
   return PMPI_Recv(data, elements, type, from, tag, group, result);
 }
 
