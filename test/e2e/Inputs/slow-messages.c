@@ -15,6 +15,7 @@ static struct {
   uint64_t hash;
   double since;
 } sends[kMost];
+static MPI_Request asked[kMost];
 static int count, ahead, received;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -43,6 +44,7 @@ static int find(MPI_Request request) {
 static void check(int i) {
   if (hashOf(sends[i].data, sends[i].bytes) != sends[i].hash) {
     fprintf(stderr, "error: a message was written to while it was under way\n");
+    fflush(stderr);
     PMPI_Abort(MPI_COMM_WORLD, 1);
   }
   sends[i] = sends[--count];
@@ -74,6 +76,21 @@ int MPI_Test(MPI_Request *request, int *done, MPI_Status *result) {
   pthread_mutex_lock(&lock);
   if (*done && before != MPI_REQUEST_NULL && (i = find(before)) >= 0)
     check(i);
+  pthread_mutex_unlock(&lock);
+  return status;
+}
+
+/// What is looked at together with others, as steps around a ring, is not held back.
+int MPI_Testsome(int number, MPI_Request requests[], int *done, int indices[], MPI_Status results[]) {
+  pthread_mutex_lock(&lock);
+  for (int i = 0; i < number; ++i)
+    asked[i] = requests[i];
+  int status = PMPI_Testsome(number, requests, done, indices, results);
+  for (int k = 0; *done != MPI_UNDEFINED && k < *done; ++k) {
+    int i = find(asked[indices[k]]);
+    if (i >= 0)
+      check(i);
+  }
   pthread_mutex_unlock(&lock);
   return status;
 }
