@@ -2,11 +2,11 @@
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PATH=$top/build/bin:$PATH
-work=$1
+work=$(realpath -m "$1")
 mkdir -p "$work"
 failures=0
 
-# Waits, for two minutes at most, until both rates of the canary are 90% of the best they have been on this machine.
+# Waits, for two minutes at most, until both rates of the canary are 80% of the best they have been on this machine.
 waitForQuiet() {
   local best=$work/../canary.best rates highest end=$((SECONDS + 120))
   while ((SECONDS < end)); do
@@ -14,7 +14,7 @@ waitForQuiet() {
     highest=$(cat "$best" 2>/dev/null || echo 0 0)
     highest=$(echo "$rates $highest" | awk '{ print ($1 > $3 ? $1 : $3), ($2 > $4 ? $2 : $4) }')
     echo "$highest" >"$best"
-    if echo "$rates $highest" | awk '{ exit !($1 >= 0.9 * $3 && $2 >= 0.9 * $4) }'; then return; fi
+    if echo "$rates $highest" | awk '{ exit !($1 >= 0.8 * $3 && $2 >= 0.8 * $4) }'; then return; fi
     sleep 1
   done
   echo "note: the machine is busy ($rates of $highest GF/s per core): these figures are not to be trusted"

@@ -1,8 +1,10 @@
 // Attention's products on AMX tiles: bf16 operands, f32 sums.
 //
-// All tiles are 16 rows of 64 bytes, and a product is one function of its own, without calls, that holds two by two
-// tiles of the result: so the compiler keeps tiles in registers. Everything is padded to 32 rows and columns. A right
-// operand has two neighbours along the sum in each 32 bits; both its forms are made by moving 32 bits at a time.
+// All tiles are 16 rows of 64 bytes and are named by the registers they are in: so they are configured once a launch,
+// and not, as the compiler would, in each of the short products. A product is a function of its own that holds two by
+// two tiles of the result. Everything is padded to 32 rows and columns. A right operand has two neighbours along the sum
+// in each 32 bits; both its forms are made by moving 32 bits at a time.
+#include "compiler/vectorize/FloatBuilder.h"
 #include "compiler/vectorize/attention/Products.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,11 +19,20 @@ using namespace kinu::vectorize;
 static constexpr int64_t kUnit = 32;
 static constexpr int64_t kTileRows = 16, kTileBytes = 64;
 
+/// Calls an intrinsic without a result; numbers are i8 constants.
+static void intrinsic(Emission &e, StringRef name, ValueRange arguments) {
+  LLVM::CallIntrinsicOp::create(e, e.getStringAttr(name), arguments);
+}
+
+static Value number(Emission &e, int64_t value) { return e.constantInt(e.getI8Type(), value); }
+
 namespace {
 class AmxProducts : public Products {
 public:
   using Products::Products;
 
+  void begin() override;
+  void end() override { intrinsic(e, "llvm.x86.tilerelease", {}); }
   Packed reserve(int64_t rows, int64_t columns, ArrayRef<Form> forms, int64_t copies) override;
   void pack(const RowSource &from, Value first, Value count, const Packed &to) override;
   void multiply(const Side &left, const Side &right, Value sums, const ProductResult &result) override;
@@ -31,7 +42,7 @@ public:
   void padScores(const Packed &to, Value end) override;
   int64_t rowUnit() const override { return kUnit; }
   int64_t columnUnit() const override { return kUnit; }
-  int64_t expDegree() const override { return 4; }
+  Value exponential(Value score, Value shift) override;
 
 private:
   Value spare = {}; ///< rows as they lie in the tensor
@@ -54,19 +65,11 @@ struct TileProduct {
 };
 } // namespace
 
-static Value intrinsic(Emission &e, Type result, StringRef name, ValueRange arguments) {
-  auto call = result ? LLVM::CallIntrinsicOp::create(e, result, e.getStringAttr(name), arguments)
-                     : LLVM::CallIntrinsicOp::create(e, e.getStringAttr(name), arguments);
-  return result ? call->getResult(0) : Value();
-}
+// Registers of a product: four tiles of the result, two of the right operand, two of the left one.
+static constexpr int64_t kRights = 4, kLefts = 6, kRegisters = 8;
 
-static Value i16(Emission &e, int64_t value) { return e.constantInt(e.getI16Type(), value); }
-
-static Type tileType(Emission &e) { return LLVM::LLVMX86AMXType::get(e.getContext()); }
-
-static Value loadTile(Emission &e, Value from, int64_t stride, bool passing = false) {
-  return intrinsic(e, tileType(e), passing ? "llvm.x86.tileloaddt164.internal" : "llvm.x86.tileloadd64.internal",
-                   {i16(e, kTileRows), i16(e, kTileBytes), from, e.i64(stride)});
+static void loadTile(Emission &e, int64_t to, Value from, int64_t stride) {
+  intrinsic(e, "llvm.x86.tileloadd64", {number(e, to), from, e.i64(stride)});
 }
 
 /// The loops of a product: `rows` and `steps` are i64, counted in rows and in 32s along the sum.
@@ -78,34 +81,28 @@ static void multiplyTiles(Emission &e, const TileProduct &shape, Value lhs, Valu
     e.loop(e.i64(0), e.i64(shape.columns), kUnit, [&](Value column) {
       Value right = plus(rhs, e.mul(column, 4)), to = plus(line, e.mul(column, 4));
       auto place = [&](int64_t i) { return plus(to, e.i64(i / 2 * kTileRows * shape.resultRow + i % 2 * kTileBytes)); };
-      SmallVector<Value> sums;
       for (int64_t i = 0; i < 4; ++i)
-        sums.push_back(shape.accumulate ? loadTile(e, place(i), shape.resultRow)
-                                        : intrinsic(e, tileType(e), "llvm.x86.tilezero.internal",
-                                                    {i16(e, kTileRows), i16(e, kTileBytes)}));
-      auto step = [&](Value k, ValueRange carried) {
-        Value b = plus(right, e.mul(k, kTileRows * shape.rightRow));
-        SmallVector<Value> rights, next;
+        if (shape.accumulate)
+          loadTile(e, i, place(i), shape.resultRow);
+        else
+          intrinsic(e, "llvm.x86.tilezero", number(e, i));
+      auto step = [&](Value k) {
+        Value b = plus(right, e.mul(k, kTileRows * shape.rightRow)), a = plus(left, e.mul(k, kTileBytes));
         for (int64_t i = 0; i < 2; ++i)
-          rights.push_back(loadTile(e, plus(b, e.i64(i * kTileBytes)), shape.rightRow));
+          loadTile(e, kRights + i, plus(b, e.i64(i * kTileBytes)), shape.rightRow);
         for (int64_t i = 0; i < 2; ++i) {
-          Value tile =
-              loadTile(e, plus(left, e.add(e.mul(k, kTileBytes), i * kTileRows * shape.leftRow)), shape.leftRow);
+          loadTile(e, kLefts + i, plus(a, e.i64(i * kTileRows * shape.leftRow)), shape.leftRow);
           for (int64_t j = 0; j < 2; ++j)
-            next.push_back(intrinsic(
-                e, tileType(e), "llvm.x86.tdpbf16ps.internal",
-                {i16(e, kTileRows), i16(e, kTileBytes), i16(e, kTileBytes), carried[2 * i + j], tile, rights[j]}));
+            intrinsic(e, "llvm.x86.tdpbf16ps", {number(e, 2 * i + j), number(e, kLefts + i), number(e, kRights + j)});
         }
-        return next;
       };
       if (shape.steps)
         for (int64_t k = 0; k < shape.steps; ++k)
-          sums = step(e.i64(k), sums);
+          step(e.i64(k));
       else
-        sums = e.loop(e.i64(0), steps, 1, sums, step);
+        e.loop(e.i64(0), steps, 1, step);
       for (int64_t i = 0; i < 4; ++i)
-        intrinsic(e, {}, "llvm.x86.tilestored64.internal",
-                  {i16(e, kTileRows), i16(e, kTileBytes), place(i), e.i64(shape.resultRow), sums[i]});
+        intrinsic(e, "llvm.x86.tilestored64", {number(e, i), place(i), e.i64(shape.resultRow)});
     });
   });
 }
@@ -117,6 +114,19 @@ static void callTileProduct(Emission &e, const TileProduct &shape, ValueRange ar
   e.callOwn(name, arguments, [&](ArrayRef<BlockArgument> given) {
     multiplyTiles(e, shape, given[0], given[1], given[2], given[3], given[4]);
   });
+}
+
+/// Intel's manual, volume 1, section 18.2 (TILECFG): palette 1, at byte 16 the bytes of a row, at 48 the rows.
+void AmxProducts::begin() {
+  int8_t bytes[kTileBytes] = {1};
+  for (int64_t i = 0; i < kRegisters; ++i) {
+    bytes[16 + 2 * i] = kTileBytes;
+    bytes[48 + i] = kTileRows;
+  }
+  auto type = VectorType::get({kTileBytes}, e.getI8Type());
+  Value place = scratch.reserve(kTileBytes);
+  LLVM::StoreOp::create(e, arith::ConstantOp::create(e, DenseElementsAttr::get(type, llvm::ArrayRef(bytes))), place, 1);
+  intrinsic(e, "llvm.x86.ldtilecfg", place);
 }
 
 int64_t AmxProducts::rowBytes(const Packed &packed, Form form) const {
@@ -195,19 +205,41 @@ void AmxProducts::multiply(const Side &left, const Side &right, Value sums, cons
   callTileProduct(e, shape, {lhs, rhs, result.base, rows, steps});
 }
 
-Packed AmxProducts::reserveScores(Value, int64_t keys, ArrayRef<Form> forms) {
-  return reserve(keys, queries, forms, 1);
+/// In place where that is possible: a pair of keys takes half the room that its scores did.
+Packed AmxProducts::reserveScores(Value scores, int64_t keys, ArrayRef<Form> forms) {
+  if (forms != ArrayRef(Form::RightRows))
+    return reserve(keys, queries, forms, 1);
+  Packed packed{keys, queries, {}, {}};
+  packed.forms[int(Form::RightRows)] = scores;
+  return packed;
 }
 
-/// Two vectors of f32 in the high and low halves of 32 bits, rounded to nearest (half away from zero).
-static Value roundPair(Emission &e, Value low, Value high) {
-  Type word = e.vectorOf(e.getI32Type());
-  auto halfUp = [&](Value x) {
-    return arith::AddIOp::create(e, arith::BitcastOp::create(e, word, x), e.constantInt(word, 0x8000));
+// Of y = (score - shift) / ln 2 one instruction takes off the whole part and another one scales by its power of two, also
+// to 0. The polynomial is the minimax one of the relative error, 8e-5, for 2^t on [0, 1), made by Remez' exchange.
+// Probabilities are rounded to 4e-3 anyway, and the error that (shift / ln 2) is rounded with is that of all keys.
+Value AmxProducts::exponential(Value score, Value shift) {
+  static constexpr double kLog2E = 1.44269504088896;
+  static constexpr int64_t kFractionAboveFloor = 0x09, kCurrentRounding = 4;
+  FloatBuilder b(e, score.getType());
+  auto masked = [&](StringRef name, Value x, Value y) {
+    Value rounding = e.constantInt(e.getI32Type(), kCurrentRounding), all = e.constantInt(e.getI16Type(), -1);
+    return LLVM::CallIntrinsicOp::create(e, score.getType(), e.getStringAttr(name), {x, y, b.number(0), all, rounding})
+        .getResults();
   };
-  Value bottom = arith::ShRUIOp::create(e, halfUp(low), e.constantInt(word, 16));
-  Value top = arith::AndIOp::create(e, halfUp(high), e.constantInt(word, -0x10000));
-  return arith::OrIOp::create(e, top, bottom);
+  Value y = b.fma(score, kLog2E, b.neg(b.mul(shift, kLog2E)));
+  Value t = masked("llvm.x86.avx512.mask.reduce.ps.512", y, e.constantInt(e.getI32Type(), kFractionAboveFloor));
+  Value power = b.polynomial(t, {0.0780245226, 0.226067155, 0.69583354, 0.999925219});
+  return masked("llvm.x86.avx512.mask.scalef.ps.512", power, y);
+}
+
+/// Two vectors of f32 as bf16, side by side: `low` in the lower half of each 32 bits.
+static Value roundPair(Emission &e, Value low, Value high) {
+  SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq<int64_t>(0, 2 * e.lanes)), pairs;
+  for (int64_t i = 0; i < e.lanes; ++i)
+    pairs.append({i, e.lanes + i});
+  Value both = vector::ShuffleOp::create(e, low, high, numbers);
+  Value rounded = arith::TruncFOp::create(e, VectorType::get({2 * e.lanes}, e.getBF16Type()), both);
+  return vector::ShuffleOp::create(e, rounded, rounded, pairs);
 }
 
 void AmxProducts::storeScores(const Packed &to, Value key, ArrayRef<Value> vectors) {
@@ -215,7 +247,8 @@ void AmxProducts::storeScores(const Packed &to, Value key, ArrayRef<Value> vecto
   if (Value base = to.at(Form::RightRows)) {
     Value line = e.address(base, e.getI32Type(), e.mul(e.div(key, 2), queries));
     for (int64_t i = 0; i < count; ++i)
-      e.storeVector(roundPair(e, vectors[i], vectors[count + i]), line, e.i64(i * e.lanes));
+      LLVM::StoreOp::create(e, roundPair(e, vectors[i], vectors[count + i]),
+                            e.address(line, e.getI32Type(), e.i64(i * e.lanes)), 4);
   }
   if (Value base = to.at(Form::LeftRows)) {
     auto numbers = llvm::to_vector(llvm::seq<int64_t>(0, 2 * e.lanes));

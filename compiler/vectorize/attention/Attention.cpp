@@ -117,12 +117,11 @@ SmallVector<Value> Forward::score(const Panel &panel, const KeySpan &span, Value
 SmallVector<Value> Forward::exponentials(const KeySpan &span, ValueRange shifts, ValueRange sums) {
   int64_t step = products.keysPerStore();
   Value end = e.add(span.first, span.count);
-  products.padScores(probabilities, end);
-  return e.loop(span.first, end, step, sums, [&](Value row, ValueRange carried) {
+  auto added = e.loop(span.first, end, step, sums, [&](Value row, ValueRange carried) {
     SmallVector<Value> all, next(carried);
     for (int64_t i = 0; i < step; ++i)
       for (auto [vector, score] : llvm::enumerate(load(plus(scores, e.mul(e.add(row, i), queries))))) {
-        Value p = emitExpBounded(e, arith::SubFOp::create(e, score, shifts[vector]), products.expDegree());
+        Value p = products.exponential(score, shifts[vector]);
         p = i ? blocks.within(span.key(e, e.add(row, i)), p) : p;
         all.push_back(p);
         next[vector] = arith::AddFOp::create(e, next[vector], p);
@@ -130,6 +129,8 @@ SmallVector<Value> Forward::exponentials(const KeySpan &span, ValueRange shifts,
     products.storeScores(probabilities, row, all);
     return next;
   });
+  products.padScores(probabilities, end);
+  return added;
 }
 
 /// The result so far relative to the new maxima, if one of them moved.
@@ -162,12 +163,13 @@ void Forward::block(const Panel &panel, const KeySpan &span, Value place) {
   for (auto [maximum, old, total] : llvm::zip(now, before, sum)) {
     // A query that has seen no key yet: anything finite will do.
     shifts.push_back(choose(e, greater(e, maximum, lowest), maximum, e.splat(e.f32(0))));
-    factors.push_back(emitExpBounded(e, arith::SubFOp::create(e, old, shifts.back()), products.expDegree()));
+    factors.push_back(products.exponential(old, shifts.back()));
     scaled.push_back(arith::MulFOp::create(e, total, factors.back()));
   }
+  // Early, so that the product below finds it in the cache.
+  rescale(so, before, now, factors);
   store(exponentials(span, shifts, scaled), so.sum);
   store(now, so.maximum);
-  rescale(so, before, now, factors);
   products.multiply({values, Form::LeftColumns, span.first}, {probabilities, Form::RightRows, span.first}, span.count,
                     {so.result, queries, {}, true});
 }
@@ -257,11 +259,13 @@ llvm::Expected<Lowered> kinu::vectorize::lowerAttention(step::KernelOp kernel, c
   int64_t panels = blocks.panels(), wanted = llvm::divideCeil(kTasksWanted, shape.outerLength());
   int64_t partPanels = llvm::divideCeil(panels, std::min(panels, wanted));
   int64_t parts = llvm::divideCeil(panels, partPanels);
+  blocks.products->begin();
   e.loop(e.begin, e.end, 1, [&](Value number) {
     Evaluator::Scope scope(blocks.evaluator);
     Value first = e.mul(zigzag(e, e.rem(number, parts), parts), partPanels);
     code.task(e.div(number, parts), first, e.smaller(e.add(first, partPanels), e.i64(panels)));
   });
+  blocks.products->end();
   Lowered lowered;
   lowered.tasks = shape.outerLength() * parts;
   lowered.scratchBytes = blocks.scratch.bytes();

@@ -123,7 +123,7 @@ void Backward::scoreRow(const Panel &panel, const KeySpan &span, Value row, Valu
     SmallVector<Value> raws = load(plus(scores, place)), dps = load(plus(scoreGradients, place));
     for (int64_t vector = 0; vector < blocks.vectors(); ++vector) {
       Value raw = raws[vector], score = blocks.evaluate(op.getScore(), panel, vector, known, raw, whole);
-      Value p = emitExpBounded(e, arith::SubFOp::create(e, score, shift[vector]), products.expDegree());
+      Value p = products.exponential(score, shift[vector]);
       Value dt = arith::MulFOp::create(e, p, arith::SubFOp::create(e, dps[vector], delta[vector]));
       Value ds = blocks.evaluate(op.getScoreBackward(), panel, vector, known, {raw, dt}, whole);
       ps.push_back(i ? blocks.within(key, p) : p);
@@ -291,10 +291,12 @@ llvm::Expected<Lowered> kinu::vectorize::lowerAttentionBackward(step::KernelOp k
                 output(op.getDq(), shape.query, shape.sumAxes),
                 output(op.getDk(), shape.key, shape.sumAxes),
                 output(op.getDv(), shape.key, shape.valueAxes)};
+  blocks.products->begin();
   e.loop(e.begin, e.end, 1, [&](Value number) {
     Evaluator::Scope scope(blocks.evaluator);
     code.split > 1 ? code.splitTask(number) : code.task(number);
   });
+  blocks.products->end();
   Lowered lowered;
   lowered.tasks = shape.groups * code.tasksOfGroup();
   lowered.scratchBytes = blocks.scratch.bytes();

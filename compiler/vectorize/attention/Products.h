@@ -48,6 +48,9 @@ public:
   Products(Emission &e, Scratch &scratch, int64_t queries) : e(e), scratch(scratch), queries(queries) {}
   virtual ~Products() = default;
 
+  /// What a launch does before its first product and after its last one.
+  virtual void begin() {}
+  virtual void end() {}
   /// Room for `copies` times rows of a tensor.
   virtual Packed reserve(int64_t rows, int64_t columns, llvm::ArrayRef<Form> forms, int64_t copies = 1) = 0;
   /// One of the copies.
@@ -72,8 +75,8 @@ public:
   /// Of a tensor, the columns for which a product has room in its result, as rows or as columns.
   int64_t paddedColumns(int64_t columns) const { return llvm::alignTo(columns, columnUnit()); }
   virtual int64_t columnUnit() const = 0;
-  /// The coefficients that exp needs for probabilities of this precision.
-  virtual int64_t expDegree() const = 0;
+  /// e^(score - shift) of f32 vectors, as exactly as probabilities are stored; 0 below e^-87, differences up to 80.
+  virtual mlir::Value exponential(mlir::Value score, mlir::Value shift) = 0;
 
 protected:
   Emission &e;

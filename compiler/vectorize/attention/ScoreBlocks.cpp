@@ -1,7 +1,6 @@
 // Panels of queries, spans of keys, and the score region on them.
 #include "compiler/vectorize/attention/ScoreBlocks.h"
 
-#include "compiler/vectorize/FloatBuilder.h"
 #include "compiler/vectorize/gemm/MicroKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -55,7 +54,7 @@ ScoreBlocks::ScoreBlocks(Emission &e, const AttentionShape &shape, Region &score
 
 int64_t ScoreBlocks::panelsPerGroup(int64_t bytes, int64_t parts) const {
   int64_t fit = e.machine.l2Bytes / e.machine.l2Cores / parts / bytes;
-  return std::clamp<int64_t>(fit, 1, std::min<int64_t>(8, panels()));
+  return std::clamp<int64_t>(fit, 1, std::min<int64_t>(16, panels()));
 }
 
 Panel ScoreBlocks::panel(const Point &outer, Value number) {
@@ -199,20 +198,4 @@ void ScoreBlocks::readQueries(const RowSource &from, const Panel &panel, Value t
 void ScoreBlocks::writeQueries(Value from, const Panel &panel, const RowSource &to) {
   e.loop(e.i64(0), panel.count, 1,
          [&](Value row) { e.store(e.load(to.element, from, row), to.base, e.mul(e.add(panel.first, row), to.row)); });
-}
-
-// x = n ln 2 + r with |r| <= ln 2 / 2, and 2^n goes into the exponent of e^r. Polynomials: minimax ones for 2^t on
-// [-0.5, 0.5], made by Remez' exchange of the relative error.
-Value kinu::vectorize::emitExpBounded(Emission &e, Value x, int64_t degree) {
-  static constexpr double kLog2E = 1.44269504088896, kRounder = 12582912.0; // 1.5 * 2^23
-  FloatBuilder b(e, x.getType());
-  Value shifted = b.fma(x, kLog2E, b.number(kRounder));
-  Value n = b.sub(shifted, b.number(kRounder));
-  Value t = b.fma(x, kLog2E, b.neg(n));
-  Value power =
-      degree >= 5
-          ? b.polynomial(t, {1.3276472e-3, 9.67554133e-3, 5.55071327e-2, 2.40221197e-1, 6.93146967e-1, 1.00000007})
-          : b.polynomial(t, {9.57010191e-3, 5.59178603e-2, 2.40247448e-1, 6.93121815e-1, 0.999999261});
-  Value scaled = b.fromBits(b.addInt(b.toBits(power), b.shiftLeft(b.toBits(shifted), 23)));
-  return b.choose(b.less(x, -87), b.number(0), scaled);
 }

@@ -81,8 +81,4 @@ private:
   mlir::Value shift; ///< of the bounds; null for 0
 };
 
-/// e^x for x up to about 80, flushed to 0 below -87; `degree` of the polynomial: 5 has a relative error of 1e-7, 4 of
-/// 3e-6.
-mlir::Value emitExpBounded(Emission &e, mlir::Value x, int64_t degree);
-
 } // namespace kinu::vectorize

@@ -4,6 +4,7 @@
 // broadcasts its elements from anywhere, and as right operand by rows. Only queries are transposed.
 #include "compiler/vectorize/attention/Products.h"
 
+#include "compiler/vectorize/FloatBuilder.h"
 #include "compiler/vectorize/gemm/MicroKernel.h"
 
 #include <numeric>
@@ -29,7 +30,7 @@ public:
   void storeScores(const Packed &to, Value key, ArrayRef<Value> vectors) override;
   int64_t rowUnit() const override { return unit; }
   int64_t columnUnit() const override { return e.lanes; }
-  int64_t expDegree() const override { return 5; }
+  Value exponential(Value score, Value shift) override;
 
 private:
   int64_t unit = 1;
@@ -130,6 +131,20 @@ Packed Products::copy(const Packed &packed, Value number) {
     if (one.forms[form])
       one.forms[form] = e.address(one.forms[form], e.getI8Type(), e.mul(number, one.bytes[form]));
   return one;
+}
+
+// x = n ln 2 + r with |r| <= ln 2 / 2, and 2^n goes into the exponent of e^r. The polynomial is the minimax one of the
+// relative error, 1e-7, for 2^t on [-0.5, 0.5], made by Remez' exchange.
+Value VectorProducts::exponential(Value score, Value shift) {
+  static constexpr double kLog2E = 1.44269504088896, kRounder = 12582912.0; // 1.5 * 2^23
+  FloatBuilder b(e, score.getType());
+  Value x = b.sub(score, shift), shifted = b.fma(x, kLog2E, b.number(kRounder));
+  Value n = b.sub(shifted, b.number(kRounder));
+  Value t = b.fma(x, kLog2E, b.neg(n));
+  Value power =
+      b.polynomial(t, {1.3276472e-3, 9.67554133e-3, 5.55071327e-2, 2.40221197e-1, 6.93146967e-1, 1.00000007});
+  Value scaled = b.fromBits(b.addInt(b.toBits(power), b.shiftLeft(b.toBits(shifted), 23)));
+  return b.choose(b.less(x, -87), b.number(0), scaled);
 }
 
 std::unique_ptr<Products> kinu::vectorize::vectorProducts(Emission &e, Scratch &scratch, int64_t queries,
