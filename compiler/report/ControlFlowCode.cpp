@@ -68,20 +68,45 @@ void Builder::need(Value *value) {
     needed.insert(op);
 }
 
+namespace {
+/// A tile in memory: rows `stride` bytes apart.
+struct TileInMemory {
+  Value *pointer, *stride;
+  Value *rows, *bytes; ///< of a row; null for a tile that is named by its register: Kinu configures 16 rows of 64
+  bool writes;
+};
+} // namespace
+
+static std::optional<TileInMemory> tileOf(Instruction &op) {
+  auto *call = dyn_cast<IntrinsicInst>(&op);
+  auto argument = [&](unsigned i) { return call->getArgOperand(i); };
+  Intrinsic::ID id = call ? call->getIntrinsicID() : Intrinsic::not_intrinsic;
+  switch (id) {
+  case Intrinsic::x86_tileloadd64_internal:
+  case Intrinsic::x86_tileloaddt164_internal:
+  case Intrinsic::x86_tilestored64_internal:
+    return TileInMemory{argument(2), argument(3), argument(0), argument(1), id == Intrinsic::x86_tilestored64_internal};
+  case Intrinsic::x86_tileloadd64:
+  case Intrinsic::x86_tilestored64:
+    return TileInMemory{argument(1), argument(2), nullptr, nullptr, id == Intrinsic::x86_tilestored64};
+  default: return std::nullopt;
+  }
+}
+
 /// Where an instruction finds its memory, for those that kernels are made of; null for others.
 static Value *pointerOf(Instruction &op) {
   if (auto *load = dyn_cast<LoadInst>(&op))
     return load->getPointerOperand();
   if (auto *store = dyn_cast<StoreInst>(&op))
     return store->getPointerOperand();
+  if (auto tile = tileOf(op))
+    return tile->pointer;
   auto *call = dyn_cast<IntrinsicInst>(&op);
   switch (call ? call->getIntrinsicID() : Intrinsic::not_intrinsic) {
   case Intrinsic::masked_load:
+  case Intrinsic::prefetch:
   case Intrinsic::memset: return call->getArgOperand(0);
   case Intrinsic::masked_store: return call->getArgOperand(1);
-  case Intrinsic::x86_tileloadd64_internal:
-  case Intrinsic::x86_tileloaddt164_internal:
-  case Intrinsic::x86_tilestored64_internal: return call->getArgOperand(2);
   default: return nullptr;
   }
 }
@@ -97,8 +122,8 @@ void Builder::addAccess(Instruction &op, SmallVectorImpl<AccessCode> &accesses) 
   AccessCode access{slotOf(pointer), 0};
   access.streams = op.hasMetadata(LLVMContext::MD_nontemporal);
   auto *call = dyn_cast<IntrinsicInst>(&op);
-  auto constant = [&](unsigned i) {
-    auto *number = dyn_cast<ConstantInt>(call->getArgOperand(i));
+  auto constant = [&](Value *value) {
+    auto *number = dyn_cast<ConstantInt>(value);
     return number ? int64_t(number->getZExtValue()) : 0;
   };
   if (isa<StoreInst>(op)) {
@@ -110,13 +135,16 @@ void Builder::addAccess(Instruction &op, SmallVectorImpl<AccessCode> &accesses) 
     access.bytes = bytesOf(call->getArgOperand(0)->getType());
     access.writes = true;
   } else if (call->getIntrinsicID() == Intrinsic::memset) {
-    access.bytes = constant(2); // 0 if it is not known
+    access.bytes = constant(call->getArgOperand(2)); // 0 if it is not known
     access.writes = true;
-  } else { // a tile: rows, bytes of a row, pointer, bytes from row to row
-    access.rows = constant(0);
-    access.bytes = constant(1);
-    access.rowStride = slotOf(call->getArgOperand(3));
-    access.writes = call->getIntrinsicID() == Intrinsic::x86_tilestored64_internal;
+  } else if (call->getIntrinsicID() == Intrinsic::prefetch) {
+    access.bytes = 1;
+  } else {
+    TileInMemory tile = *tileOf(op);
+    access.rows = tile.rows ? constant(tile.rows) : 16;
+    access.bytes = tile.bytes ? constant(tile.bytes) : 64;
+    access.rowStride = slotOf(tile.stride);
+    access.writes = tile.writes;
   }
   accesses.push_back(access);
 }
@@ -125,8 +153,8 @@ void Builder::findNeeded() {
   for (Instruction &op : instructions(function)) {
     if (Value *pointer = pointerOf(op)) {
       need(pointer);
-      if (isa<IntrinsicInst>(op) && op.getNumOperands() > 3)
-        need(op.getOperand(3));
+      if (auto tile = tileOf(op))
+        need(tile->stride);
     }
     if (auto *branch = dyn_cast<BranchInst>(&op); branch && branch->isConditional())
       need(branch->getCondition());

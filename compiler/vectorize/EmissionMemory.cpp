@@ -58,13 +58,13 @@ void Emission::storeVector(Value value, Value base, Value index, Value mask, boo
     LLVM::MaskedStoreOp::create(*this, value, to, mask, alignmentOf(element));
 }
 
-/// Results of more than so many second-level caches are in none when they are read again.
+/// Results of so many second-level caches or more are in none when they are read again.
 static constexpr int64_t kCachesOfL2 = 4;
 
 bool Emission::shouldStream(NamedTensorType type) const {
   bool isX86 = StringRef(machine.triple).starts_with("x86_64");
   bool isAligned = type.isFloat() && !type.getAxes().empty() && type.getAxes().back().length % lanes == 0;
-  return isX86 && isAligned && type.getNumElements() * 4 > kCachesOfL2 * machine.l2Bytes;
+  return isX86 && isAligned && type.getNumElements() * 4 >= kCachesOfL2 * machine.l2Bytes;
 }
 
 void Emission::endStreams() {

@@ -7,6 +7,7 @@
 #include "compiler/vectorize/Evaluator.h"
 #include "compiler/vectorize/Items.h"
 #include "compiler/vectorize/LoopPlan.h"
+#include "compiler/vectorize/NextRow.h"
 #include "compiler/vectorize/Reduction.h"
 #include "compiler/vectorize/Tasks.h"
 #include "compiler/vectorize/Vectorize.h"
@@ -58,6 +59,8 @@ private:
   step::KernelOp kernel;
   const LoopPlan &plan;
   const TaskSplit &split;
+  NextRow nextRow{e, kernel, plan};
+  size_t pass = 0; ///< the number of the one that is emitted
 };
 } // namespace
 
@@ -207,8 +210,8 @@ void LoopEmitter::emitColumnSums(ArrayRef<Axis> axes, const Point &point, Column
 }
 
 void LoopEmitter::emitRows(const Group &rows) {
-  for (const RowPass &pass : plan.passes)
-    emitPass(pass, rows);
+  for (pass = 0; pass < plan.passes.size(); ++pass)
+    emitPass(plan.passes[pass], rows);
   for (const Point &point : rows.points)
     writeResults(plan.rowResults, point, rows.mask);
 }
@@ -258,6 +261,7 @@ SmallVector<Value> LoopEmitter::emitVectors(const Point &point, unsigned slots, 
   if (whole)
     current = e.loop(e.i64(0), e.i64(whole), stride, sums, [&](Value base, ValueRange inner) {
       Evaluator::Scope scope(evaluator);
+      nextRow.fetch(point, pass, base, stride);
       return step(lanesFrom(point, base, e.lanes, slots, {}), 0, inner);
     });
   for (int64_t base = whole; base < length; base += e.lanes) {

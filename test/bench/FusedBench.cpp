@@ -2,13 +2,13 @@
 //
 // MODULE is what `kinu build --stop-after=fuse` writes; NAME, a part of kernels' names, chooses among them. Kernels
 // that move less than 8 MB, products and attention are left out. One thread; medians of runs that take turns with loops
-// that read, copy (with and without non-temporal stores) and change memory in place, on the same machine at the same
-// time.
+// that read, write, copy (these two with and without non-temporal stores) and change memory in place, on the same
+// machine at the same time.
 //
-// The roofline of a kernel is the longer of two times. Memory: what it must read at the rate of the reading loop, what
-// it must write at what writing added to the faster copy, what it changes in place at the rate of that loop. Compute:
-// its own tasks over data that fit a cache, which says what its instructions take when memory costs nothing. `share` is
-// roofline / time; `of memory` is the first of the two alone.
+// The roofline of a kernel is the longer of two times. Memory: as many bytes as it both reads and writes at the rate of
+// the copy, what is left of either at that of the reading or the writing loop, and what it changes in place at the rate
+// of that loop. Compute: its own tasks over data that fit a cache, which says what its instructions take when memory
+// costs nothing. `share` is roofline / time; `of memory` is the first of the two alone.
 #include "MemoryLoops.h"
 #include "test/vectorize/KernelRun.h"
 
@@ -154,8 +154,9 @@ static void bench(step::KernelOp op) {
       kernel.run(buffers.places.data(), aligned, 0, 1);
     cached.push_back((seconds() - start) / double(count) * double(tasks));
   }
-  double moving =
-      traffic.read * memory.perRead() + traffic.written * memory.perWrite() + traffic.updated * memory.perUpdate();
+  double copied = std::min(traffic.read, traffic.written);
+  double moving = copied * memory.perCopy() + (traffic.read - copied) * memory.perRead() +
+                  (traffic.written - copied) * memory.perWrite() + traffic.updated * memory.perUpdate();
   bool fits = traffic.total() / double(tasks) < 1e6;
   double time = median(whole), computing = fits ? median(cached) : 0;
   llvm::outs() << llvm::format("%-18s %7.1f MB %8.2f ms %6.1f GB/s  roofline %8.2f ms memory, %8.2f ms compute  "
@@ -179,8 +180,9 @@ int main(int argc, char **argv) {
   MemoryLoops memory;
   for (int run = 0; run < kRuns; ++run)
     memory.measure();
-  llvm::outs() << llvm::format("read %.1f GB/s, write %.1f GB/s, in place %.1f GB/s\n", 1e-9 / memory.perRead(),
-                               1e-9 / memory.perWrite(), 2e-9 / memory.perUpdate());
+  llvm::outs() << llvm::format("read %.1f GB/s, write %.1f GB/s, copy %.1f GB/s, in place %.1f GB/s\n",
+                               1e-9 / memory.perRead(), 1e-9 / memory.perWrite(), 2e-9 / memory.perCopy(),
+                               2e-9 / memory.perUpdate());
   for (auto kernel : module->getOps<step::KernelOp>())
     if (kernel.getKind() == step::KernelKind::loops || kernel.getKind() == step::KernelKind::scatter)
       if (argc < 3 || kernel.getSymName().contains(argv[2]))

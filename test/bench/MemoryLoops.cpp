@@ -43,16 +43,23 @@ template <typename Body> double MemoryLoops::timed(Body body) {
 void MemoryLoops::measure() {
   reads.push_back(timed([&] { read(); }));
   copies.push_back(std::min(timed([&] { copy(); }), timed([&] { stream(); })));
+  fills.push_back(std::min(timed([&] { fill(); }), timed([&] { streamFill(); })));
   updates.push_back(timed([&] { update(); }));
 }
 
 double MemoryLoops::perRead() const { return median(reads); }
-double MemoryLoops::perWrite() const { return std::max(0.0, median(copies) - median(reads)); }
+double MemoryLoops::perCopy() const { return median(copies); }
+double MemoryLoops::perWrite() const { return median(fills); }
 double MemoryLoops::perUpdate() const { return median(updates); }
 
 void MemoryLoops::copy() {
   for (size_t i = 0; i < kFloats; ++i)
     to[i] = from[i] * 1.5f; // a plain copy would become a call of memcpy
+}
+
+void MemoryLoops::fill() {
+  for (size_t i = 0; i < kFloats; ++i)
+    to[i] = float(i);
 }
 
 void MemoryLoops::update() {
@@ -74,6 +81,12 @@ void MemoryLoops::stream() {
     _mm512_stream_ps(to + i, _mm512_load_ps(from + i));
   _mm_sfence();
 }
+
+void MemoryLoops::streamFill() {
+  for (size_t i = 0; i < kFloats; i += 16)
+    _mm512_stream_ps(to + i, _mm512_set1_ps(float(i)));
+  _mm_sfence();
+}
 #else
 void MemoryLoops::read() {
   float sums[64] = {};
@@ -85,4 +98,5 @@ void MemoryLoops::read() {
 }
 
 void MemoryLoops::stream() { copy(); }
+void MemoryLoops::streamFill() { fill(); }
 #endif

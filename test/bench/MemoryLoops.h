@@ -21,7 +21,9 @@ public:
 
   // Medians, in seconds for a byte.
   double perRead() const;
-  /// What the faster of two copies, with and without non-temporal stores, takes beyond reading.
+  /// A byte read and one written: the faster of two copies, with and without non-temporal stores.
+  double perCopy() const;
+  /// A byte written where nothing is read, likewise.
   double perWrite() const;
   /// A byte read and written where it is.
   double perUpdate() const;
@@ -31,11 +33,13 @@ private:
   void read();
   void copy();
   void stream();
+  void fill();
+  void streamFill();
   void update();
 
   float *from, *to;
   volatile float sink = 0;
-  std::vector<double> reads, copies, updates;
+  std::vector<double> reads, copies, fills, updates;
 };
 
 } // namespace kinu::test
