@@ -75,7 +75,8 @@ public:
   /// Of a tensor, the columns for which a product has room in its result, as rows or as columns.
   int64_t paddedColumns(int64_t columns) const { return llvm::alignTo(columns, columnUnit()); }
   virtual int64_t columnUnit() const = 0;
-  /// e^(score - shift) of f32 vectors, as exactly as probabilities are stored; 0 below e^-87, differences up to 80.
+  /// e^(score - shift) of f32 vectors, as exactly as probabilities are stored: for differences up to 80; what is less
+  /// than e^-87 may be 0.
   virtual mlir::Value exponential(mlir::Value score, mlir::Value shift) = 0;
 
 protected:
