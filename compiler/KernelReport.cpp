@@ -155,8 +155,11 @@ static void countLaunches(Report &report, ModuleOp module, llvm::StringMap<Kerne
 /// What a rank trains on at a time: the lengths of its first input that has sequences.
 static void describeBatch(Report &report, ModuleOp module, const typed::TrainConfig &train) {
   report.sequences = train.batch / std::max<int64_t>(1, train.accumulate);
+  for (const typed::Axis &axis : train.lengths)
+    if (axis.name == "seq")
+      report.length = axis.length;
   for (ProgramOp program : module.getOps<ProgramOp>())
-    if (program.getSymName() == "micro")
+    if (program.getSymName() == "micro" || program.getSymName() == "forward")
       for (InputOp input : program.getBody().front().getOps<InputOp>())
         if (NamedTensorType type = input.getType(); type.has("batch") && type.has("seq")) {
           report.sequences = type.length("batch");

@@ -42,8 +42,21 @@ static Exit runCommand(const Run &run) {
   return Exit::Done;
 }
 
-/// What the executable itself says: ranks may have been given different ones.
-static std::vector<Fact> factsOf(const Manifest &manifest) {
+static const char *nameOf(Options::Command command) {
+  switch (command) {
+  case Options::Command::Train: return "train";
+  case Options::Command::Eval: return "eval";
+  case Options::Command::Generate: return "generate";
+  case Options::Command::Info: return "info";
+  case Options::Command::Gradients: return "gradients";
+  case Options::Command::Profile: return "profile";
+  case Options::Command::Rehearse: return "rehearse";
+  }
+  return "";
+}
+
+/// What the executable itself and its command line say: ranks may have been given different ones.
+static std::vector<Fact> factsOf(const Manifest &manifest, const Options &options) {
   std::string layout;
   for (const Axis &axis : manifest.mesh)
     layout += (layout.empty() ? "" : " x ") + axis.name + " " + std::to_string(axis.length);
@@ -51,7 +64,10 @@ static std::vector<Fact> factsOf(const Manifest &manifest) {
   return {{"kinu", manifest.kinuVersion},
           {"spec", manifest.specHash},
           {"layout", layout},
-          {"executable", text(std::hex, XXH3_64bits(tables.data(), tables.size()))}};
+          {"executable", text(std::hex, XXH3_64bits(tables.data(), tables.size()))},
+          {"the command", nameOf(options.command)},
+          {"--prompt", options.prompt},
+          {"--tokens", text(options.tokens)}};
 }
 
 /// The tables of a stage of a pipeline.
@@ -68,7 +84,7 @@ static Exit runOnMesh(const Options &options, Manifest manifest) {
   std::FILE *errors = errorStream(mesh);
   try {
     reportCrashes(mesh.rank(), errors);
-    agreeOn(factsOf(manifest), mesh);
+    agreeOn(factsOf(manifest, options), mesh);
     const KinuExecutable &executable =
         executableOf(manifest.pipeline ? mesh.coordinate(manifest.pipeline->axis) : 0);
     if (&executable != &kinu_executable) {

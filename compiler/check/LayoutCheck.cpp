@@ -40,6 +40,7 @@ struct LayoutReader {
   void read(const MicrobatchClause &clause);
   void read(const ShardClause &clause);
   void read(const PipelineClause &clause);
+  void known(llvm::ArrayRef<Option> options);
   std::string describe(const Option &option, int64_t layers, int64_t parts);
   int64_t chunks(const PipelineClause &clause);
   void read(const ZeroClause &clause);
@@ -229,6 +230,22 @@ void LayoutReader::read(const ShardClause &clause) {
   }
 }
 
+/// Options of a pipeline mean something and are given once.
+void LayoutReader::known(llvm::ArrayRef<Option> options) {
+  std::set<std::string> seen;
+  for (const Option &option : options) {
+    const std::string &word = option.name.text;
+    bool isKnown = llvm::is_contained({"schedule", "layers", "chunks"}, word);
+    if (!isKnown || !option.value || !seen.insert(word).second)
+      error("pipeline-option", option.name.range,
+            "`" + word + "` " +
+                (!isKnown        ? "is nothing that `pipeline` knows"
+                 : !option.value ? "needs a value"
+                                 : "is given twice"))
+          .suggest("it knows `schedule: 1f1b`, `layers: (3, 4, 4, 3)` and, of interleaved stages, `chunks: 2`");
+  }
+}
+
 /// Into how many chunks the layers of each stage are cut: 1, or what the interleaved schedule is given, or else 2.
 int64_t LayoutReader::chunks(const PipelineClause &clause) {
   const Option *given = nullptr;
@@ -257,12 +274,16 @@ std::string LayoutReader::describe(const Option &option, int64_t layers, int64_t
     return text;
   auto *list = option.value ? llvm::dyn_cast<TupleExpr>(option.value.get()) : nullptr;
   int64_t sum = 0;
+  bool known = list;
   std::string counts;
   for (const ExprPtr &element : list ? llvm::ArrayRef(list->elements) : llvm::ArrayRef<ExprPtr>()) {
-    int64_t count = context.sizeFrom(*element, 1, "the layers of a stage").value_or(1);
-    sum += count;
-    counts += (counts.empty() ? "" : " ") + std::to_string(count);
+    std::optional<int64_t> count = context.sizeFrom(*element, 1, "the layers of a stage");
+    known &= count.has_value();
+    sum += count.value_or(0);
+    counts += (counts.empty() ? "" : " ") + std::to_string(count.value_or(1));
   }
+  if (list && !known) // said already
+    return text + ": " + counts;
   if (!list || sum != layers || static_cast<int64_t>(list->elements.size()) != parts)
     error("stage-layers", option.name.range,
           "`layers` is a list of the layers of each stage, or of each of their chunks: " + std::to_string(parts) +
@@ -295,6 +316,7 @@ void LayoutReader::read(const PipelineClause &clause) {
     layers += count->second;
     made.subjects.push_back(joined);
   }
+  known(clause.options);
   int64_t chunks = this->chunks(clause), parts = stages && !stages->degrees.empty() ? chunks * stages->degrees[0] : 0;
   for (const Option &option : clause.options)
     if (option.name.text != "chunks")

@@ -30,9 +30,28 @@ static bool hasAxis(Value value, StringAttr axis) { return typeOf(value).has(axi
 
 Value LocalValues::sumOf(Location loc, Value x, Value y) { return AddOp::create(b, loc, x, y); }
 
+/// A value of 16-bit floats in fp32; a product that nobody has used yet is computed so.
+static Value widened(OpBuilder &b, Value value) {
+  NamedTensorType type = typeOf(value);
+  if (!type.isFloat() || type.getElement().isF32())
+    return value;
+  if (!value.getDefiningOp<DotOp>() || !value.use_empty())
+    return CastOp::create(b, value.getLoc(), value, b.getF32Type());
+  value.setType(type.withElement(b.getF32Type()));
+  return value;
+}
+
+void LocalValues::set(Value whole, Value local, Sharding sharding) {
+  if (isPartial(sharding))
+    local = widened(b, local);
+  parts[whole] = {{local, std::move(sharding)}};
+}
+
 void LocalValues::setSum(Value whole, ArrayRef<Part> summands) {
   SmallVector<Part, 1> all;
-  for (const Part &part : summands) {
+  for (Part part : summands) {
+    if (isPartial(part.sharding))
+      part.value = widened(b, part.value);
     auto *alike = llvm::find_if(all, [&](const Part &other) { return other.sharding == part.sharding; });
     if (alike == all.end())
       all.push_back(part);
@@ -153,6 +172,8 @@ Part LocalValues::reduce(Part part, NamedTensorType whole, const Sharding &wante
   if (!on.empty())
     part.value = tofu::AllReduceOp::create(b, loc, part.value.getType(), kind, part.value, b.getArrayAttr(on),
                                            DenseI64ArrayAttr());
+  if (whole.getElement() != typeOf(part.value).getElement())
+    part.value = CastOp::create(b, loc, part.value, whole.getElement());
   return part;
 }
 

@@ -8,7 +8,8 @@
 namespace kinu::shard {
 
 /// A tensor of the rank's, and how the whole value lies. A whole value may be the sum of several of them: what a layer
-/// adds to the residual stream is not summed over ranks before everything of its kind has been added up.
+/// adds to the residual stream is not summed over ranks before everything of its kind has been added up. Of a 16-bit
+/// value what is partial is fp32: only the sum is rounded.
 struct Part {
   mlir::Value value;
   Sharding sharding;
@@ -20,7 +21,7 @@ public:
   /// Begins a program: the builder stands at its start, where the rank's coordinates come in.
   LocalValues(mlir::OpBuilder &builder, const Rules &rules, mlir::Location loc);
 
-  void set(mlir::Value whole, mlir::Value local, Sharding sharding) { parts[whole] = {{local, std::move(sharding)}}; }
+  void set(mlir::Value whole, mlir::Value local, Sharding sharding);
   /// Says that `whole` is the sum of these; those that lie alike are added up.
   void setSum(mlir::Value whole, llvm::ArrayRef<Part> summands);
   llvm::ArrayRef<Part> partsOf(mlir::Value whole) const { return parts.find(whole)->second; }

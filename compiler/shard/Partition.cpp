@@ -107,8 +107,24 @@ bool Partition::sumOfPartials(Operation *op) {
   return true;
 }
 
+/// What is partial is fp32 already: products that are only widened are summed over ranks with what they are added to.
+/// True if `op` widens one.
+bool Partition::castOfPartials(CastOp op) {
+  SmallVector<Part> parts(values.partsOf(op.getOperand()));
+  bool partial = llvm::any_of(parts, [](const Part &part) { return isPartial(part.sharding); });
+  if (!partial || !op.getType().getElement().isF32())
+    return false;
+  for (Part &part : parts)
+    if (typeOf(part.value) != op.getType().withAxes(typeOf(part.value).getAxes()))
+      part.value = CastOp::create(b, op.getLoc(), part.value, b.getF32Type());
+  values.setSum(op, parts);
+  return true;
+}
+
 void Partition::elementwise(Operation *op) {
   if (sumOfPartials(op))
+    return;
+  if (auto cast = dyn_cast<CastOp>(op); cast && castOfPartials(cast))
     return;
   // What is computed from indices alone costs as little in parts.
   bool isFree = llvm::all_of(op->getOperands(), [](Value operand) {

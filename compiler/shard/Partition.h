@@ -33,6 +33,7 @@ private:
   // PartitionElementwise.cpp
   void elementwise(mlir::Operation *op);
   bool sumOfPartials(mlir::Operation *op);
+  bool castOfPartials(CastOp op);
   Sharding joint(mlir::ValueRange operands, NamedTensorType result);
   void random(RandomOp op);
 

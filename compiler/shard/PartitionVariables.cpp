@@ -167,8 +167,8 @@ LogicalResult Partition::repeat(RepeatOp op) {
   for (auto [result, sharding] : llvm::zip(op.getResults(), carriedAs))
     types.push_back(rules.local(typeOf(result), sharding));
   unsigned next = carriedAs.size();
-  for (Value sum : op.getSums())
-    sumTypes.push_back(rules.local(typeOf(sum), rules.restrict(yieldedAs[next++], typeOf(sum))));
+  for (size_t i = 0; i < op.getSums().size(); ++i)
+    sumTypes.push_back(yielded[next++].getType());
   for (Value saved : op.getSaved())
     savedTypes.push_back(rules.local(typeOf(saved), yieldedAs[next++]));
   auto made = RepeatOp::create(b, op.getLoc(), types, sumTypes, savedTypes, op.getAxis(), op.getCount(),

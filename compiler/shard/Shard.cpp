@@ -68,8 +68,6 @@ static std::string missingInPipeline(const typed::LayoutRule &rule, const TypedM
                                      const typed::Layout &layout) {
   if (rule.subjects.size() != 1 || repeatsOf(model) != 1)
     return "a pipeline over a model of several repeats";
-  if (std::string word = scheduleOf(rule); !tofu::parseScheduleKind(word))
-    return "the schedule `" + word + "` (there are `" + llvm::join(tofu::scheduleWords(), "`, `") + "`)";
   for (const typed::LayoutRule &other : layout.rules)
     if (other.verb == "shard" || other.verb == "zero")
       if (llvm::is_contained(other.mesh, rule.mesh[0]))
@@ -93,22 +91,32 @@ static void checkStages(const typed::Layout &layout, Diagnostics &diagnostics) {
   for (const typed::LayoutRule &rule : layout.rules) {
     if (rule.detail != "stages" || (rule.verb != "recompute" && rule.verb != "precision"))
       continue;
-    for (StringRef range : rule.subjects)
-      if (int64_t first = 0; !range.split("..").first.getAsInteger(10, first) && first >= stages)
-        diagnostics
-            .warning("idle-rule", rule.range,
-                     "`" + rule.verb + " stages " + range.str() + "` means no stage: there " +
-                         (stages == 1 ? "is 1" : "are " + std::to_string(stages)))
-            .suggest("count stages from 0");
+    for (StringRef range : rule.subjects) {
+      auto [begin, end] = range.split("..");
+      int64_t first = 0, last = 0;
+      if (begin.getAsInteger(10, first) || end.getAsInteger(10, last) || last <= stages)
+        continue;
+      diagnostics
+          .warning("idle-rule", rule.range,
+                   "`" + rule.verb + " stages " + range.str() + "` " +
+                       (first >= stages ? "means no stage" : "goes past the last stage") + ": there " +
+                       (stages == 1 ? "is 1" : "are " + std::to_string(stages)))
+          .suggest("count stages from 0");
+    }
   }
 }
 
 static void checkSupported(const typed::Layout &layout, const TypedModel &model, Diagnostics &diagnostics) {
   checkStages(layout, diagnostics);
-  for (const typed::LayoutRule &rule : layout.rules)
-    if (std::string what = missing(rule, model, layout); !what.empty())
+  for (const typed::LayoutRule &rule : layout.rules) {
+    if (rule.verb == "pipeline" && !tofu::parseScheduleKind(scheduleOf(rule)))
+      diagnostics.error("unsupported-layout", rule.range, "there is no schedule `" + scheduleOf(rule) + "`")
+          .suggest("there are `" + llvm::join(tofu::scheduleWords(), "`, `") + "`");
+    else if (std::string what = missing(rule, model, layout); !what.empty())
       diagnostics.error("unsupported-layout", rule.range, what + " cannot be built yet")
-          .suggest("leave the clause out, or give its mesh axis a degree of 1");
+          .suggest(rule.verb == "precision" ? "name stages of a pipeline: `precision bf16 stages 0..2`"
+                                            : "leave the clause out, or give its mesh axis a degree of 1");
+  }
 }
 
 const typed::Layout *shard::find(const TypedModel &model, const std::string &name, Diagnostics &diagnostics) {

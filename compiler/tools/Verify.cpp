@@ -179,7 +179,19 @@ static int trainAndCompare(const VerifyOptions &options, const std::string &fold
   return agrees ? kOk : kDiffers;
 }
 
+/// The exit code for a spec with errors, which it shows.
+static std::optional<int> refused(const SpecOptions &spec) {
+  SourceMap sources;
+  Diagnostics diagnostics;
+  if (checkSpec(spec.pipeline, sources, diagnostics))
+    return std::nullopt;
+  spec.render(diagnostics, sources);
+  return diagnostics.hasErrors() ? kSpecErrors : kIoError;
+}
+
 static int verify(const VerifyOptions &options) {
+  if (std::optional<int> code = refused(options.spec))
+    return *code;
   auto shrunken = shrink(options.spec.pipeline, options.ranks);
   if (!shrunken)
     return fail(llvm::toString(shrunken.takeError()), kUsage);

@@ -83,7 +83,21 @@ static LogicalResult addsAxis(Operation *op, NamedTensorType part, NamedTensorTy
   return success();
 }
 
-LogicalResult ReduceScatterOp::verify() { return addsAxis(*this, getType(), typeOf(getOperand()), getOnAttr()); }
+/// MPI adds no 16-bit floats, and a sum of them would be rounded at every rank.
+static LogicalResult reducesWhatMpiAdds(Operation *op) {
+  NamedTensorType type = typeOf(op->getOperand(0));
+  if (type.isFloat() && !type.getElement().isF32())
+    return op->emitOpError("requires f32, but reduces ") << type;
+  return success();
+}
+
+LogicalResult AllReduceOp::verify() { return reducesWhatMpiAdds(*this); }
+
+LogicalResult ReduceScatterOp::verify() {
+  if (failed(reducesWhatMpiAdds(*this)))
+    return failure();
+  return addsAxis(*this, getType(), typeOf(getOperand()), getOnAttr());
+}
 
 LogicalResult AllGatherOp::verify() { return addsAxis(*this, typeOf(getOperand()), getType(), getOnAttr()); }
 

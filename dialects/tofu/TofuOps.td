@@ -80,6 +80,7 @@ def AllReduceOp : Tofu_Collective<"all_reduce", [AllTypesMatch<["operand", "resu
                        OptionalAttr<DenseI64ArrayAttr>:$among, UnitAttr:$async);
   let results = (outs Kinu_Any:$result);
   let assemblyFormat = "(`async` $async^)? $kind $operand `on` $on (`among` $among^)? attr-dict `:` type($operand)";
+  let hasVerifier = 1;
 }
 
 def ReduceScatterOp : Tofu_Collective<"reduce_scatter"> {
