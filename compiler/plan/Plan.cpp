@@ -249,6 +249,35 @@ static void addSums(ModuleOp module, const Plan &plan, const std::vector<std::st
   }
 }
 
+/// Whether every stage of a pipeline has the same variable, not its own layers of it.
+static bool isOnAllStages(VariableOp variable, DictionaryAttr pipeline, const PlanInputs &inputs) {
+  auto type = cast<NamedTensorType>(variable.getType());
+  return variable.getRole() != "stash" && variable.getRole() != "message" &&
+         !type.has(pipeline.getAs<StringAttr>("repeat")) && llvm::all_of(inputs.stages, [&](ModuleOp stage) {
+           return stage.lookupSymbol<VariableOp>(variable.getSymName());
+         });
+}
+
+static void addReplicated(ModuleOp module, const PlanInputs &inputs, const Plan &plan, Stage &stage) {
+  auto pipeline = module->getAttrOfType<DictionaryAttr>("kinu.pipeline");
+  for (VariableOp variable : module.getOps<VariableOp>()) {
+    auto split = variable->getAttrOfType<DictionaryAttr>("kinu.split");
+    if ((!split && !pipeline) || variable.getRole() == "table")
+      continue;
+    Replicated entry{variable.getSymName().str(), {}, bytesOf(cast<NamedTensorType>(variable.getType()))};
+    for (const MeshAxis &axis : plan.mesh) {
+      bool isSplit = split && llvm::any_of(split, [&](NamedAttribute on) {
+                       return llvm::is_contained(cast<ArrayAttr>(on.getValue()).getAsValueRange<StringAttr>(), axis.name);
+                     });
+      bool isOfStages = pipeline && pipeline.getAs<StringAttr>("on") == axis.name;
+      if (axis.degree > 1 && !isSplit && (!isOfStages || isOnAllStages(variable, pipeline, inputs)))
+        entry.over.push_back(axis.name);
+    }
+    if (!entry.over.empty())
+      stage.replicated.push_back(std::move(entry));
+  }
+}
+
 static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan) {
   Stage stage;
   stage.memory = memoryOf(module);
@@ -270,19 +299,7 @@ static Stage stageOf(ModuleOp module, const PlanInputs &inputs, const Plan &plan
       addTraffic(stage.traffic, {"step", "broadcast", all, plan.ranks, 1, 8, 0, 0});
   }
   addSums(module, plan, all, stage.traffic);
-  for (VariableOp variable : module.getOps<VariableOp>()) {
-    auto split = variable->getAttrOfType<DictionaryAttr>("kinu.split");
-    if (!split || variable.getRole() == "table")
-      continue;
-    Replicated entry{variable.getSymName().str(), {}, bytesOf(cast<NamedTensorType>(variable.getType()))};
-    for (const MeshAxis &axis : plan.mesh)
-      if (axis.degree > 1 && llvm::none_of(split, [&](NamedAttribute on) {
-            return llvm::is_contained(cast<ArrayAttr>(on.getValue()).getAsValueRange<StringAttr>(), axis.name);
-          }))
-        entry.over.push_back(axis.name);
-    if (!entry.over.empty())
-      stage.replicated.push_back(std::move(entry));
-  }
+  addReplicated(module, inputs, plan, stage);
   stage.padded = paddedIn(module);
   return stage;
 }
