@@ -212,6 +212,8 @@ void LayoutReader::read(const ShardClause &clause) {
     over.push_back(mesh(name));
     if (!over.back())
       return;
+    if (llvm::is_contained(made.mesh, name.text))
+      error("sharded-twice", name.range, "`" + name.text + "` is named twice");
     made.mesh.push_back(name.text);
   }
   made.detail = clause.betweenBlocks ? "between blocks" : "";
@@ -336,6 +338,10 @@ void LayoutReader::read(const ZeroClause &clause) {
   if (level && (*level < 1 || *level > 3))
     error("zero-level", clause.level->range, "there is no ZeRO level " + std::to_string(*level))
         .suggest("1 shards the optimizer's state, 2 also gradients, 3 also weights");
+  if (llvm::any_of(layout.rules, [&](const typed::LayoutRule &other) {
+        return other.verb == "zero" && llvm::is_contained(other.mesh, clause.mesh.text);
+      }))
+    error("sharded-twice", clause.range, "`zero` on `" + clause.mesh.text + "` is said by an earlier clause, which wins");
   typed::LayoutRule &made = rule("zero", clause.range);
   made.subjects = {std::to_string(level.value_or(1))};
   made.mesh = {clause.mesh.text};

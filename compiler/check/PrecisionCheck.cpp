@@ -39,9 +39,17 @@ std::optional<CheckedPrecision> checkPrecision(const PrecisionClause &clause, co
   std::optional<typed::Precision> precision = findPrecision(clause.type, context);
   if (!precision || !clause.call)
     return precision ? std::optional<CheckedPrecision>({*precision, 0}) : std::nullopt;
-  bool isFp16 = *precision == typed::Precision::Fp16, fast = false;
+  bool isFp16 = *precision == typed::Precision::Fp16, fast = false, isSaid = false;
   const Argument *promote = nullptr;
+  auto twice = [&](const Argument &argument) {
+    context.diagnostics.error("unknown-precision-mode", argument.range, "this is said twice")
+        .suggest("`precision fp16(safe)`, or `precision fp16(fast, promote: 64)`");
+  };
   for (const Argument &argument : clause.call->arguments) {
+    if (promote && argument.kind == Argument::Kind::Labelled) {
+      twice(argument);
+      return std::nullopt;
+    }
     if (argument.kind == Argument::Kind::Labelled && argument.label == "promote" && isFp16) {
       promote = &argument;
       continue;
@@ -49,6 +57,11 @@ std::optional<CheckedPrecision> checkPrecision(const PrecisionClause &clause, co
     std::optional<bool> mode = isFast(argument, isFp16, *clause.call, context);
     if (!mode)
       return std::nullopt;
+    if (isSaid) {
+      twice(argument);
+      return std::nullopt;
+    }
+    isSaid = true;
     fast = *mode;
   }
   if (promote && !fast) {

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# matrix.sh EXAMPLE: 20 steps of a shrunken example under each layout of matrix-EXAMPLE.kinu, compiled and over MPI, against
-# one rank. The first line of a layout says on how many ranks. Fails at the end if any differs.
+# matrix.sh EXAMPLE [PRECISION]: 20 steps of a shrunken example under each layout of matrix-EXAMPLE.kinu, compiled and over
+# MPI, against one rank. The first line of a layout says on how many ranks. Fails at the end if any differs.
 set -uo pipefail
 here=$(dirname "$0")
 spec=$1.kinu
-cat "$here/../../../examples/$1/$1.kinu" "$here/matrix-$1.kinu" >"$spec"
+cat "$here/../../../examples/$1/$1.kinu" "$here/matrix-$1.kinu" | sed "s/precision fp32/precision ${2:-fp32}/" >"$spec"
 wrong=0
 while read -r layout ranks; do
   if kinu verify "$spec" --layout "$layout" --ranks "$ranks" --steps 20 >"$layout.txt" 2>&1 </dev/null; then
