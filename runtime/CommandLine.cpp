@@ -151,6 +151,8 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
                     : *profile   ? Command::Profile
                     : *rehearse  ? Command::Rehearse
                                  : Command::Train;
+  for (const CLI::App *command : app.get_subcommands())
+    options.commandName = command->get_name();
   return {options, 0};
 }
 

@@ -11,6 +11,7 @@ namespace kinu::rt {
 
 struct Options {
   enum class Command { Train, Eval, Generate, Info, Gradients, Profile, Rehearse } command = Command::Train;
+  std::string commandName = "train"; ///< as it is typed
 
   std::vector<std::string> data; ///< replaces the spec's files
   std::string tokenizer;         ///< replaces the spec's tokenizer

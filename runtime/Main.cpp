@@ -42,19 +42,6 @@ static Exit runCommand(const Run &run) {
   return Exit::Done;
 }
 
-static const char *nameOf(Options::Command command) {
-  switch (command) {
-  case Options::Command::Train: return "train";
-  case Options::Command::Eval: return "eval";
-  case Options::Command::Generate: return "generate";
-  case Options::Command::Info: return "info";
-  case Options::Command::Gradients: return "gradients";
-  case Options::Command::Profile: return "profile";
-  case Options::Command::Rehearse: return "rehearse";
-  }
-  return "";
-}
-
 /// What the executable itself and its command line say: ranks may have been given different ones.
 static std::vector<Fact> factsOf(const Manifest &manifest, const Options &options) {
   std::string layout;
@@ -65,7 +52,7 @@ static std::vector<Fact> factsOf(const Manifest &manifest, const Options &option
           {"spec", manifest.specHash},
           {"layout", layout},
           {"executable", text(std::hex, XXH3_64bits(tables.data(), tables.size()))},
-          {"the command", nameOf(options.command)},
+          {"the command", options.commandName},
           {"--prompt", options.prompt},
           {"--tokens", text(options.tokens)}};
 }

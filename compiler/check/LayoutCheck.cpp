@@ -40,7 +40,7 @@ struct LayoutReader {
   void read(const MicrobatchClause &clause);
   void read(const ShardClause &clause);
   void read(const PipelineClause &clause);
-  void known(llvm::ArrayRef<Option> options);
+  void checkOptions(llvm::ArrayRef<Option> options);
   std::string describe(const Option &option, int64_t layers, int64_t parts);
   int64_t chunks(const PipelineClause &clause);
   void read(const ZeroClause &clause);
@@ -232,18 +232,19 @@ void LayoutReader::read(const ShardClause &clause) {
   }
 }
 
-/// Options of a pipeline mean something and are given once.
-void LayoutReader::known(llvm::ArrayRef<Option> options) {
+/// Options of a pipeline mean something and are given once; numbers of layers and chunks are read where they are used.
+void LayoutReader::checkOptions(llvm::ArrayRef<Option> options) {
   std::set<std::string> seen;
   for (const Option &option : options) {
     const std::string &word = option.name.text;
     bool isKnown = llvm::is_contained({"schedule", "layers", "chunks"}, word);
-    if (!isKnown || !option.value || !seen.insert(word).second)
+    bool lacksWord = word == "schedule" && !llvm::isa_and_present<NameExpr>(option.value.get());
+    if (!isKnown || lacksWord || !seen.insert(word).second)
       error("pipeline-option", option.name.range,
             "`" + word + "` " +
-                (!isKnown        ? "is nothing that `pipeline` knows"
-                 : !option.value ? "needs a value"
-                                 : "is given twice"))
+                (!isKnown    ? "is nothing that `pipeline` knows"
+                 : lacksWord ? "is a word"
+                             : "is given twice"))
           .suggest("it knows `schedule: 1f1b`, `layers: (3, 4, 4, 3)` and, of interleaved stages, `chunks: 2`");
   }
 }
@@ -276,15 +277,15 @@ std::string LayoutReader::describe(const Option &option, int64_t layers, int64_t
     return text;
   auto *list = option.value ? llvm::dyn_cast<TupleExpr>(option.value.get()) : nullptr;
   int64_t sum = 0;
-  bool known = list;
+  bool allCounted = list;
   std::string counts;
   for (const ExprPtr &element : list ? llvm::ArrayRef(list->elements) : llvm::ArrayRef<ExprPtr>()) {
     std::optional<int64_t> count = context.sizeFrom(*element, 1, "the layers of a stage");
-    known &= count.has_value();
+    allCounted &= count.has_value();
     sum += count.value_or(0);
     counts += (counts.empty() ? "" : " ") + std::to_string(count.value_or(1));
   }
-  if (list && !known) // said already
+  if (list && !allCounted) // said already
     return text + ": " + counts;
   if (!list || sum != layers || static_cast<int64_t>(list->elements.size()) != parts)
     error("stage-layers", option.name.range,
@@ -318,7 +319,7 @@ void LayoutReader::read(const PipelineClause &clause) {
     layers += count->second;
     made.subjects.push_back(joined);
   }
-  known(clause.options);
+  checkOptions(clause.options);
   int64_t chunks = this->chunks(clause), parts = stages && !stages->degrees.empty() ? chunks * stages->degrees[0] : 0;
   for (const Option &option : clause.options)
     if (option.name.text != "chunks")

@@ -39,30 +39,23 @@ std::optional<CheckedPrecision> checkPrecision(const PrecisionClause &clause, co
   std::optional<typed::Precision> precision = findPrecision(clause.type, context);
   if (!precision || !clause.call)
     return precision ? std::optional<CheckedPrecision>({*precision, 0}) : std::nullopt;
-  bool isFp16 = *precision == typed::Precision::Fp16, fast = false, isSaid = false;
-  const Argument *promote = nullptr;
-  auto twice = [&](const Argument &argument) {
-    context.diagnostics.error("unknown-precision-mode", argument.range, "this is said twice")
-        .suggest("`precision fp16(safe)`, or `precision fp16(fast, promote: 64)`");
-  };
+  bool isFp16 = *precision == typed::Precision::Fp16, fast = false;
+  const Argument *promote = nullptr, *mode = nullptr;
   for (const Argument &argument : clause.call->arguments) {
-    if (promote && argument.kind == Argument::Kind::Labelled) {
-      twice(argument);
+    bool isPromote = argument.kind == Argument::Kind::Labelled && argument.label == "promote" && isFp16;
+    const Argument *&said = isPromote ? promote : mode;
+    if (said) {
+      context.diagnostics.error("unknown-precision-mode", argument.range, "this is said twice")
+          .suggest("`precision fp16(safe)`, or `precision fp16(fast, promote: 64)`");
       return std::nullopt;
     }
-    if (argument.kind == Argument::Kind::Labelled && argument.label == "promote" && isFp16) {
-      promote = &argument;
+    said = &argument;
+    if (isPromote)
       continue;
-    }
-    std::optional<bool> mode = isFast(argument, isFp16, *clause.call, context);
-    if (!mode)
+    std::optional<bool> isFastMode = isFast(argument, isFp16, *clause.call, context);
+    if (!isFastMode)
       return std::nullopt;
-    if (isSaid) {
-      twice(argument);
-      return std::nullopt;
-    }
-    isSaid = true;
-    fast = *mode;
+    fast = *isFastMode;
   }
   if (promote && !fast) {
     context.diagnostics.error("unknown-label", promote->range, "only fast `fp16` has `promote:`")

@@ -115,7 +115,7 @@ bool Partition::castOfPartials(CastOp op) {
   if (!partial || !op.getType().getElement().isF32())
     return false;
   for (Part &part : parts)
-    if (typeOf(part.value) != op.getType().withAxes(typeOf(part.value).getAxes()))
+    if (!typeOf(part.value).getElement().isF32())
       part.value = CastOp::create(b, op.getLoc(), part.value, b.getF32Type());
   values.setSum(op, parts);
   return true;

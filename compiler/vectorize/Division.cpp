@@ -68,7 +68,7 @@ Value vectorize::emitSqrt(Emission &e, Value x) {
 /// AVX-512 estimates 14 bits, which one step doubles; a division would take 16 cycles.
 Value vectorize::emitReciprocal(Emission &e, Value x) {
   FloatBuilder b(e, x.getType());
-  bool isAvx512 = StringRef(e.machine.triple).starts_with("x86_64") && e.machine.vectorBits == 512;
+  bool isAvx512 = e.isX86() && e.machine.vectorBits == 512;
   if (!isAvx512 || !isa<VectorType>(x.getType()) || !getElementTypeOrSelf(x).isF32())
     return emitDivide(e, b.number(1), x);
   Value all = e.constantInt(e.getIntegerType(16), -1);

@@ -62,9 +62,8 @@ void Emission::storeVector(Value value, Value base, Value index, Value mask, boo
 static constexpr int64_t kCachesOfL2 = 4;
 
 bool Emission::shouldStream(NamedTensorType type) const {
-  bool isX86 = StringRef(machine.triple).starts_with("x86_64");
   bool isAligned = type.isFloat() && !type.getAxes().empty() && type.getAxes().back().length % lanes == 0;
-  return isX86 && isAligned && type.getNumElements() * 4 >= kCachesOfL2 * machine.l2Bytes;
+  return isX86() && isAligned && type.getNumElements() * 4 >= kCachesOfL2 * machine.l2Bytes;
 }
 
 void Emission::endStreams() {

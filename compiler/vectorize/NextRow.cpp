@@ -16,7 +16,7 @@ static int64_t bytesPerElement(NamedTensorType type) { return type.getElement().
 NextRow::NextRow(Emission &e, step::KernelOp kernel, const LoopPlan &plan) : e(e), passes(int64_t(plan.passes.size())) {
   bool hasPasses = passes > 1 && plan.vectorAxis && !plan.vectorsAreRows() && !plan.rows.empty() &&
                    llvm::all_of(plan.passes, [](const RowPass &pass) { return pass.axes.size() == 1; });
-  if (!hasPasses || !StringRef(e.machine.triple).starts_with("x86_64"))
+  if (!hasPasses || !e.isX86())
     return;
   row = plan.rows.back().name;
   for (auto [argument, pointer] : llvm::zip(kernel.getBody().getArguments(), e.operands)) {

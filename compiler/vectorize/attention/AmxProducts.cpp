@@ -6,6 +6,7 @@
 // in each 32 bits; both its forms are made by moving 32 bits at a time.
 #include "compiler/vectorize/FloatBuilder.h"
 #include "compiler/vectorize/attention/Products.h"
+#include "compiler/vectorize/gemm/amx/Tiles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -14,10 +15,10 @@
 
 using namespace mlir;
 using namespace kinu::vectorize;
+using amx::kTileBytes, amx::kTileRows;
 
 /// Rows, columns and summed elements that two tiles hold.
 static constexpr int64_t kUnit = 32;
-static constexpr int64_t kTileRows = 16, kTileBytes = 64;
 
 /// Calls an intrinsic without a result; numbers are i8 constants.
 static void intrinsic(Emission &e, StringRef name, ValueRange arguments) {

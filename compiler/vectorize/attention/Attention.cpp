@@ -166,7 +166,7 @@ void Forward::block(const Panel &panel, const KeySpan &span, Value place) {
     factors.push_back(products.exponential(old, shifts.back()));
     scaled.push_back(arith::MulFOp::create(e, total, factors.back()));
   }
-  // Early, so that the product below finds it in the cache.
+  // Early, so that its stores have left when the product below loads them.
   rescale(so, before, now, factors);
   store(exponentials(span, shifts, scaled), so.sum);
   store(now, so.maximum);
