@@ -82,6 +82,8 @@ public:
     stage(Stage::Schedule, [&] {
       return passes([](OpPassManager &pm) {
         pm.addPass(schedule::createUnrollRepeats());
+        pm.addPass(schedule::createMergeReductions());
+        pm.addPass(schedule::createBucketGradients());
         pm.addPass(schedule::createOverlap());
       });
     });

@@ -318,6 +318,21 @@ static std::string doesAlong(const typed::Layout &layout, const std::string &axi
   return llvm::join(all, "; ");
 }
 
+/// `nodes` says for whom a layout is meant; how many it takes follows from its mesh.
+static void warnOfNodes(const Plan &plan, const typed::Layout &layout, Diagnostics &diagnostics) {
+  const typed::LayoutRule *said = findRule(layout, "nodes");
+  if (!said || llvm::any_of(plan.alternatives, [&](const Alternative &one) {
+        return std::to_string(one.nodes) == said->subjects[0];
+      }))
+    return;
+  diagnostics
+      .warning("nodes-differ", said->range,
+               "`" + plan.layout + "` is for " + said->subjects[0] + " nodes, but its mesh of " +
+                   std::to_string(plan.ranks) + " ranks, " + std::to_string(plan.ranksPerNode) + " on a node, takes " +
+                   std::to_string(plan.nodes))
+      .suggest("change the degrees of `mesh` or `ranks`, or write `nodes " + std::to_string(plan.nodes) + "`");
+}
+
 Plan plan::makePlan(const PlanInputs &inputs, Diagnostics &diagnostics) {
   Plan plan;
   const typed::Layout &layout = inputs.layout;
@@ -348,6 +363,7 @@ Plan plan::makePlan(const PlanInputs &inputs, Diagnostics &diagnostics) {
     plan.alternatives.push_back(
         {other, ranks, jobOf(layout, plan.machine, ranks).nodes, microBatches(layout, other, train)});
   }
+  warnOfNodes(plan, layout, diagnostics);
   for (ModuleOp module : inputs.stages)
     plan.stages.push_back(stageOf(module, inputs, plan));
   plan.schedule = scheduleOf(inputs.stages);

@@ -1,9 +1,14 @@
-// See MergeReductions.h.
-#include "compiler/schedule/MergeReductions.h"
-
+// The program `reduce` becomes part of what a step runs over its last micro-batch. See Passes.td.
+#include "compiler/schedule/Overlapped.h"
 #include "compiler/schedule/Places.h"
+#include "compiler/schedule/Schedule.h"
 
 #include "mlir/IR/IRMapping.h"
+
+namespace kinu::schedule {
+#define GEN_PASS_DEF_MERGEREDUCTIONS
+#include "compiler/schedule/Passes.h.inc"
+} // namespace kinu::schedule
 
 using namespace mlir;
 using namespace kinu;
@@ -64,7 +69,10 @@ static Value inputOf(ProgramOp program, InputOp wanted) {
   return OpBuilder::atBlockBegin(&block).clone(*wanted)->getResult(0);
 }
 
-FailureOr<unsigned> schedule::mergeReductions(ModuleOp module) {
+/// Moves what `reduce` does to each gradient to where the last micro-batch writes that gradient for the last time, and
+/// erases `reduce`. A program that other micro-batches run, too, is copied first. Returns how many gradients, or slices
+/// of them, that were. Fails where nobody writes a gradient: a compiler bug.
+static FailureOr<unsigned> mergeReductions(ModuleOp module) {
   auto reduce = module.lookupSymbol<ProgramOp>("reduce");
   if (!reduce)
     return 0u;
@@ -99,3 +107,50 @@ FailureOr<unsigned> schedule::mergeReductions(ModuleOp module) {
   reduce.erase();
   return count;
 }
+
+/// Whether a kernel only copies its operand.
+static bool copies(step::LaunchOp launch) {
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<step::KernelOp>(launch, launch.getKernelAttr());
+  Block &body = kernel.getBody().front();
+  return launch.getNumOperands() == 1 && launch.getNumResults() == 1 && body.getOperations().size() == 1 &&
+         launch.getOperand(0).getType() == launch.getResult(0).getType();
+}
+
+/// What a collective alone makes can lie in the variable at once.
+static void writeDirectly(WriteOp write) {
+  auto launch = write.getValue().getDefiningOp<step::LaunchOp>();
+  if (!launch || !launch.getResult(0).hasOneUse() || !copies(launch))
+    return;
+  Value source = launch.getOperand(0);
+  for (; source.hasOneUse() && source.getDefiningOp<step::ViewOp>(); source = source.getDefiningOp()->getOperand(0))
+    ;
+  if (!source.hasOneUse() || !isa_and_nonnull<tofu::AllReduceOp, tofu::ReduceScatterOp>(source.getDefiningOp()))
+    return;
+  write.getValueMutable().assign(launch.getOperand(0));
+  launch.erase();
+}
+
+static void eraseUnusedKernels(ModuleOp module) {
+  llvm::DenseSet<StringAttr> used;
+  module.walk([&](step::LaunchOp launch) { used.insert(launch.getKernelAttr().getAttr()); });
+  for (step::KernelOp kernel : llvm::to_vector(module.getOps<step::KernelOp>()))
+    if (!used.contains(kernel.getSymNameAttr()))
+      kernel.erase();
+}
+
+namespace {
+struct MergeReductions : schedule::impl::MergeReductionsBase<MergeReductions> {
+  void runOnOperation() override {
+    if (overlapped(getOperation()).empty())
+      return;
+    FailureOr<unsigned> merged = mergeReductions(getOperation());
+    if (failed(merged))
+      return signalPassFailure();
+    reductions += *merged;
+    for (ProgramOp program : getOperation().getOps<ProgramOp>())
+      for (WriteOp write : llvm::to_vector(program.getOps<WriteOp>()))
+        writeDirectly(write);
+    eraseUnusedKernels(getOperation());
+  }
+};
+} // namespace

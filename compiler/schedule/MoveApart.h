@@ -1,7 +1,7 @@
 // Moving starts of collectives up and waits down in a straight list.
 #pragma once
 
-#include "dialects/step/Step.h"
+#include "compiler/schedule/Endings.h"
 #include "dialects/tofu/Tofu.h"
 
 namespace kinu::schedule {
@@ -9,22 +9,6 @@ namespace kinu::schedule {
 /// Of what is under way at a time, in one direction, at most so many bytes of the arena are kept, or two collectives.
 struct Bound {
   int64_t bytes = 0;
-};
-
-/// What becomes of values.
-class Endings {
-public:
-  explicit Endings(mlir::ModuleOp module);
-
-  /// Whether a value is written to variables and nothing else, perhaps by way of a few light kernels: added to what is
-  /// there, or scattered. In a backward pass all that is computed ends in variables; products are worth more than to be
-  /// put off.
-  bool isOnlyWritten(mlir::Value value, unsigned launches = 2) const;
-  /// Whether the op is on such a way.
-  bool isOnTheWay(mlir::Operation *op, unsigned launches = 2) const;
-
-private:
-  llvm::DenseSet<mlir::StringAttr> light; ///< kernels
 };
 
 /// Moves starts of steps around a ring up to where their operand is there: what a rank computes with a block of keys

@@ -48,7 +48,8 @@ Examples:
       ->check(CLI::IsMember(machines::knownNames()));
   command->add_option("--layout", pipeline.layout, "the layout of the spec to build for");
   command->add_option("--nodes", pipeline.nodes, "the layout's degrees for so many nodes [its first]")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::PositiveNumber)
+      ->needs("--layout");
   auto product = std::make_shared<std::string>("exe");
   command->add_option("--emit", *product, "what to write")->check(CLI::IsMember(productNames()));
   auto stop = std::make_shared<std::string>();

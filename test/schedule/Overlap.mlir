@@ -1,4 +1,4 @@
-// RUN: kinu-opt %s --kinu-overlap --split-input-file | FileCheck %s
+// RUN: kinu-opt %s --kinu-merge-reductions --kinu-overlap --split-input-file | FileCheck %s
 
 !x = !kinu.tensor<seq=64 : f32>
 !s = !kinu.tensor<layer=2, seq=64 : f32>
