@@ -205,10 +205,7 @@ static bool mayReplace(OpOperand &use, OpResult made) {
   if (!launch)
     return isa<tofu::AllReduceOp>(maker);
   auto kernel = SymbolTable::lookupNearestSymbolFrom<step::KernelOp>(launch, launch.getKernelAttr());
-  for (ArrayRef<int64_t> pairs = kernel.getInplace(); !pairs.empty(); pairs = pairs.drop_front(2))
-    if (launch->getResult(pairs[0]) == made && pairs[1] == use.getOperandNumber())
-      return true;
-  return false;
+  return kernel.mayReplace(made.getResultNumber(), use.getOperandNumber());
 }
 
 LogicalResult Buffers::checkWrite(WriteOp write) {

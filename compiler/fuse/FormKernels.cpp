@@ -110,7 +110,7 @@ private:
       });
       builder.setInsertionPointToEnd(&block);
       if (auto write = dyn_cast<WriteOp>(op))
-        ownMemory(write.getValueMutable());
+        ownMemory(write);
       if (isKernel(op)) {
         step::LaunchOp launch = pass.outliner->launch(builder, op);
         for (auto [value, result] : llvm::zip(op->getResults(), launch.getResults()))
@@ -128,10 +128,28 @@ private:
       return isa_and_nonnull<step::LaunchOp>(source);
     }
 
-    /// What is written to a variable is computed there, so it must be computed for that write alone.
-    void ownMemory(OpOperand &operand) {
-      if (!isComputed(operand.get()) || !written.insert(operand.get()).second)
-        operand.set(pass.outliner->copy(builder, operand.get()).getResult(0));
+    /// Whether what is written comes from a kernel that reads the same variable at other points than it writes it.
+    static bool isReadMeanwhile(WriteOp write) {
+      auto launch = write.getValue().getDefiningOp<step::LaunchOp>();
+      if (!launch)
+        return false;
+      auto kernel = SymbolTable::lookupNearestSymbolFrom<step::KernelOp>(launch, launch.getKernelAttr());
+      return llvm::any_of(launch->getOpOperands(), [&](OpOperand &operand) {
+        Value source = operand.get();
+        while (auto view = source.getDefiningOp<step::ViewOp>())
+          source = view.getOperand();
+        auto read = source.getDefiningOp<ReadOp>();
+        return read && read.getVariableAttr() == write.getVariableAttr() && read.getRounds() == write.getRounds() &&
+               !kernel.mayReplace(cast<OpResult>(write.getValue()).getResultNumber(), operand.getOperandNumber());
+      });
+    }
+
+    /// What is written to a variable is computed there, so it must be computed for that write alone, and what the
+    /// kernel still needs of the variable must not be lost.
+    void ownMemory(WriteOp write) {
+      Value value = write.getValue();
+      if (!isComputed(value) || !written.insert(value).second || isReadMeanwhile(write))
+        write.getValueMutable().assign(pass.outliner->copy(builder, value).getResult(0));
     }
 
     void launchCluster(Cluster &cluster) {

@@ -50,6 +50,9 @@ public:
   Filling(Block &block, Packing &packing, const Endings &endings, int64_t smallBytes, int64_t bucketBytes)
       : block(block), packing(packing), endings(endings), smallBytes(smallBytes), bucketBytes(bucketBytes) {}
 
+  /// Bytes of all gradients that a program reduces.
+  static int64_t bytesOfAll(Block &block, const Endings &endings);
+
   /// Returns how many messages are saved.
   unsigned run();
 
@@ -132,6 +135,14 @@ Value Packing::unpack(OpBuilder &builder, Location loc, Value packed, int64_t of
   return launch(builder, loc, name, packed, part);
 }
 
+int64_t Filling::bytesOfAll(Block &block, const Endings &endings) {
+  int64_t bytes = 0;
+  for (Operation &op : block)
+    if (classOf(&op, endings) == "gradients")
+      bytes += bytesOf(typeOf(op.getOperand(0)));
+  return bytes;
+}
+
 unsigned Filling::run() {
   SmallVector<Operation *> ops;
   for (Operation &op : block)
@@ -144,8 +155,10 @@ unsigned Filling::run() {
 }
 
 bool Filling::isSmallGradient(Operation *op) const {
+  // The kernel that takes it out of the message is on its way to the variable, too.
   return isa<tofu::AllReduceOp, tofu::ReduceScatterOp>(op) && classOf(op, endings) == "gradients" &&
-         typeOf(op->getOperand(0)).getElement().isF32() && bytesOf(typeOf(op->getOperand(0))) <= smallBytes;
+         endings.isOnlyWritten(op->getResult(0), 1) && typeOf(op->getOperand(0)).getElement().isF32() &&
+         bytesOf(typeOf(op->getOperand(0))) <= smallBytes;
 }
 
 bool Filling::uses(Operation *op, Iterator bucket) const {
@@ -247,8 +260,11 @@ struct BucketGradients : schedule::impl::BucketGradientsBase<BucketGradients> {
       return;
     Packing packing(getOperation());
     Endings endings(getOperation());
-    for (ProgramOp program : getOperation().getOps<ProgramOp>())
-      saved += Filling(program.getBody().front(), packing, endings, smallBytes, bucketBytes).run();
+    for (ProgramOp program : getOperation().getOps<ProgramOp>()) {
+      Block &block = program.getBody().front();
+      int64_t most = std::min<int64_t>(bucketBytes, Filling::bytesOfAll(block, endings) / leastBuckets);
+      saved += Filling(block, packing, endings, smallBytes, most).run();
+    }
   }
 };
 } // namespace

@@ -32,9 +32,10 @@ def BucketGradients : Pass<"kinu-bucket-gradients", "::mlir::ModuleOp"> {
   let summary = "reduces small gradients together, as one message";
   let description = [{
     Requires `kinu-merge-reductions` and that `overlap` names gradients. Reductions of at most `small-bytes`, of one kind
-    and over the same ranks, become one at the place of the last of them, until `bucket-bytes` are together or an op wants
-    one of the results: kernels lay the gradients behind one another and take the sums apart. A large gradient goes alone,
-    and nothing of it is copied. The default is what a link of Tofu-D carries in the time in which an empty message goes
+    and over the same ranks, become one at the place of the last of them, until `bucket-bytes` are together, or, by
+    `least-buckets`, that part of all that the program reduces, or an op wants one of the results: kernels lay the
+    gradients behind one another and take the sums apart. A large gradient goes alone, and nothing of it is copied. The
+    default is what a link of Tofu-D carries in the time in which an empty message goes
     around a ring of 160 ranks: with fewer bytes a ring waits most of its time. Bytes that are sent stay the same.
 
     ```mlir
@@ -53,7 +54,9 @@ def BucketGradients : Pass<"kinu-bucket-gradients", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::kinu::KinuDialect", "::kinu::step::StepDialect", "::kinu::tofu::TofuDialect"];
   let options = [Option<"smallBytes", "small-bytes", "int64_t", "1 << 18", "of a gradient that does not go alone">,
-                 Option<"bucketBytes", "bucket-bytes", "int64_t", "1 << 20", "of one message">];
+                 Option<"bucketBytes", "bucket-bytes", "int64_t", "1 << 20", "of one message">,
+                 Option<"leastBuckets", "least-buckets", "int64_t", "8",
+                        "parts of all, so that small models, too, sum while their backward pass goes on">];
   let statistics = [Statistic<"saved", "saved", "messages less">];
 }
 

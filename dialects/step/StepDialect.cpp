@@ -63,6 +63,13 @@ LogicalResult LaunchOp::verify() {
   return success();
 }
 
+bool KernelOp::mayReplace(int64_t result, int64_t operand) {
+  for (ArrayRef<int64_t> pairs = getInplace(); !pairs.empty(); pairs = pairs.drop_front(2))
+    if (pairs[0] == result && pairs[1] == operand)
+      return true;
+  return false;
+}
+
 LogicalResult ViewOp::verify() {
   if (typeOf(getOperand()).getNumElements() != getType().getNumElements() ||
       typeOf(getOperand()).getElement() != getType().getElement())

@@ -48,6 +48,10 @@ def KernelOp : Step_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> {
   let arguments = (ins SymbolNameAttr:$sym_name, KernelKind:$kind, StrArrayAttr:$rows, DenseI64ArrayAttr:$inplace);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name $kind `rows` $rows `inplace` $inplace attr-dict-with-keyword $body";
+  let extraClassDeclaration = [{
+    /// Whether a result may be written over an operand: the pair is in `inplace`.
+    bool mayReplace(int64_t result, int64_t operand);
+  }];
   let hasVerifier = 1;
 }
 

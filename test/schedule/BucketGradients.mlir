@@ -1,4 +1,4 @@
-// RUN: kinu-opt %s --kinu-bucket-gradients="small-bytes=512 bucket-bytes=1024" --split-input-file | FileCheck %s
+// RUN: kinu-opt %s --kinu-bucket-gradients="small-bytes=512 bucket-bytes=1024 least-buckets=1" --split-input-file | FileCheck %s
 
 !x = !kinu.tensor<seq=64 : f32>
 !y = !kinu.tensor<row=8, col=4 : f32>
@@ -102,6 +102,39 @@ step.kernel @add loops rows ["seq"] inplace [0, 0] {
 
 !x = !kinu.tensor<seq=64 : f32>
 
+// A sum that two kernels stand between and its variable goes alone: with one more the others would have to wait for it.
+// CHECK-LABEL: kinu.program @micro
+// CHECK: tofu.all_reduce sum %{{.*}} on ["data"] : <seq=64 : f32>
+// CHECK: tofu.all_reduce sum %{{.*}} on ["data"] : <bucket=128 : f32>
+module attributes {kinu.layout = {overlap = ["gradients"], bucket = 25000000}} {
+tofu.mesh ["data"] [2]
+kinu.variable @a.gradient gradient zeros(0.0, 0.0) : !x
+kinu.variable @b.gradient gradient zeros(0.0, 0.0) : !x
+kinu.variable @c.gradient gradient zeros(0.0, 0.0) : !x
+kinu.program @micro {
+  %a = kinu.read @a.gradient : !x
+  %s = tofu.all_reduce sum %a on ["data"] : !x
+  %f = step.launch @f(%s) "a" : (!x) -> !x
+  %g = step.launch @f(%f) "a" : (!x) -> !x
+  kinu.write @a.gradient, %g : !x
+  %b = kinu.read @b.gradient : !x
+  %t = tofu.all_reduce sum %b on ["data"] : !x
+  kinu.write @b.gradient, %t : !x
+  %c = kinu.read @c.gradient : !x
+  %v = tofu.all_reduce sum %c on ["data"] : !x
+  %h = step.launch @f(%v) "c" : (!x) -> !x
+  kinu.write @c.gradient, %h : !x
+}
+step.kernel @f loops rows ["seq"] inplace [0, 0] {
+^bb0(%x: !x):
+  %y = kinu.tanh %x : !x
+  kinu.yield %y : !x
+}
+}
+// -----
+
+!x = !kinu.tensor<seq=64 : f32>
+
 // What reads a sum before the next gradient is there has it at once: three messages, as before.
 // CHECK-LABEL: kinu.program @micro
 // CHECK-COUNT-3: tofu.all_reduce sum %{{.*}} on ["data"] : <seq=64 : f32>
@@ -128,3 +161,4 @@ kinu.program @micro {
   kinu.write @c.gradient, %v : !x
 }
 }
+
