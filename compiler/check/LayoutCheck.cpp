@@ -342,7 +342,8 @@ void LayoutReader::read(const ZeroClause &clause) {
   if (llvm::any_of(layout.rules, [&](const typed::LayoutRule &other) {
         return other.verb == "zero" && llvm::is_contained(other.mesh, clause.mesh.text);
       }))
-    error("sharded-twice", clause.range, "`zero` on `" + clause.mesh.text + "` is said by an earlier clause, which wins");
+    error("sharded-twice", clause.range,
+          "`zero` on `" + clause.mesh.text + "` is said by an earlier clause, which wins");
   typed::LayoutRule &made = rule("zero", clause.range);
   made.subjects = {std::to_string(level.value_or(1))};
   made.mesh = {clause.mesh.text};

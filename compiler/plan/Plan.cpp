@@ -266,9 +266,10 @@ static void addReplicated(ModuleOp module, const PlanInputs &inputs, const Plan 
       continue;
     Replicated entry{variable.getSymName().str(), {}, bytesOf(cast<NamedTensorType>(variable.getType()))};
     for (const MeshAxis &axis : plan.mesh) {
-      bool isSplit = split && llvm::any_of(split, [&](NamedAttribute on) {
-                       return llvm::is_contained(cast<ArrayAttr>(on.getValue()).getAsValueRange<StringAttr>(), axis.name);
-                     });
+      bool isSplit =
+          split && llvm::any_of(split, [&](NamedAttribute on) {
+            return llvm::is_contained(cast<ArrayAttr>(on.getValue()).getAsValueRange<StringAttr>(), axis.name);
+          });
       bool isOfStages = pipeline && pipeline.getAs<StringAttr>("on") == axis.name;
       if (axis.degree > 1 && !isSplit && (!isOfStages || isOnAllStages(variable, pipeline, inputs)))
         entry.over.push_back(axis.name);
@@ -321,9 +322,8 @@ static std::string doesAlong(const typed::Layout &layout, const std::string &axi
 /// `nodes` says for whom a layout is meant; how many it takes follows from its mesh.
 static void warnOfNodes(const Plan &plan, const typed::Layout &layout, Diagnostics &diagnostics) {
   const typed::LayoutRule *said = findRule(layout, "nodes");
-  if (!said || llvm::any_of(plan.alternatives, [&](const Alternative &one) {
-        return std::to_string(one.nodes) == said->subjects[0];
-      }))
+  if (!said || llvm::any_of(plan.alternatives,
+                            [&](const Alternative &one) { return std::to_string(one.nodes) == said->subjects[0]; }))
     return;
   diagnostics
       .warning("nodes-differ", said->range,

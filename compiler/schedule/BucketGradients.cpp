@@ -202,7 +202,8 @@ void Filling::add(Operation *reduction) {
     bucket = open.end();
   }
   if (bucket == open.end())
-    bucket = open.insert(open.end(), {reduction->getName().getIdentifier(), reduction->getAttrDictionary(), {}, {}, {}});
+    bucket =
+        open.insert(open.end(), {reduction->getName().getIdentifier(), reduction->getAttrDictionary(), {}, {}, {}});
   bucket->reductions.push_back(reduction);
   bucket->touched.add(touchedBy(reduction));
   bucket->bytes += bytes;

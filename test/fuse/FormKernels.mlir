@@ -174,6 +174,23 @@ kinu.program @gathered {
   kinu.output "t", %t : !kinu.tensor<"token"=9, embed=4 : f32>
 }
 
+// A kernel that reads a number once more for what lies inside its rows may not write over it: the new one is computed
+// apart and copied.
+// CHECK-LABEL: kinu.program @once_more
+// CHECK: %[[M:.*]]:2 = step.launch @{{.*}}(
+// CHECK: %[[C:.*]] = step.launch @{{.*}}(%[[M]]#{{[01]}})
+// CHECK: kinu.write @s, %[[C]]
+kinu.variable @s weight zeros(0.0, 0.0) : !kinu.tensor<f32>
+kinu.program @once_more {
+  %x = kinu.input "x" : !kinu.tensor<seq=8 : f32>
+  %s = kinu.read @s : !kinu.tensor<f32>
+  %sum = kinu.reduce sum %x over ["seq"] : (!kinu.tensor<seq=8 : f32>) -> !kinu.tensor<f32>
+  %new = kinu.add %s, %sum : (!kinu.tensor<f32>, !kinu.tensor<f32>) -> !kinu.tensor<f32>
+  %y = kinu.mul %x, %new : (!kinu.tensor<seq=8 : f32>, !kinu.tensor<f32>) -> !kinu.tensor<seq=8 : f32>
+  kinu.write @s, %new : !kinu.tensor<f32>
+  kinu.output "y", %y : !kinu.tensor<seq=8 : f32>
+}
+
 // The kernels. A product has no rows of its own; the chain may write over its operand.
 // CHECK: step.kernel @[[$CHAIN]] loops rows ["seq", "embed"] inplace [0, 0]
 // CHECK: kinu.tanh
@@ -192,20 +209,3 @@ kinu.program @gathered {
 // CHECK: kinu.select
 // CHECK: step.kernel @[[$SCATTER]] scatter rows [] inplace [0, {{[0-9]}}]
 // CHECK: step.kernel @[[$ALONE]] scatter rows [] inplace []
-
-// A kernel that reads a number once more for what lies inside its rows may not write over it: the new one is computed
-// apart and copied.
-// CHECK-LABEL: kinu.program @once_more
-// CHECK: %[[M:.*]]:2 = step.launch @{{.*}}(
-// CHECK: %[[C:.*]] = step.launch @{{.*}}(%[[M]]#{{[01]}})
-// CHECK: kinu.write @s, %[[C]]
-kinu.variable @s weight zeros(0.0, 0.0) : !kinu.tensor<f32>
-kinu.program @once_more {
-  %x = kinu.input "x" : !kinu.tensor<seq=8 : f32>
-  %s = kinu.read @s : !kinu.tensor<f32>
-  %sum = kinu.reduce sum %x over ["seq"] : (!kinu.tensor<seq=8 : f32>) -> !kinu.tensor<f32>
-  %new = kinu.add %s, %sum : (!kinu.tensor<f32>, !kinu.tensor<f32>) -> !kinu.tensor<f32>
-  %y = kinu.mul %x, %new : (!kinu.tensor<seq=8 : f32>, !kinu.tensor<f32>) -> !kinu.tensor<seq=8 : f32>
-  kinu.write @s, %new : !kinu.tensor<f32>
-  kinu.output "y", %y : !kinu.tensor<seq=8 : f32>
-}
