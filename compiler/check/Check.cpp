@@ -166,7 +166,7 @@ void Elaborator::checkRuns() {
     if (auto *layout = std::get_if<LayoutDecl>(&item)) {
       if (!names.insert(layout->name.text).second)
         error("layout-twice", layout->name.range, "there is a layout `" + layout->name.text + "` already");
-      else if (options.degrees.empty() || layout->name.text == options.layout)
+      else if (options.training && (options.degrees.empty() || layout->name.text == options.layout))
         checkLayout(*layout, context);
     }
 }

@@ -27,7 +27,7 @@ struct CheckOptions {
   /// Degrees of mesh axes instead of those that `layout` lists, which is then the only one that is read.
   std::map<std::string, int64_t> degrees;
   std::string layout;
-  /// What `training` is in this program.
+  /// What `training` is in this program. Layouts are of training: others are checked without them.
   bool training = true;
   /// The tree of an imported file, parsed; null when there is none, which check reports, with `reason` if it says one.
   std::function<const syntax::File *(const syntax::ImportDecl &, std::string &reason)> import;

@@ -48,7 +48,7 @@ Examples:
       ->check(CLI::IsMember(machines::knownNames()));
   command->add_option("--layout", pipeline.layout, "the layout of the spec to build for");
   command->add_option("--nodes", pipeline.nodes, "the layout's degrees for so many nodes [its first]")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->needs("--layout");
   auto product = std::make_shared<std::string>("exe");
   command->add_option("--emit", *product, "what to write")->check(CLI::IsMember(productNames()));

@@ -19,7 +19,7 @@ Examples:
   options->addTo(*command);
   command->add_option("--layout", pipeline.layout, "the layout of the spec to plan [one rank]");
   command->add_option("--nodes", pipeline.nodes, "the layout's degrees for so many nodes [its first]")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->needs("--layout");
   command->add_option("--machine", pipeline.machine, "the machine to compile for [the layout's, or this one]")
       ->check(CLI::IsMember(machines::knownNames()));

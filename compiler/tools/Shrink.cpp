@@ -70,7 +70,8 @@ static std::optional<TypedModel> tryOut(PipelineOptions options, const Shrunken 
   return model;
 }
 
-/// Every axis of several ranks gets the least factor of what is left, the innermost first, then they share the rest.
+/// The layout's own degrees, if they are for so many ranks. Else every axis of several ranks gets the least factor of
+/// what is left, the innermost first, then they share the rest.
 static void chooseDegrees(const typed::Layout &layout, int64_t ranks, Shrunken &shrunken) {
   auto leastFactor = [](int64_t number) {
     for (int64_t factor = 2; factor * factor <= number; ++factor)
@@ -78,6 +79,13 @@ static void chooseDegrees(const typed::Layout &layout, int64_t ranks, Shrunken &
         return factor;
     return number;
   };
+  int64_t own = 1;
+  for (const typed::MeshAxis &axis : layout.mesh) {
+    shrunken.degrees[axis.name] = axis.degrees.empty() ? 1 : axis.degrees[0];
+    own *= shrunken.degrees[axis.name];
+  }
+  if (own == ranks)
+    return;
   std::vector<const typed::MeshAxis *> several;
   for (const typed::MeshAxis &axis : layout.mesh) {
     shrunken.degrees[axis.name] = 1;
