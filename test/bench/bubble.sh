@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How long the ranks of a pipeline wait for one another, with kernels that sleep for their modelled time: the bubble of
 # each schedule, as a share of the time that the busiest stage works, against the literature's formula of the modelled
-# lengths of passes (dialects/tofu/MicroBatchSchedule.h), for 4 stages and 8 micro-batches, three times over.
+# lengths of passes (dialects/tofu/MicroBatchSchedule.h), for 4 stages and 8 micro-batches: the median of three runs.
 # bash test/bench/bubble.sh WORKING-FOLDER
 source "$(dirname "$0")/common.sh"
 prepareDeep
@@ -23,13 +23,19 @@ bubble() {
       printf "%.3f %.3f %.3f", (step - update) / (m * busiest) - 1, formula, plain
     }' "$1.txt"
 }
+rm -f ./*.bubbles
 for schedule in gpipe one_f_one_b interleaved zero_bubble; do kinu build deep.kinu --layout "$schedule" -o "$schedule"; done
 for run in 1 2 3; do
   for schedule in gpipe one_f_one_b interleaved zero_bubble; do
     read -r found formula plain <<<"$(bubble "$schedule")"
     printf 'run %s, %s: bubble %s, the formula gives %s\n' "$run" "$schedule" "$found" "$formula"
-    judge "$schedule, distance from its formula" "$(awk -v a="$found" -v b="$formula" 'BEGIN { d = a / b - 1; printf "%.1f", 100 * (d < 0 ? -d : d) }')" 10 %
+    echo "$found $formula $plain" >>"$schedule.bubbles"
   done
-  judge "zero_bubble, bubble over that of 1f1b" "$(awk -v a="$found" -v b="$plain" 'BEGIN { printf "%.2f", a / b }')" 0.5 times
 done
+# A neighbour on the same host disturbs single runs.
+for schedule in gpipe one_f_one_b interleaved zero_bubble; do
+  read -r found formula plain <<<"$(sort -n "$schedule.bubbles" | sed -n 2p)"
+  judge "$schedule, median, distance from its formula" "$(awk -v a="$found" -v b="$formula" 'BEGIN { d = a / b - 1; printf "%.1f", 100 * (d < 0 ? -d : d) }')" 10 %
+done
+judge "zero_bubble, bubble over that of 1f1b" "$(awk -v a="$found" -v b="$plain" 'BEGIN { printf "%.2f", a / b }')" 0.5 times
 finish
