@@ -30,7 +30,7 @@ public:
   mlir::Value scratch;                     ///< pointer to the thread's scratch, 64-byte aligned
   mlir::Value begin, end;                  ///< i64: the tasks to do
 
-  bool isX86() const { return llvm::StringRef(machine.triple).starts_with("x86_64"); }
+  bool isX86() const { return machine.isX86(); }
 
   // Types.
   mlir::VectorType vectorOf(mlir::Type element) { return mlir::VectorType::get({lanes}, element); }

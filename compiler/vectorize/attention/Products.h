@@ -89,7 +89,7 @@ protected:
 /// tensors.
 std::unique_ptr<Products> vectorProducts(Emission &e, Scratch &scratch, int64_t queries,
                                          llvm::ArrayRef<int64_t> columns);
-/// bf16 operands on AMX tiles; `queries` is a multiple of 32.
-std::unique_ptr<Products> amxProducts(Emission &e, Scratch &scratch, int64_t queries);
+/// bf16 operands where the machine multiplies them as they are; `queries` is a multiple of 32.
+std::unique_ptr<Products> bf16Products(Emission &e, Scratch &scratch, int64_t queries);
 
 } // namespace kinu::vectorize

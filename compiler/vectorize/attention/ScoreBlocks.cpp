@@ -2,6 +2,7 @@
 #include "compiler/vectorize/attention/ScoreBlocks.h"
 
 #include "compiler/vectorize/gemm/MicroKernel.h"
+#include "compiler/vectorize/gemm/bf16/Block.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -11,7 +12,9 @@ using namespace kinu;
 using namespace kinu::vectorize;
 using kinu::machines::Machine;
 
-static bool onTiles(const Machine &machine, Type element) { return machine.hasAmx && element.isBF16(); }
+static bool multipliesBf16(const Machine &machine, Type element) {
+  return bf16::unitOf(machine) != bf16::Unit::None && element.isBF16();
+}
 
 /// Vectors of a panel: those of a register block, or one less where its higher blocks divide the heads better. Of the
 /// last block that a head does not fill, A64FX sees the latency.
@@ -26,16 +29,16 @@ static int64_t panelVectors(const Machine &machine, const AttentionShape &shape)
 
 /// Full register blocks, but no more queries than there are.
 static int64_t queriesPerPanel(const Machine &machine, Type element, const AttentionShape &shape) {
-  bool tiles = onTiles(machine, element);
-  int64_t most = tiles ? 64 : panelVectors(machine, shape) * machine.floatsPerVector();
+  bool inBf16 = multipliesBf16(machine, element);
+  int64_t most = inBf16 ? 64 : panelVectors(machine, shape) * machine.floatsPerVector();
   int64_t panels = llvm::divideCeil(shape.query.length, most);
-  return llvm::alignTo(llvm::divideCeil(shape.query.length, panels), tiles ? 32 : machine.floatsPerVector());
+  return llvm::alignTo(llvm::divideCeil(shape.query.length, panels), inBf16 ? 32 : machine.floatsPerVector());
 }
 
 static std::unique_ptr<Products> chooseProducts(Emission &e, Scratch &scratch, const AttentionShape &shape,
                                                 Type element, int64_t queries) {
-  if (onTiles(e.machine, element))
-    return amxProducts(e, scratch, queries);
+  if (multipliesBf16(e.machine, element))
+    return bf16Products(e, scratch, queries);
   return vectorProducts(e, scratch, queries, {shape.sums(), shape.values()});
 }
 

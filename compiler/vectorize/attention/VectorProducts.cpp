@@ -141,8 +141,7 @@ Value VectorProducts::exponential(Value score, Value shift) {
   Value x = b.sub(score, shift), shifted = b.fma(x, kLog2E, b.number(kRounder));
   Value n = b.sub(shifted, b.number(kRounder));
   Value t = b.fma(x, kLog2E, b.neg(n));
-  Value power =
-      b.polynomial(t, {1.3276472e-3, 9.67554133e-3, 5.55071327e-2, 2.40221197e-1, 6.93146967e-1, 1.00000007});
+  Value power = b.polynomial(t, {1.3276472e-3, 9.67554133e-3, 5.55071327e-2, 2.40221197e-1, 6.93146967e-1, 1.00000007});
   Value scaled = b.fromBits(b.addInt(b.toBits(power), b.shiftLeft(b.toBits(shifted), 23)));
   return b.choose(b.less(x, -87), b.number(0), scaled);
 }

@@ -11,7 +11,7 @@
 #include "compiler/vectorize/gemm/Accumulation.h"
 #include "compiler/vectorize/gemm/Blocking.h"
 #include "compiler/vectorize/gemm/Epilogue.h"
-#include "compiler/vectorize/gemm/amx/TileContraction.h"
+#include "compiler/vectorize/gemm/bf16/Bf16Contraction.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -157,7 +157,7 @@ llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp origina
     return llvm::createStringError("contraction `" + kernel.getSymName() + "` is not on the kernel's operands");
 
   ContractionShape shape = analyseContraction(typeOf(lhs), typeOf(rhs), dot.getType(), dot.getOver());
-  bool onTiles = amx::multipliesOnTiles(shape, machine);
+  bool inBf16 = bf16::multiplies(shape, machine);
   Machine ofElements = machine;
   if (dot.getPromote() && machine.hasFp16) {
     // All counts of lanes, and what follows from them, are of f16 then.
@@ -165,8 +165,8 @@ llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp origina
     shape.promote = *dot.getPromote();
   }
   shape.rightOperand.packed = shape.computedElement();
-  if (onTiles) {
-    shape.tiles.rows = amx::kBlockRows;
+  if (inBf16) {
+    shape.tiles.rows = bf16::kBlockRows;
   } else {
     shape.tiles.rows = std::min(shape.tiles.run, rowsPerBlock(ofElements, shape.columns()));
     shape.tiles.makeLevel();
@@ -181,15 +181,15 @@ llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp origina
   Value left = e.operands[operands[shape.left]], right = e.operands[operands[shape.right]];
   Lowered lowered;
   lowered.operations = shape.operations() + epilogue.operations();
-  lowered.tile = onTiles ? llvm::formatv("{0}x{1} f32", amx::kBlockRows, amx::kBlockColumns).str()
+  lowered.tile = inBf16 ? llvm::formatv("{0}x{1} f32", bf16::kBlockRows, bf16::kBlockColumns).str()
                          : llvm::formatv("{0}x{1} {2}", shape.tiles.rows,
                                          std::min(shape.columns(), columnsPerBlock(ofElements)),
                                          shape.promote ? "f16" : "f32")
                                .str();
-  if (onTiles) {
+  if (inBf16) {
     bool onlyRounds = epilogue.isRounding() && !shape.scattered;
-    auto result = onlyRounds ? amx::TileResult::Rounded : staged ? amx::TileResult::Staged : amx::TileResult::InPlace;
-    amx::TileProduct product = amx::emitTileProduct(e, shape, left, right, result, epilogue, accumulation);
+    auto result = onlyRounds ? bf16::ResultKind::Rounded : staged ? bf16::ResultKind::Staged : bf16::ResultKind::InPlace;
+    bf16::Product product = bf16::emitProduct(e, shape, left, right, result, epilogue, accumulation);
     lowered.tasks = product.tasks;
     lowered.scratchBytes = product.scratchBytes;
   } else {

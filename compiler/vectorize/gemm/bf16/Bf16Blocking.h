@@ -3,9 +3,9 @@
 
 #include "compiler/vectorize/gemm/Blocking.h"
 
-namespace kinu::vectorize::amx {
+namespace kinu::vectorize::bf16 {
 
-struct TileBlocking {
+struct Bf16Blocking {
   /// `sums`: k of one round, whose right operand is packed at once and stays in the second cache while all rows of the
   /// piece pass; a multiple of `blockSums` if there are several rounds. `packLeft`: every tile of rows, for each block;
   /// else only those that are not whole.
@@ -17,6 +17,6 @@ struct TileBlocking {
 };
 
 /// With `keepsPieces`, a piece is summed up in scratch over all rounds, else only a tile of rows is, or nothing.
-TileBlocking chooseTileBlocking(const ContractionShape &shape, const machines::Machine &machine, bool keepsPieces);
+Bf16Blocking chooseBf16Blocking(const ContractionShape &shape, const machines::Machine &machine, bool keepsPieces);
 
-} // namespace kinu::vectorize::amx
+} // namespace kinu::vectorize::bf16

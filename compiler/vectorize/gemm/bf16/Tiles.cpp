@@ -1,11 +1,11 @@
 // LLVM's intrinsics for AMX.
-#include "compiler/vectorize/gemm/amx/Tiles.h"
+#include "compiler/vectorize/gemm/bf16/Tiles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace kinu::vectorize;
-using namespace kinu::vectorize::amx;
+using namespace kinu::vectorize::bf16;
 
 Value Tiles::i16(int64_t value) { return arith::ConstantOp::create(e, e.getI16IntegerAttr(int16_t(value))); }
 

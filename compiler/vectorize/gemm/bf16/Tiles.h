@@ -6,15 +6,12 @@
 
 #include "compiler/vectorize/Emission.h"
 
-namespace kinu::vectorize::amx {
+namespace kinu::vectorize::bf16 {
 
 inline constexpr int64_t kTileRows = 16;    ///< of every tile: rows of the left operand, pairs of k of the right one
 inline constexpr int64_t kTileBytes = 64;   ///< of a row
 inline constexpr int64_t kTileColumns = 16; ///< of the result
 inline constexpr int64_t kTileSums = 32;    ///< k of one multiplication
-/// Two by two tiles of the result are held while k runs: each tile that is loaded is used twice.
-inline constexpr int64_t kBlockRows = 2 * kTileRows, kBlockColumns = 2 * kTileColumns;
-
 /// Writes the instructions on tiles. Strides are i64, in bytes from row to row.
 class Tiles {
 public:
@@ -37,4 +34,4 @@ private:
   mlir::Type type;
 };
 
-} // namespace kinu::vectorize::amx
+} // namespace kinu::vectorize::bf16

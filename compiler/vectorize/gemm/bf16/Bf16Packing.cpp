@@ -1,19 +1,19 @@
 // Packing of bf16 operands. Vectors where columns, rows or k are contiguous, one by one otherwise. Numbers are moved as
 // bits: words of 16 bits, and pairs of them as 32.
-#include "compiler/vectorize/gemm/amx/TilePacking.h"
+#include "compiler/vectorize/gemm/bf16/Bf16Packing.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace kinu::vectorize;
-using namespace kinu::vectorize::amx;
+using namespace kinu::vectorize::bf16;
 
 /// Panels that are written side by side: more streams would evict each other from the first cache.
 static constexpr int64_t kPanelsTogether = 8;
 static constexpr int64_t kTileElements = kTileRows * kTileBytes / 2;
 
-Value kinu::vectorize::amx::paddedSums(Emission &e, Value sums) {
+Value kinu::vectorize::bf16::paddedSums(Emission &e, Value sums) {
   return e.mul(e.div(e.add(sums, kTileSums - 1), kTileSums), kTileSums);
 }
 
@@ -156,8 +156,8 @@ void RightPacking::copyWords(Value panel, Value tile, int64_t columns, int64_t s
   });
 }
 
-void kinu::vectorize::amx::packRight(Emission &e, const RightOperand &right, Value base, Value panels, SumRange sums,
-                                     Value firstColumn, Value count) {
+void kinu::vectorize::bf16::packRight(Emission &e, const RightOperand &right, Value base, Value panels, SumRange sums,
+                                      Value firstColumn, Value count) {
   RightPacking packing{e, right, base, panels, sums, firstColumn, count};
   bool pairs = right.columns.vectors(kTileColumns), columns = right.sum.vectors(kTileSums);
   packing.forPanels([&](Value first, Value end, int64_t width) {
@@ -237,8 +237,8 @@ void LeftPacking::copyWords(int64_t rows) {
   });
 }
 
-void kinu::vectorize::amx::packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, Value base, Value packed,
-                                    int64_t rowElements, Value tile, SumRange sums) {
+void kinu::vectorize::bf16::packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, Value base, Value packed,
+                                     int64_t rowElements, Value tile, SumRange sums) {
   Value from = e.address(base, e.getI16Type(), tiles.leftOffset(e, tile));
   LeftPacking packing{e, tiles, sum, from, packed, rowElements, sums};
   tiles.withRows(e, tile, [&](int64_t rows) {

@@ -1,14 +1,13 @@
 // Blocks and tasks from the sizes of the caches and what packing, reading and summing cost.
-#include "compiler/vectorize/gemm/amx/TileBlocking.h"
+#include "compiler/vectorize/gemm/bf16/Bf16Blocking.h"
 
-#include "compiler/vectorize/gemm/amx/TilePacking.h"
+#include "compiler/vectorize/gemm/bf16/Bf16Packing.h"
 
 #include <cmath>
 #include <limits>
-#include <vector>
 
 using namespace kinu::vectorize;
-using namespace kinu::vectorize::amx;
+using namespace kinu::vectorize::bf16;
 using kinu::machines::Machine;
 
 /// Threads that a rank may have; every task list should divide evenly among any of them.
@@ -17,14 +16,13 @@ static constexpr int64_t kThreads[] = {1, 2, 3, 4, 6, 8, 12};
 /// neighbouring tasks share is packed once for each of these.
 static constexpr int64_t kCalls = 4;
 static constexpr int64_t kRowTasks[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96};
-static constexpr int64_t kMostBlockSums = 512;
 static constexpr int64_t kMostKeptBytes = 4 << 20;
 static constexpr int64_t kLineBytes = 64;
+static constexpr int64_t kL1WayBytes = 4096; ///< of every x86 processor: a page
 
 // Cycles, estimated for the x86 host; not measured yet.
-static constexpr double kProductsPerCycle = 480; ///< of 512 while tiles are in the caches they should be in
-static constexpr double kPackRight = 0.35;       ///< for an element, from memory to the second cache
-static constexpr double kReadLeft = 0.12;        ///< for an element read in place, as far as it is not hidden
+static constexpr double kPackRight = 0.35; ///< for an element, from memory to the second cache
+static constexpr double kReadLeft = 0.12;  ///< for an element read in place, as far as it is not hidden
 static constexpr double kCopyLeft = 0.25;
 static constexpr double kTransposeLeft = 0.45;
 static constexpr double kSumUp = 0.6;      ///< to read and write an element of a sum that left the second cache
@@ -32,24 +30,33 @@ static constexpr double kStartBlock = 0.1; ///< for an element of the result, fo
 
 /// Tile rows lie so that more of them share sets of the first cache than it has room for beside the right operand.
 static bool rowsCollide(const Machine &machine, int64_t rowBytes, int64_t blockBytes) {
-  constexpr int64_t kWays = 12;
-  int64_t sets = std::max<int64_t>(1, machine.l1Bytes / (kWays * kLineBytes));
-  std::vector<int64_t> linesOfSet(size_t(sets), 0);
+  constexpr int64_t kSets = kL1WayBytes / kLineBytes;
+  int64_t linesOfSet[kSets] = {};
   for (int64_t row = 0; row < kBlockRows; ++row)
     for (int64_t byte = 0; byte < blockBytes; byte += kLineBytes)
-      ++linesOfSet[size_t((row * rowBytes + byte) / kLineBytes % sets)];
-  return llvm::any_of(linesOfSet, [](int64_t lines) { return lines > kWays - 2; });
+      ++linesOfSet[(row * rowBytes + byte) / kLineBytes % kSets];
+  int64_t ways = machine.l1Bytes / kL1WayBytes;
+  return llvm::any_of(linesOfSet, [&](int64_t lines) { return lines > ways - 2; });
 }
 
 static bool mustPackLeft(const ContractionShape &shape, const Machine &machine, int64_t blockSums) {
-  return !shape.leftSum.uniform() || shape.leftSum.stride() != 1 ||
-         rowsCollide(machine, 2 * shape.tiles.leftRow, 2 * blockSums);
+  if (!shape.leftSum.uniform() || shape.leftSum.stride() != 1)
+    return true;
+  // Tiles are loaded with any stride; broadcasts want one that is known, not that of either the copy or the operand.
+  bool isWhole = !shape.tiles.tail() && shape.sums() % kTileSums == 0;
+  return (unitOf(machine) == Unit::Pairs && !isWhole) || rowsCollide(machine, 2 * shape.tiles.leftRow, 2 * blockSums);
+}
+
+/// k of a block, at most: a tile of rows that long fills two thirds of the first cache.
+static int64_t mostBlockSums(const Machine &machine) {
+  return std::max(kTileSums, machine.l1Bytes * 2 / 3 / (2 * kBlockRows) / kTileSums * kTileSums);
 }
 
 namespace {
 struct Cost {
   const ContractionShape &shape;
-  const TileBlocking &blocking;
+  const Bf16Blocking &blocking;
+  double productsPerCycle;
 
   double left() const {
     if (!blocking.pieces.packLeft)
@@ -85,7 +92,7 @@ double Cost::ofThread(int64_t threads) const {
   double results = tasks * rows * double(llvm::alignTo(pieces.columns, kBlockColumns));
   double blocks = double(llvm::divideCeil(shape.sums(), blocking.blockSums));
   double k = double(paddedSums(shape.sums()));
-  double perCall = k * (results / kProductsPerCycle + rightPacked * kPackRight + leftRead * left()) +
+  double perCall = k * (results / productsPerCycle + rightPacked * kPackRight + leftRead * left()) +
                    results * (double(blocking.rounds(shape) - 1) * kSumUp + blocks * kStartBlock);
   return calls * perCall;
 }
@@ -93,10 +100,10 @@ double Cost::ofThread(int64_t threads) const {
 /// Of the piece that is kept in scratch: it has the rows of one task.
 static int64_t keptBytes(const Blocking &pieces) { return pieces.tilesPerTask * kBlockRows * pieces.mostColumns * 4; }
 
-static TileBlocking withRounds(const ContractionShape &shape, const Machine &machine, int64_t rounds) {
-  TileBlocking blocking{};
+static Bf16Blocking withRounds(const ContractionShape &shape, const Machine &machine, int64_t rounds) {
+  Bf16Blocking blocking{};
   int64_t sums = paddedSums(llvm::divideCeil(shape.sums(), rounds));
-  int64_t blocks = llvm::divideCeil(sums, kMostBlockSums);
+  int64_t blocks = llvm::divideCeil(sums, mostBlockSums(machine));
   blocking.blockSums = paddedSums(llvm::divideCeil(sums, blocks));
   blocking.pieces.sums = rounds == 1 ? shape.sums() : blocks * blocking.blockSums;
   blocking.pieces.packLeft = mustPackLeft(shape, machine, blocking.blockSums);
@@ -105,15 +112,15 @@ static TileBlocking withRounds(const ContractionShape &shape, const Machine &mac
   return blocking;
 }
 
-TileBlocking kinu::vectorize::amx::chooseTileBlocking(const ContractionShape &shape, const Machine &machine,
-                                                      bool keepsPieces) {
+Bf16Blocking kinu::vectorize::bf16::chooseBf16Blocking(const ContractionShape &shape, const Machine &machine,
+                                                       bool keepsPieces) {
   // The packed right operand takes the greater part of the second cache; the rest is for what passes by.
   int64_t cache = machine.l2Bytes / machine.l2Cores, chunk = cache * 6 / 10;
-  TileBlocking best{};
+  Bf16Blocking best{};
   double bestCycles = std::numeric_limits<double>::infinity();
-  int64_t mostRounds = llvm::divideCeil(shape.sums(), kMostBlockSums);
+  int64_t mostRounds = llvm::divideCeil(shape.sums(), mostBlockSums(machine));
   for (int64_t rounds = 1; rounds <= mostRounds; rounds = std::max(rounds + 1, rounds * 5 / 4)) {
-    TileBlocking candidate = withRounds(shape, machine, rounds);
+    Bf16Blocking candidate = withRounds(shape, machine, rounds);
     Blocking &pieces = candidate.pieces;
     int64_t fits = std::max<int64_t>(1, chunk / (2 * kBlockColumns * paddedSums(pieces.sums))) * kBlockColumns;
     pieces.mostColumns = std::min<int64_t>(fits, llvm::alignTo(shape.columns(), kBlockColumns));
@@ -126,7 +133,7 @@ TileBlocking kinu::vectorize::amx::chooseTileBlocking(const ContractionShape &sh
           pieces.rowsFastest = rowsFastest;
           if (keepsPieces && candidate.rounds(shape) > 1 && (rowsFastest || keptBytes(pieces) > kMostKeptBytes))
             continue;
-          double cycles = Cost{shape, candidate}.ofLaunches();
+          double cycles = Cost{shape, candidate, productsPerCycle(machine)}.ofLaunches();
           if (cycles < bestCycles) {
             bestCycles = cycles;
             best = candidate;

@@ -1,11 +1,10 @@
-// Copies of a product's bf16 operands in the order in which AMX tiles are loaded. k is padded with zeros to whole
-// tiles.
+// Copies of a product's bf16 operands in the order in which blocks read them. k is padded with zeros to whole steps.
 #pragma once
 
 #include "compiler/vectorize/gemm/Blocks.h"
-#include "compiler/vectorize/gemm/amx/Tiles.h"
+#include "compiler/vectorize/gemm/bf16/Block.h"
 
-namespace kinu::vectorize::amx {
+namespace kinu::vectorize::bf16 {
 
 /// k in whole tiles.
 inline int64_t paddedSums(int64_t sums) { return llvm::alignTo(sums, kTileSums); }
@@ -28,4 +27,4 @@ void packRight(Emission &e, const RightOperand &right, mlir::Value base, mlir::V
 void packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, mlir::Value base, mlir::Value packed,
               int64_t rowElements, mlir::Value tile, SumRange sums);
 
-} // namespace kinu::vectorize::amx
+} // namespace kinu::vectorize::bf16

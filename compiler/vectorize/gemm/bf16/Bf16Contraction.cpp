@@ -1,23 +1,18 @@
 // The nest of a product on AMX tiles: pieces, rounds of k whose right operand is packed for the second cache, tiles of
 // 32 rows, blocks of k whose left operand stays in the first cache, panels of 32 columns, and k by tiles, with the sums
 // of 32 x 32 results in four tiles. All of it is in one function without calls.
-#include "compiler/vectorize/gemm/amx/TileContraction.h"
+#include "compiler/vectorize/gemm/bf16/Bf16Contraction.h"
 
-#include "compiler/vectorize/gemm/amx/TileBlocking.h"
-#include "compiler/vectorize/gemm/amx/TilePacking.h"
+#include "compiler/vectorize/gemm/bf16/Bf16Blocking.h"
+#include "compiler/vectorize/gemm/bf16/Bf16Packing.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace kinu::vectorize;
-using namespace kinu::vectorize::amx;
+using namespace kinu::vectorize::bf16;
 
 namespace {
-/// Memory that a tile is loaded from or stored to.
-struct Place {
-  Value pointer, stride; ///< stride in bytes
-};
-
 /// A tile of rows for one block of k.
 struct Stripe {
   PieceOfProduct piece;
@@ -35,15 +30,15 @@ struct Stripe {
 struct Nest {
   Emission &e;
   const ContractionShape &shape;
-  const TileBlocking &blocking;
+  const Bf16Blocking &blocking;
   Value left, right;
-  TileResult kind;
+  ResultKind kind;
   Epilogue &epilogue;
   std::optional<Accumulation> accumulation;
-  Tiles tiles{e};
+  Unit unit = unitOf(e.machine);
   // What is not summed up in place is in scratch: a block of 32 x 32 if k is one block and nothing but rounding is to
   // be done, a stripe of 32 rows if k is one round, else the whole piece.
-  bool direct = kind == TileResult::InPlace, staged = kind == TileResult::Staged;
+  bool direct = kind == ResultKind::InPlace, staged = kind == ResultKind::Staged;
   bool oneBlock = blocking.isOneBlock(shape), oneRound = blocking.rounds(shape) == 1;
   int64_t blockRow = direct || (oneBlock && !staged) ? kBlockColumns : blocking.pieces.mostColumns + kTileColumns;
   int64_t stripes = direct || oneRound ? 1 : blocking.pieces.tilesPerTask;
@@ -62,10 +57,6 @@ struct Nest {
   void piece(const PieceOfProduct &piece);
   Place leftOf(Value base, Value tile, SumRange sums);
   void panel(const Stripe &stripe, Value number, Value column);
-  SmallVector<Value> loadSums(const Place &from, Value accumulate);
-  SmallVector<Value> multiply(const Stripe &stripe, Value panelAt, ArrayRef<Value> sums,
-                              llvm::function_ref<void(Value)> prefetch);
-  void storeSums(ArrayRef<Value> sums, const Place &to);
   Value scratchRows(const Stripe &stripe, Value column);
   Value isEdge(const Stripe &stripe, Value columns);
   void finish(const Stripe &stripe);
@@ -75,64 +66,6 @@ struct Nest {
   void prefetchLeft(const Stripe &stripe, Value panel, Value step);
 };
 } // namespace
-
-/// The four tiles of a block at `from`, row by row.
-static SmallVector<Place> quarters(Emission &e, const Place &block) {
-  SmallVector<Place> places;
-  Value below = e.address(block.pointer, e.getI8Type(), e.mul(block.stride, kTileRows));
-  for (Value row : {block.pointer, below})
-    for (int64_t half = 0; half < 2; ++half)
-      places.push_back({e.address(row, e.getI8Type(), e.i64(half * kTileBytes)), block.stride});
-  return places;
-}
-
-SmallVector<Value> Nest::loadSums(const Place &from, Value accumulate) {
-  auto zeros = [&] {
-    SmallVector<Value> sums;
-    for (int i = 0; i < 4; ++i)
-      sums.push_back(tiles.zero());
-    return sums;
-  };
-  if (oneBlock && !accumulation)
-    return zeros();
-  SmallVector<Type> types(4, LLVM::LLVMX86AMXType::get(e.getContext()));
-  auto branch = scf::IfOp::create(e, types, accumulate, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPointToStart(branch.thenBlock());
-  SmallVector<Value> sums;
-  for (const Place &quarter : quarters(e, from))
-    sums.push_back(tiles.load(quarter.pointer, quarter.stride));
-  scf::YieldOp::create(e, sums);
-  e.setInsertionPointToStart(branch.elseBlock());
-  scf::YieldOp::create(e, zeros());
-  return SmallVector<Value>(branch.getResults());
-}
-
-void Nest::storeSums(ArrayRef<Value> sums, const Place &to) {
-  for (auto [sum, quarter] : llvm::zip(sums, quarters(e, to)))
-    tiles.store(sum, quarter.pointer, quarter.stride);
-}
-
-SmallVector<Value> Nest::multiply(const Stripe &stripe, Value panelAt, ArrayRef<Value> sums,
-                                  llvm::function_ref<void(Value)> prefetch) {
-  constexpr int64_t kStepBytes = 2 * kTileRows * kTileBytes;
-  Value below = bytes(stripe.left.pointer, e.mul(stripe.left.stride, kTileRows));
-  Value packedStride = e.i64(kTileBytes);
-  return e.loop(e.i64(0), stripe.steps, 1, sums, [&](Value step, ValueRange carried) {
-    Value leftStep = e.mul(step, kTileBytes), rightAt = bytes(panelAt, e.mul(step, kStepBytes));
-    Value upper = tiles.load(bytes(stripe.left.pointer, leftStep), stripe.left.stride);
-    Value right0 = tiles.loadStreaming(rightAt, packedStride);
-    Value right1 = tiles.loadStreaming(bytes(rightAt, e.i64(kStepBytes / 2)), packedStride);
-    Value lower = tiles.load(bytes(below, leftStep), stripe.left.stride);
-    SmallVector<Value> next;
-    next.push_back(tiles.multiplyAdd(carried[0], upper, right0));
-    next.push_back(tiles.multiplyAdd(carried[1], upper, right1));
-    next.push_back(tiles.multiplyAdd(carried[2], lower, right0));
-    next.push_back(tiles.multiplyAdd(carried[3], lower, right1));
-    prefetch(step);
-    return next;
-  });
-}
 
 /// Starts to fetch, for writing, some of the lines of the block of the result at `to`: all of them in a block of k.
 void Nest::prefetchResult(Value to, Value step) {
@@ -257,19 +190,26 @@ void Nest::panel(const Stripe &stripe, Value number, Value column) {
       to = whole;
     }
   }
-  SmallVector<Value> sums = loadSums(to, accumulate);
   // What is summed up in the result is read at once: its lines are fetched while the panel before is multiplied.
   Value ahead = direct ? e.address(inResult, shape.resultElement, e.i64(kBlockColumns)) : inResult;
-  sums = multiply(stripe, panelAt, sums, [&](Value step) {
+  auto prefetch = [&](Value step) {
     if (!staged)
       prefetchResult(ahead, step);
     if (stripe.nextLeft)
       prefetchLeft(stripe, number, step);
-  });
-  storeSums(sums, to);
+  };
+  BlockProduct block{stripe.left,
+                     {panelAt, kTileBytes, kTileRows * kTileBytes, 2 * kTileRows * kTileBytes},
+                     stripe.steps,
+                     to,
+                     oneBlock && !accumulation ? Value() : accumulate};
+  if (unit == Unit::Tiles)
+    multiplyOnTiles(e, block, prefetch);
+  else
+    multiplyInPairs(e, block, prefetch);
   if (edge)
     return e.ifThen(edge, [&] { writeOut(stripe, inScratch, resultColumn, columns, stripe.accumulate); });
-  if (kind == TileResult::Rounded)
+  if (kind == ResultKind::Rounded)
     e.ifThen(stripe.last, [&] { writeOut(stripe, inScratch, resultColumn, columns, {}); });
 }
 
@@ -332,14 +272,14 @@ void Nest::piece(const PieceOfProduct &piece) {
   });
 }
 
-bool kinu::vectorize::amx::multipliesOnTiles(const ContractionShape &shape, const machines::Machine &machine) {
-  return machine.hasAmx && machine.vectorBits == 512 && shape.element.isBF16();
+bool kinu::vectorize::bf16::multiplies(const ContractionShape &shape, const machines::Machine &machine) {
+  return unitOf(machine) != Unit::None && shape.element.isBF16();
 }
 
-TileProduct kinu::vectorize::amx::emitTileProduct(Emission &e, const ContractionShape &shape, Value left, Value right,
-                                                  TileResult kind, Epilogue &epilogue,
-                                                  std::optional<Accumulation> accumulation) {
-  TileBlocking blocking = chooseTileBlocking(shape, e.machine, /*keepsPieces=*/kind != TileResult::InPlace);
+Product kinu::vectorize::bf16::emitProduct(Emission &e, const ContractionShape &shape, Value left, Value right,
+                                           ResultKind kind, Epilogue &epilogue,
+                                           std::optional<Accumulation> accumulation) {
+  Bf16Blocking blocking = chooseBf16Blocking(shape, e.machine, /*keepsPieces=*/kind != ResultKind::InPlace);
   // Else LLVM makes calls of memcpy from some loops, and tiles have to be configured again after a call.
   auto module = e.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
   for (auto function : module.getOps<LLVM::LLVMFuncOp>())

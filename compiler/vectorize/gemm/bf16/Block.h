@@ -1,0 +1,47 @@
+// One block of a product of bf16 operands: 32 x 32 sums in f32.
+//
+// Two units multiply such blocks: AMX tiles, and on machines without them AVX512-BF16's dot products of pairs. Both
+// read the same operands in memory: rows of the left one along k, and pairs of k of the right one, column by column.
+#pragma once
+
+#include "compiler/vectorize/gemm/bf16/Tiles.h"
+
+namespace kinu::vectorize::bf16 {
+
+/// Two by two tiles are held while k runs: each tile that is loaded is used twice.
+inline constexpr int64_t kBlockRows = 2 * kTileRows, kBlockColumns = 2 * kTileColumns;
+
+/// What multiplies bf16 without widening it first.
+enum class Unit { None, Tiles, Pairs };
+
+Unit unitOf(const machines::Machine &machine);
+
+/// Multiply-adds that the unit does in a cycle.
+double productsPerCycle(const machines::Machine &machine);
+
+/// Rows in memory: `stride` (i64) is in bytes.
+struct Place {
+  mlir::Value pointer, stride;
+};
+
+/// 32 columns of the right operand: for each step of 32 k two halves of 16 columns, each 16 rows of 16 pairs.
+struct Panel {
+  mlir::Value pointer;
+  int64_t rowBytes, halfBytes, stepBytes; ///< from one row, half and step to the next
+};
+
+/// sums[32 x 32] (+)= left[32 x 32 steps] right[32 steps x 32]
+struct BlockProduct {
+  Place left; ///< its k is contiguous; fastest where the stride is a constant
+  Panel right;
+  mlir::Value steps; ///< i64: k in 32s
+  Place sums;
+  mlir::Value accumulate = {}; ///< i1: `sums` are added to; null: never
+};
+
+/// Denormals are zeros, sums are in f32. `prefetch` emits what is to be fetched in each step (i64). Both calls may not
+/// be mixed in a function.
+void multiplyOnTiles(Emission &e, const BlockProduct &block, llvm::function_ref<void(mlir::Value)> prefetch);
+void multiplyInPairs(Emission &e, const BlockProduct &block, llvm::function_ref<void(mlir::Value)> prefetch);
+
+} // namespace kinu::vectorize::bf16
