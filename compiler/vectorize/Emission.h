@@ -72,6 +72,9 @@ public:
   /// Whether a result of this type, written by vectors along its last axis, should be streamed: it will not be in a
   /// cache when it is read, and bringing its lines in just to write over them costs a third of a copy.
   bool shouldStream(NamedTensorType type) const;
+  /// Starts to fetch the line of `pointer` for reading, on x86-64: its processors see a stream only after some lines, and
+  /// not beyond a page. What is never read does no harm.
+  void fetch(mlir::Value pointer);
   /// Makes what was streamed visible to other threads.
   void endStreams();
   /// Elements at base[indices[lane]]; `indices` is a vector of i32 or i64, masked lanes give 0.

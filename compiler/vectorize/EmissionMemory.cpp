@@ -66,6 +66,11 @@ bool Emission::shouldStream(NamedTensorType type) const {
   return isX86() && isAligned && type.getNumElements() * 4 >= kCachesOfL2 * machine.l2Bytes;
 }
 
+void Emission::fetch(Value pointer) {
+  if (isX86())
+    LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+}
+
 void Emission::endStreams() {
   LLVM::CallIntrinsicOp::create(*this, getStringAttr("llvm.x86.sse.sfence"), ValueRange{});
 }

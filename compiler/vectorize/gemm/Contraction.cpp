@@ -181,14 +181,16 @@ llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp origina
   Value left = e.operands[operands[shape.left]], right = e.operands[operands[shape.right]];
   Lowered lowered;
   lowered.operations = shape.operations() + epilogue.operations();
-  lowered.tile = inBf16 ? llvm::formatv("{0}x{1} f32", bf16::kBlockRows, bf16::kBlockColumns).str()
-                         : llvm::formatv("{0}x{1} {2}", shape.tiles.rows,
-                                         std::min(shape.columns(), columnsPerBlock(ofElements)),
-                                         shape.promote ? "f16" : "f32")
-                               .str();
+  lowered.tile =
+      inBf16 ? llvm::formatv("{0}x{1} f32", bf16::kBlockRows, bf16::kBlockColumns).str()
+             : llvm::formatv("{0}x{1} {2}", shape.tiles.rows, std::min(shape.columns(), columnsPerBlock(ofElements)),
+                             shape.promote ? "f16" : "f32")
+                   .str();
   if (inBf16) {
     bool onlyRounds = epilogue.isRounding() && !shape.scattered;
-    auto result = onlyRounds ? bf16::ResultKind::Rounded : staged ? bf16::ResultKind::Staged : bf16::ResultKind::InPlace;
+    auto result = onlyRounds ? bf16::ResultKind::Rounded
+                  : staged   ? bf16::ResultKind::Staged
+                             : bf16::ResultKind::InPlace;
     bf16::Product product = bf16::emitProduct(e, shape, left, right, result, epilogue, accumulation);
     lowered.tasks = product.tasks;
     lowered.scratchBytes = product.scratchBytes;

@@ -10,6 +10,8 @@ using namespace kinu::vectorize;
 static constexpr int64_t kTilesTogether = 8;
 /// Steps of k that share what finding a tile costs: as many rows of the source as the first cache of A64FX has ways.
 static constexpr int64_t kStepsTogether = 4;
+/// Steps of k that are fetched before they are copied.
+static constexpr int64_t kStepsAhead = 8;
 
 namespace {
 struct LeftPacking {
@@ -40,6 +42,8 @@ struct LeftPacking {
 void LeftPacking::copyVectors(Value tile, Value k, int64_t rows) {
   Value from = source(tile, k), to = e.address(packedTile(tile), packedElement, e.mul(k, width));
   for (int64_t row = 0; row < rows; row += e.lanes) {
+    if (sum.uniform())
+      e.fetch(e.address(from, element, e.i64(kStepsAhead * sum.stride() + row)));
     Value lanes = mask(rows - row);
     e.storeVector(e.toFormat(e.loadVector(element, from, e.i64(row), lanes), packedElement), to, e.i64(row), lanes);
   }
@@ -55,8 +59,11 @@ void LeftPacking::copyScalars(Value tile, Value k, int64_t rows) {
 void LeftPacking::transpose(Value tile, Value to, Value k, int64_t rows, int64_t length) {
   Value from = source(tile, k);
   SmallVector<Value> vectors;
-  for (int64_t row = 0; row < rows; ++row)
+  for (int64_t row = 0; row < rows; ++row) {
+    // Of the tile that comes next.
+    e.fetch(e.address(from, element, e.i64((row + rows) * tiles.leftRow)));
     vectors.push_back(e.toFormat(e.loadVector(element, from, e.i64(row * tiles.leftRow), mask(length)), packedElement));
+  }
   vectors.resize(size_t(width), LLVM::PoisonOp::create(e, e.vectorOf(packedElement))); // rows that nobody reads
   for (auto [i, vector] : llvm::enumerate(transposeTile(e, vectors)))
     if (int64_t first = int64_t(i) * e.lanes; first < length * width)

@@ -19,6 +19,8 @@ int64_t kinu::vectorize::packedElements(const Machine &machine, int64_t sums, in
 /// Panels that are written side by side while k runs. Each is a stream of writes; more streams than the first cache has
 /// ways evict each other, since panels often lie a multiple of its set size apart.
 static constexpr int64_t kPanelsTogether = 8;
+/// Steps of k that are fetched before they are copied.
+static constexpr int64_t kStepsAhead = 4;
 
 namespace {
 struct Packing {
@@ -52,8 +54,10 @@ void Packing::copyPanelRow(Value from, Value sum, Value panel, int64_t columns) 
   for (int64_t lane = 0; lane < columns; lane += e.lanes) {
     Value mask = lane + e.lanes > columns ? e.firstLanes(columns - lane) : Value();
     Value column = e.add(e.add(firstColumn, e.mul(panel, width)), lane);
-    Value vector = loadVector(from, right.columns.offset(e, column), mask);
-    e.storeVector(vector, to, e.i64(lane));
+    Value place = right.columns.offset(e, column);
+    if (right.sum.uniform())
+      e.fetch(e.address(from, element, e.add(place, kStepsAhead * right.sum.stride())));
+    e.storeVector(loadVector(from, place, mask), to, e.i64(lane));
   }
 }
 
@@ -115,8 +119,12 @@ void Packing::transposeColumns(Value vectorNumber) {
     Value mask = length < e.lanes ? e.firstLanes(length) : Value();
     Value from = right.sum.offset(e, e.add(firstSum, sum));
     SmallVector<Value> rows;
-    for (Value column : columns)
+    for (Value column : columns) {
+      // Of the columns that come next.
+      if (right.columns.uniform())
+        e.fetch(e.address(column, element, e.add(from, e.lanes * right.columns.stride())));
       rows.push_back(loadVector(column, from, mask));
+    }
     rows = transposeTile(e, rows);
     for (int64_t i = 0; i < length; ++i)
       e.storeVector(rows[i], to, e.mul(e.add(sum, i), panelWidth));

@@ -28,12 +28,13 @@ static constexpr double kTransposeLeft = 0.45;
 static constexpr double kSumUp = 0.6;      ///< to read and write an element of a sum that left the second cache
 static constexpr double kStartBlock = 0.1; ///< for an element of the result, for each block of k
 
-/// Tile rows lie so that more of them share sets of the first cache than it has room for beside the right operand.
-static bool rowsCollide(const Machine &machine, int64_t rowBytes, int64_t blockBytes) {
+/// The first `bytes` of `rows` rows lie so that more lines share a set of the first cache than it has room for beside
+/// the right operand.
+static bool rowsCollide(const Machine &machine, int64_t rows, int64_t rowBytes, int64_t bytes) {
   constexpr int64_t kSets = kL1WayBytes / kLineBytes;
   int64_t linesOfSet[kSets] = {};
-  for (int64_t row = 0; row < kBlockRows; ++row)
-    for (int64_t byte = 0; byte < blockBytes; byte += kLineBytes)
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t byte = 0; byte < bytes; byte += kLineBytes)
       ++linesOfSet[(row * rowBytes + byte) / kLineBytes % kSets];
   int64_t ways = machine.l1Bytes / kL1WayBytes;
   return llvm::any_of(linesOfSet, [&](int64_t lines) { return lines > ways - 2; });
@@ -42,14 +43,20 @@ static bool rowsCollide(const Machine &machine, int64_t rowBytes, int64_t blockB
 static bool mustPackLeft(const ContractionShape &shape, const Machine &machine, int64_t blockSums) {
   if (!shape.leftSum.uniform() || shape.leftSum.stride() != 1)
     return true;
-  // Tiles are loaded with any stride; broadcasts want one that is known, not that of either the copy or the operand.
-  bool isWhole = !shape.tiles.tail() && shape.sums() % kTileSums == 0;
-  return (unitOf(machine) == Unit::Pairs && !isWhole) || rowsCollide(machine, 2 * shape.tiles.leftRow, 2 * blockSums);
+  int64_t rowBytes = 2 * shape.tiles.leftRow;
+  if (unitOf(machine) == Unit::Tiles)
+    return rowsCollide(machine, kBlockRows, rowBytes, 2 * blockSums);
+  // Broadcasts want a stride that is known, not that of either the copy or the operand. A line is done with before the
+  // next one of its row is begun.
+  return shape.tiles.tail() || shape.sums() % kTileSums || rowsCollide(machine, kGroupRows, rowBytes, kLineBytes);
 }
 
-/// k of a block, at most: a tile of rows that long fills two thirds of the first cache.
+/// k of a block, at most. On tiles a stripe of the left operand that long fills two thirds of the first cache; for dot
+/// products neither operand stays there, and long blocks save what it takes to start one, but the panels are to leave
+/// room in the second cache (measured on Zen 4: 256 is 3 to 10% slower than 1024, and so is 2048 for some products).
 static int64_t mostBlockSums(const Machine &machine) {
-  return std::max(kTileSums, machine.l1Bytes * 2 / 3 / (2 * kBlockRows) / kTileSums * kTileSums);
+  int64_t bytes = unitOf(machine) == Unit::Tiles ? machine.l1Bytes * 2 / 3 : machine.l2Bytes / machine.l2Cores / 16;
+  return std::max(kTileSums, bytes / (2 * kBlockRows) / kTileSums * kTileSums);
 }
 
 namespace {

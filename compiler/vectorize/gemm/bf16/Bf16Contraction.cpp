@@ -46,8 +46,9 @@ struct Nest {
   bool leftIsAlwaysWhole = !rowTail && shape.sums() % kTileSums == 0;
   // The thread's scratch, in bytes.
   int64_t panelsEnd = paddedSums(std::min(shape.sums(), blocking.pieces.sums)) * blocking.pieces.mostColumns * 2;
-  int64_t leftEnd =
-      panelsEnd + (blocking.pieces.packLeft || !leftIsAlwaysWhole ? kBlockRows * blocking.blockSums * 2 : 0);
+  // A copy of the left operand: of dot products, with rows that do not lie a multiple of 4 KiB apart.
+  int64_t leftRow = blocking.blockSums + (unit == Unit::Pairs ? kTileSums : 0);
+  int64_t leftEnd = panelsEnd + (blocking.pieces.packLeft || !leftIsAlwaysWhole ? kBlockRows * leftRow * 2 : 0);
   int64_t blockEnd = leftEnd + stripes * kBlockRows * blockRow * 4;
 
   Value bytes(Value pointer, Value count) { return e.address(pointer, e.getI8Type(), count); }
@@ -110,8 +111,8 @@ void Nest::prefetchLeft(const Stripe &stripe, Value panel, Value step) {
 Place Nest::leftOf(Value base, Value tile, SumRange sums) {
   Value packed = bytes(e.scratch, e.i64(panelsEnd));
   auto pack = [&] {
-    packLeft(e, shape.tiles, shape.leftSum, base, packed, blocking.blockSums, tile, sums);
-    return Place{packed, e.i64(2 * blocking.blockSums)};
+    packLeft(e, shape.tiles, shape.leftSum, base, packed, leftRow, tile, sums);
+    return Place{packed, e.i64(2 * leftRow)};
   };
   auto inPlace = [&] {
     Value offset = e.add(shape.tiles.leftOffset(e, tile), shape.leftSum.offset(e, sums.first));

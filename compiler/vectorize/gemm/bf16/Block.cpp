@@ -12,10 +12,6 @@ using kinu::machines::Machine;
 /// Of what the unit does at best, while operands come from the caches they should be in.
 static constexpr double kReached = 0.94;
 
-/// Rows whose sums are in vector registers at once: with two vectors a row and two of the right operand there is room
-/// for the left one, and each group hides a dot product's latency (6 cycles, uops.info).
-static constexpr int64_t kRowGroups[] = {11, 11, 10};
-
 Unit kinu::vectorize::bf16::unitOf(const Machine &machine) {
   if (machine.vectorBits != 512 || !machine.isX86())
     return Unit::None;
@@ -148,8 +144,9 @@ SmallVector<Value> RowGroup::multiply(Value step, ValueRange sums) {
 
 void kinu::vectorize::bf16::multiplyInPairs(Emission &e, const BlockProduct &block,
                                             llvm::function_ref<void(Value)> prefetch) {
-  int64_t first = 0;
-  for (int64_t count : kRowGroups) {
+  int64_t groups = llvm::divideCeil(kBlockRows, kGroupRows), first = 0;
+  for (int64_t left = groups; left > 0; --left) {
+    int64_t count = llvm::divideCeil(kBlockRows - first, left);
     RowGroup group{e, block, first, count};
     SmallVector<Value> sums = group.load();
     sums = e.loop(e.i64(0), block.steps, 1, sums, [&](Value step, ValueRange carried) {

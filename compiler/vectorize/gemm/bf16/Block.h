@@ -11,6 +11,10 @@ namespace kinu::vectorize::bf16 {
 /// Two by two tiles are held while k runs: each tile that is loaded is used twice.
 inline constexpr int64_t kBlockRows = 2 * kTileRows, kBlockColumns = 2 * kTileColumns;
 
+/// Rows whose sums dot products keep in registers at once, at most: with two vectors a row and two of the right operand
+/// there is room for the left one, and the latency of a dot product (6 cycles on Zen 4, uops.info) is hidden.
+inline constexpr int64_t kGroupRows = 11;
+
 /// What multiplies bf16 without widening it first.
 enum class Unit { None, Tiles, Pairs };
 
