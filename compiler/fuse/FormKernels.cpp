@@ -5,6 +5,8 @@
 #include "compiler/fuse/Products.h"
 #include "dialects/kinu/FreeOps.h"
 
+#include "mlir/Transforms/Passes.h"
+
 namespace kinu::fuse {
 #define GEN_PASS_DEF_FORMKERNELS
 #include "compiler/fuse/Passes.h.inc"
@@ -173,6 +175,7 @@ private:
 void fuse::buildPipeline(OpPassManager &passes, const Options &options) {
   passes.addPass(createChunkLinearCrossEntropy({options.lossChunkBytes}));
   passes.addPass(createExpandComposites());
+  passes.addPass(createCSEPass()); // what is saved for the backward pass is often computed in a composite, too
   passes.addPass(createLowerAccumulate());
   passes.addPass(createLowerRepeatSums());
   passes.addPass(createHoistConstants());

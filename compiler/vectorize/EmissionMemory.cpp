@@ -130,6 +130,11 @@ Value Emission::toFormat(Value real, Type element) {
 SmallVector<Value> Emission::loop(Value lower, Value upper, int64_t step, ValueRange carried,
                                   llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
   auto loop = scf::ForOp::create(*this, lower, upper, i64(step), carried);
+  if (std::exchange(keepsRolled, false)) {
+    auto unroll = LLVM::LoopUnrollAttr::get(getContext(), getBoolAttr(true), {}, {}, {}, {}, {}, {});
+    loop->setAttr(kLoopAnnotation, LLVM::LoopAnnotationAttr::get(getContext(), {}, {}, {}, unroll, {}, {}, {}, {}, {},
+                                                                 {}, {}, {}, {}, {}, {}));
+  }
   OpBuilder::InsertionGuard guard(*this);
   // Without carried values the loop comes with its terminator.
   Block *block = loop.getBody();

@@ -45,5 +45,12 @@ llvm::Expected<OwningOpRef<ModuleOp>> Emission::finish() {
   passes.addPass(createReconcileUnrealizedCastsPass());
   if (failed(passes.run(*module)))
     return llvm::createStringError("cannot lower the code of a kernel to LLVM: " + reason);
+  // The lowering of loops leaves them as attributes that nobody translates.
+  module->walk([](LLVM::BrOp branch) {
+    if (auto annotation = branch->getAttrOfType<LLVM::LoopAnnotationAttr>(kLoopAnnotation)) {
+      branch->removeAttr(kLoopAnnotation);
+      branch.setLoopAnnotationAttr(annotation);
+    }
+  });
   return std::move(module);
 }

@@ -8,8 +8,11 @@ using namespace kinu;
 using namespace kinu::vectorize;
 
 static constexpr int64_t kLineBytes = 64;
-/// Rows of no more bytes than this go to the first cache, longer ones to the second.
-static constexpr int64_t kShortRows = 16 << 10;
+/// Where the first cache has this size, rows of up to a third of it are fetched there, the others to the second cache.
+static constexpr int64_t kLargeL1 = 48 << 10;
+/// Where it is smaller, rows go to the second cache, at least so many bytes ahead (Zen 4: 15% faster than to the
+/// first).
+static constexpr int64_t kAheadBytes = 12 << 10;
 
 static int64_t bytesPerElement(NamedTensorType type) { return type.getElement().getIntOrFloatBitWidth() / 8; }
 
@@ -29,6 +32,12 @@ NextRow::NextRow(Emission &e, step::KernelOp kernel, const LoopPlan &plan) : e(e
   }
 }
 
+bool NextRow::toFirstCache() const { return e.machine.l1Bytes >= kLargeL1 && rowBytes <= kLargeL1 / 3; }
+
+int64_t NextRow::rowsAhead() const {
+  return e.machine.l1Bytes >= kLargeL1 ? 1 : llvm::divideCeil(kAheadBytes, rowBytes);
+}
+
 void NextRow::fetch(const Point &point, size_t pass, Value base, int64_t step) {
   for (const Operand &operand : operands) {
     Value index = e.i64(0);
@@ -43,11 +52,11 @@ void NextRow::fetch(const Point &point, size_t pass, Value base, int64_t step) {
     int64_t length = operand.type.getAxes().back().length;
     int64_t first = int64_t(pass) * length * bytes / passes / kLineBytes * kLineBytes;
     int64_t lines = llvm::divideCeil(step * bytes, passes * kLineBytes);
-    Value next = e.address(operand.pointer, operand.type.getElement(), e.add(index, rowStride));
-    // Of the last row it is what lies behind the operand, which does no harm.
+    Value next = e.address(operand.pointer, operand.type.getElement(), e.add(index, rowsAhead() * rowStride));
+    // Of the last rows it is what lies behind the operand, which does no harm.
     Value from = e.address(next, e.getI8Type(), e.add(e.mul(e.div(base, step), lines * kLineBytes), first));
     for (int64_t line = 0; line < lines; ++line)
       LLVM::Prefetch::create(e, e.address(from, e.getI8Type(), e.i64(line * kLineBytes)), /*rw=*/0,
-                             /*hint=*/rowBytes > kShortRows ? 2 : 3, /*cache=*/1);
+                             /*hint=*/toFirstCache() ? 3 : 2, /*cache=*/1);
   }
 }

@@ -25,6 +25,9 @@ private:
     mlir::Value pointer;
   };
 
+  bool toFirstCache() const;
+  int64_t rowsAhead() const;
+
   Emission &e;
   mlir::StringAttr row; ///< the axis along which the next row lies
   int64_t passes, rowBytes = 0;

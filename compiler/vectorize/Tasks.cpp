@@ -10,7 +10,7 @@ using namespace kinu::vectorize;
 static constexpr int64_t kItemElements = 2048; ///< enough to hide the decoding of an item's number
 static constexpr int64_t kItemsAtLeast = 64;   ///< rather small items than too few of them
 static constexpr int64_t kBlockElements = 8192;
-static constexpr int64_t kColumns = 1024; ///< of which the sums stay in a near cache, and a row is a page of memory
+static constexpr int64_t kColumns = 4096; ///< whose sums stay in a near cache; whole rows are read in one stream
 
 /// Cuts a vector axis that is a row axis into blocks. With reductions a block is the vectors done side by side, eight
 /// if that leaves enough blocks: long pieces of memory are read, and the sums hide each other's latency.

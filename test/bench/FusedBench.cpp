@@ -66,7 +66,7 @@ static Traffic trafficOf(step::KernelOp kernel) {
 }
 
 namespace {
-/// A kernel's buffers, aligned as the arena aligns them, those in place shared.
+/// A kernel's buffers, those in place shared.
 struct Buffers {
   std::vector<void *> places, owned;
 
@@ -92,7 +92,7 @@ private:
   /// Floats of 0.25, ids that are spread over what every axis has.
   void add(NamedTensorType type) {
     auto bytes = size_t(bytesOf(type));
-    void *memory = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    void *memory = allocateLarge(bytes);
     owned.push_back(memory);
     places.push_back(memory);
     if (type.isInt())

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <sys/mman.h>
 #if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
@@ -21,10 +22,18 @@ double kinu::test::median(std::vector<double> times) {
   return times[times.size() / 2];
 }
 
+void *kinu::test::allocateLarge(size_t bytes) {
+  constexpr size_t kHugePage = size_t(2) << 20;
+  bytes = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  void *memory = std::aligned_alloc(kHugePage, bytes);
+  madvise(memory, bytes, MADV_HUGEPAGE); // only advice
+  return memory;
+}
+
 static float *allocate() {
-  void *memory = std::aligned_alloc(4096, kFloats * 4);
-  std::fill_n(static_cast<float *>(memory), kFloats, 0.25f);
-  return static_cast<float *>(memory);
+  auto *memory = static_cast<float *>(allocateLarge(kFloats * 4));
+  std::fill_n(memory, kFloats, 0.25f);
+  return memory;
 }
 
 MemoryLoops::MemoryLoops() : from(allocate()), to(allocate()) {}

@@ -1,6 +1,7 @@
 // How fast this machine reads, writes and changes memory at the moment, by one thread.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 namespace kinu::test {
@@ -8,6 +9,8 @@ namespace kinu::test {
 /// Seconds on a steady clock.
 double seconds();
 double median(std::vector<double> times);
+/// Memory as the arena of a run is: in huge pages, if the system gives them. To be freed by `std::free`.
+void *allocateLarge(size_t bytes);
 
 /// Loops over 64 MB, which no core has in a cache of its own.
 class MemoryLoops {
