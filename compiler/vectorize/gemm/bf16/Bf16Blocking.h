@@ -1,4 +1,4 @@
-// How a product on AMX tiles is cut into tasks, rounds and blocks.
+// How a product of bf16 is cut into tasks, rounds and blocks.
 #pragma once
 
 #include "compiler/vectorize/gemm/Blocking.h"
@@ -10,7 +10,7 @@ struct Bf16Blocking {
   /// piece pass; a multiple of `blockSums` if there are several rounds. `packLeft`: every tile of rows, for each block;
   /// else only those that are not whole.
   Blocking pieces;
-  int64_t blockSums; ///< k of a block: a tile of rows that long stays in the first cache while the panels pass
+  int64_t blockSums; ///< k of a block, for which a tile of rows and a panel are multiplied at once
 
   int64_t rounds(const ContractionShape &shape) const { return llvm::divideCeil(shape.sums(), pieces.sums); }
   bool isOneBlock(const ContractionShape &shape) const { return blockSums >= shape.sums(); }

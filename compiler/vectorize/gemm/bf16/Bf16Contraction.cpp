@@ -1,6 +1,6 @@
-// The nest of a product on AMX tiles: pieces, rounds of k whose right operand is packed for the second cache, tiles of
-// 32 rows, blocks of k whose left operand stays in the first cache, panels of 32 columns, and k by tiles, with the sums
-// of 32 x 32 results in four tiles. All of it is in one function without calls.
+// The nest of a product of bf16: pieces, rounds of k whose right operand is packed for the second cache, tiles of 32 rows,
+// blocks of k, panels of 32 columns, and k in steps of 32, with the sums of 32 x 32 results in registers. All of it is in
+// one function without calls.
 #include "compiler/vectorize/gemm/bf16/Bf16Contraction.h"
 
 #include "compiler/vectorize/gemm/bf16/Bf16Blocking.h"
