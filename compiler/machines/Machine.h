@@ -63,6 +63,7 @@ struct Machine {
 
   std::optional<Network> network; ///< none: a single node
 
+  /// Of 64 bits.
   bool isX86() const { return llvm::StringRef(triple).starts_with("x86_64"); }
   /// Cores that a rank may use.
   int64_t coresPerGroup() const { return std::max<int64_t>(1, cores / std::max<int64_t>(1, memoryGroups)); }

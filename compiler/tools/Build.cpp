@@ -44,12 +44,7 @@ Examples:
   PipelineOptions &pipeline = options->pipeline;
   options->addTo(*command);
   command->add_option("-o,--output", pipeline.output, "where to write; - is standard output");
-  command->add_option("--machine", pipeline.machine, "the machine to compile for [the layout's, or this one]")
-      ->check(CLI::IsMember(machines::knownNames()));
-  command->add_option("--layout", pipeline.layout, "the layout of the spec to build for");
-  command->add_option("--nodes", pipeline.nodes, "the layout's degrees for so many nodes [its first]")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
-      ->needs("--layout");
+  options->addTargetTo(*command, "the layout of the spec to build for [one rank]");
   auto product = std::make_shared<std::string>("exe");
   command->add_option("--emit", *product, "what to write")->check(CLI::IsMember(productNames()));
   auto stop = std::make_shared<std::string>();

@@ -23,13 +23,15 @@ void addTokenize(CLI::App &app, Action &action);
 /// What to say of a command line that `app` refused with `error`.
 std::string usageMessage(const CLI::App &app, const CLI::Error &error);
 
-/// Options that several commands share: the spec, `-D name=n` and `--diagnostics`.
+/// Options that several commands share.
 struct SpecOptions {
   PipelineOptions pipeline;
   std::vector<std::string> defines;
   std::string diagnostics = "text";
 
   void addTo(CLI::App &command);
+  /// `--machine`, `--layout` and `--nodes`: what the spec is compiled for.
+  void addTargetTo(CLI::App &command, const char *layoutHelp);
   /// Fills `pipeline.defines`; throws CLI::ValidationError on a malformed one.
   void parseDefines();
   /// Writes what was collected to standard error, in colour on a terminal.

@@ -17,12 +17,7 @@ Examples:
   auto options = std::make_shared<SpecOptions>();
   PipelineOptions &pipeline = options->pipeline;
   options->addTo(*command);
-  command->add_option("--layout", pipeline.layout, "the layout of the spec to plan [one rank]");
-  command->add_option("--nodes", pipeline.nodes, "the layout's degrees for so many nodes [its first]")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
-      ->needs("--layout");
-  command->add_option("--machine", pipeline.machine, "the machine to compile for [the layout's, or this one]")
-      ->check(CLI::IsMember(machines::knownNames()));
+  options->addTargetTo(*command, "the layout of the spec to plan [one rank]");
   command->add_option("-o,--output", pipeline.output, "where to write [standard output]");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "write one JSON object");

@@ -59,6 +59,15 @@ void SpecOptions::addTo(CLI::App &command) {
       ->check(CLI::IsMember({"text", "json"}));
 }
 
+void SpecOptions::addTargetTo(CLI::App &command, const char *layoutHelp) {
+  command.add_option("--machine", pipeline.machine, "the machine to compile for [the layout's, or this one]")
+      ->check(CLI::IsMember(machines::knownNames()));
+  command.add_option("--layout", pipeline.layout, layoutHelp);
+  command.add_option("--nodes", pipeline.nodes, "the layout's degrees for so many nodes [its first]")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->needs("--layout");
+}
+
 void SpecOptions::parseDefines() {
   pipeline.json = diagnostics == "json";
   for (const std::string &define : defines) {

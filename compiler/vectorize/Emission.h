@@ -18,6 +18,8 @@ namespace kinu::vectorize {
 /// On a loop: what LLVM is told about it.
 inline constexpr llvm::StringLiteral kLoopAnnotation = "llvm.loop_annotation";
 
+enum class Unroll { Allowed, Never };
+
 class Emission : public mlir::ImplicitLocOpBuilder {
 public:
   /// Starts the function of `kernel`; the builder stands inside it.
@@ -75,9 +77,12 @@ public:
   /// Whether a result of this type, written by vectors along its last axis, should be streamed: it will not be in a
   /// cache when it is read, and bringing its lines in just to write over them costs a third of a copy.
   bool shouldStream(NamedTensorType type) const;
-  /// Starts to fetch the line of `pointer` for reading, on x86-64: its processors see a stream only after some lines, and
-  /// not beyond a page. What is never read does no harm.
+  /// Starts to fetch the line of `pointer` for reading, on x86-64: its processors see a stream only after some lines,
+  /// and not beyond a page. What is never read does no harm.
   void fetch(mlir::Value pointer);
+  /// The same pointer, of which LLVM does not know that it is: so it forms addresses from it anew, and keeps nothing
+  /// that lies there in registers from one loop's step to the next.
+  mlir::Value laundered(mlir::Value pointer);
   /// Makes what was streamed visible to other threads.
   void endStreams();
   /// Elements at base[indices[lane]]; `indices` is a vector of i32 or i64, masked lanes give 0.
@@ -91,13 +96,12 @@ public:
   mlir::Value bf16Bits(mlir::Value real);
 
   /// `for (i = lower; i < upper; i += step)` with carried values; `body` returns the next ones. Returns the last ones.
+  /// LLVM may unroll it or not.
   mlir::SmallVector<mlir::Value>
   loop(mlir::Value lower, mlir::Value upper, int64_t step, mlir::ValueRange carried,
-       llvm::function_ref<mlir::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+       llvm::function_ref<mlir::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body,
+       Unroll unroll = Unroll::Allowed);
   void loop(mlir::Value lower, mlir::Value upper, int64_t step, llvm::function_ref<void(mlir::Value)> body);
-  /// Says that LLVM is not to unroll the next loop, on x86-64: of many steps side by side it shuffles the loads, and the
-  /// prefetchers, which learn from every load's address, lose the stream (Zen 4: 18 GB/s instead of 32).
-  void keepNextLoopRolled() { keepsRolled = isX86(); }
   void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
 
   /// Calls a function of the kernel's own; its name says all that its code depends on. At the first call it is made:
@@ -110,7 +114,6 @@ public:
 
 private:
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  bool keepsRolled = false;
 };
 
 } // namespace kinu::vectorize

@@ -71,6 +71,10 @@ void Emission::fetch(Value pointer) {
     LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
 }
 
+Value Emission::laundered(Value pointer) {
+  return LLVM::LaunderInvariantGroupOp::create(*this, pointer.getType(), pointer);
+}
+
 void Emission::endStreams() {
   LLVM::CallIntrinsicOp::create(*this, getStringAttr("llvm.x86.sse.sfence"), ValueRange{});
 }
@@ -128,9 +132,9 @@ Value Emission::toFormat(Value real, Type element) {
 }
 
 SmallVector<Value> Emission::loop(Value lower, Value upper, int64_t step, ValueRange carried,
-                                  llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+                                  llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body, Unroll unrolls) {
   auto loop = scf::ForOp::create(*this, lower, upper, i64(step), carried);
-  if (std::exchange(keepsRolled, false)) {
+  if (unrolls == Unroll::Never) {
     auto unroll = LLVM::LoopUnrollAttr::get(getContext(), getBoolAttr(true), {}, {}, {}, {}, {}, {});
     loop->setAttr(kLoopAnnotation, LLVM::LoopAnnotationAttr::get(getContext(), {}, {}, {}, unroll, {}, {}, {}, {}, {},
                                                                  {}, {}, {}, {}, {}, {}));

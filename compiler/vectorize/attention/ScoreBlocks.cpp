@@ -12,10 +12,6 @@ using namespace kinu;
 using namespace kinu::vectorize;
 using kinu::machines::Machine;
 
-static bool multipliesBf16(const Machine &machine, Type element) {
-  return bf16::unitOf(machine) != bf16::Unit::None && element.isBF16();
-}
-
 /// Vectors of a panel: those of a register block, or one less where its higher blocks divide the heads better. Of the
 /// last block that a head does not fill, A64FX sees the latency.
 static int64_t panelVectors(const Machine &machine, const AttentionShape &shape) {
@@ -29,7 +25,7 @@ static int64_t panelVectors(const Machine &machine, const AttentionShape &shape)
 
 /// Full register blocks, but no more queries than there are.
 static int64_t queriesPerPanel(const Machine &machine, Type element, const AttentionShape &shape) {
-  bool inBf16 = multipliesBf16(machine, element);
+  bool inBf16 = bf16::multiplies(machine, element);
   int64_t most = inBf16 ? 64 : panelVectors(machine, shape) * machine.floatsPerVector();
   int64_t panels = llvm::divideCeil(shape.query.length, most);
   return llvm::alignTo(llvm::divideCeil(shape.query.length, panels), inBf16 ? 32 : machine.floatsPerVector());
@@ -37,7 +33,7 @@ static int64_t queriesPerPanel(const Machine &machine, Type element, const Atten
 
 static std::unique_ptr<Products> chooseProducts(Emission &e, Scratch &scratch, const AttentionShape &shape,
                                                 Type element, int64_t queries) {
-  if (multipliesBf16(e.machine, element))
+  if (bf16::multiplies(e.machine, element))
     return bf16Products(e, scratch, queries);
   return vectorProducts(e, scratch, queries, {shape.sums(), shape.values()});
 }

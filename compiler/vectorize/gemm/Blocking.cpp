@@ -52,43 +52,41 @@ static void chooseSums(const ContractionShape &shape, const Machine &machine, Bl
   blocking.sums = rounds == 1 ? shape.sums() : std::min(sums, shape.sums());
 }
 
+PieceTraffic kinu::vectorize::trafficOf(const ContractionShape &shape, const Blocking &blocking, double tasks) {
+  double rows = double(blocking.tilesPerTask * shape.tiles.rows), columns = double(blocking.columns);
+  if (blocking.rowsFastest)
+    return {tasks * rows * columns, std::ceil(tasks / double(blocking.rowTasks(shape))) * columns, tasks * rows};
+  double stretches = std::max(std::ceil(tasks * columns / double(blocking.mostColumns)),
+                              std::ceil(tasks / double(blocking.columnTasks(shape))));
+  return {tasks * rows * columns, tasks * columns, stretches * rows};
+}
+
 /// Cycles of so many neighbouring tasks done as one piece, in which the products themselves run at the machine's peak.
 static double pieceCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking,
                           double tasks) {
-  double rows = double(blocking.tilesPerTask * shape.tiles.rows), columns = double(blocking.columns);
+  PieceTraffic traffic = trafficOf(shape, blocking, tasks);
+  double multiply = traffic.results / double(machine.floatsPerVector() * machine.fmaPipes);
   double leftCycles = blocking.packLeft ? kPackCycles : kReadCycles;
-  double rightPacked, leftRead;
-  if (blocking.rowsFastest) {
-    rightPacked = std::ceil(tasks / double(blocking.rowTasks(shape))) * columns;
-    leftRead = tasks * rows;
-  } else {
-    double stretches = std::max(std::ceil(tasks * columns / double(blocking.mostColumns)),
-                                std::ceil(tasks / double(blocking.columnTasks(shape))));
-    rightPacked = tasks * columns;
-    leftRead = stretches * rows;
-  }
-  double multiply = tasks * rows * columns / double(machine.floatsPerVector() * machine.fmaPipes);
-  return double(shape.sums()) * (multiply + rightPacked * kPackCycles + leftRead * leftCycles);
+  return double(shape.sums()) * (multiply + traffic.rightPacked * kPackCycles + traffic.leftRead * leftCycles);
 }
 
 /// Cycles of the busiest of `threads` threads.
-static double threadCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking,
-                           int64_t threads) {
-  int64_t tasks = blocking.tasks(shape), most = llvm::divideCeil(tasks, threads);
+static double threadCycles(int64_t tasks, int64_t threads, llvm::function_ref<double(double)> pieceCycles) {
+  int64_t most = llvm::divideCeil(tasks, threads);
   int64_t piece = threads == 1 ? tasks : kinu::rt::tasksOfPiece(tasks, threads);
-  double cyclesOfPiece = pieceCycles(shape, machine, blocking, double(piece));
+  double cyclesOfPiece = pieceCycles(double(piece));
   double cycles = double(most / piece) * cyclesOfPiece + (threads == 1 ? 0 : kTail * cyclesOfPiece);
   if (most % piece)
-    cycles += pieceCycles(shape, machine, blocking, double(most % piece));
+    cycles += pieceCycles(double(most % piece));
   return cycles;
 }
 
-/// The sum over numbers of threads of what all threads together take.
-static double launchCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking) {
+double kinu::vectorize::launchCycles(const ContractionShape &shape, const Machine &machine, const Blocking &blocking,
+                                     llvm::function_ref<double(double)> pieceCycles) {
   double cycles = 0;
   for (int64_t threads : kThreads)
     if (threads <= machine.coresPerGroup())
-      cycles += double(threads) * threadCycles(shape, machine, blocking, threads);
+      cycles += double(threads) * threadCycles(blocking.tasks(shape), threads, pieceCycles);
   return cycles;
 }
 
@@ -128,7 +126,8 @@ Blocking kinu::vectorize::chooseBlocking(const ContractionShape &shape, const Ma
           candidate.mostColumns = std::clamp(kept, taskPanels * width, candidate.mostColumns);
         }
         candidate.rowsFastest = rowsFastest;
-        double cycles = launchCycles(shape, machine, candidate);
+        double cycles = launchCycles(shape, machine, candidate,
+                                     [&](double tasks) { return pieceCycles(shape, machine, candidate, tasks); });
         if (cycles < bestCycles) {
           bestCycles = cycles;
           best = candidate;

@@ -25,6 +25,19 @@ struct Blocking {
   }
 };
 
+/// What neighbouring tasks that are done as one piece move, in elements for each k.
+struct PieceTraffic {
+  double results;     ///< of the product
+  double rightPacked; ///< of the right operand, in columns
+  double leftRead;    ///< of the left operand, in rows
+};
+PieceTraffic trafficOf(const ContractionShape &shape, const Blocking &blocking, double tasks);
+
+/// The sum, over the numbers of threads that a rank may have on the machine, of what all threads together take: each is
+/// as busy as the busiest. `pieceCycles` is asked for the cycles of so many neighbouring tasks.
+double launchCycles(const ContractionShape &shape, const machines::Machine &machine, const Blocking &blocking,
+                    llvm::function_ref<double(double tasks)> pieceCycles);
+
 /// Chooses blocks that fit the caches and tasks that load the usual numbers of threads evenly.
 /// `shape.tiles.rows` is set already. With `staged`, the product is summed in scratch before anything is written: a
 /// tile of it where k has one round, else a piece of `tilesPerTask` by `mostColumns`, which takes part of the second

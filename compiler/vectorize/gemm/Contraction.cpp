@@ -157,7 +157,7 @@ llvm::Expected<Lowered> kinu::vectorize::lowerContraction(step::KernelOp origina
     return llvm::createStringError("contraction `" + kernel.getSymName() + "` is not on the kernel's operands");
 
   ContractionShape shape = analyseContraction(typeOf(lhs), typeOf(rhs), dot.getType(), dot.getOver());
-  bool inBf16 = bf16::multiplies(shape, machine);
+  bool inBf16 = bf16::multiplies(machine, shape.element);
   Machine ofElements = machine;
   if (dot.getPromote() && machine.hasFp16) {
     // All counts of lanes, and what follows from them, are of f16 then.

@@ -62,9 +62,7 @@ SmallVector<Value> BlockLoop::multiply(Value lhsAt, Value rhsAt, int64_t step, A
 /// strength reduction, which takes them for plain loads, may choose a pointer in the middle of a round and pay a
 /// subtraction for half of them: it does not look behind this.
 static Value pointerOfBroadcasts(Emission &e, Value pointer) {
-  if (!e.machine.scalable)
-    return pointer;
-  return LLVM::LaunderInvariantGroupOp::create(e, pointer.getType(), pointer);
+  return e.machine.scalable ? e.laundered(pointer) : pointer;
 }
 
 /// `count` steps of k from `i` on, which the sets take in turns.

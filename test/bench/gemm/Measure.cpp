@@ -1,13 +1,13 @@
 // See Measure.h.
 #include "test/bench/gemm/Measure.h"
 
+#include "test/bench/MemoryLoops.h"
 #include "test/bench/TileRate.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <sys/mman.h>
 
 using namespace kinu::bench;
 
@@ -28,8 +28,7 @@ void kinu::bench::onTeam(int threads, const std::function<void(int)> &work) {
 }
 
 Memory::Memory(int64_t size) : bytes((size + (2 << 20) - 1) / (2 << 20) * (2 << 20)) {
-  base = std::aligned_alloc(2 << 20, size_t(bytes));
-  madvise(base, size_t(bytes), MADV_HUGEPAGE);
+  base = kinu::test::allocateLarge(size_t(bytes));
   std::memset(base, 0, size_t(bytes));
 }
 

@@ -1,25 +1,23 @@
 // Blocks and tasks from the sizes of the caches and what packing, reading and summing cost.
 #include "compiler/vectorize/gemm/bf16/Bf16Blocking.h"
 
+#include "compiler/machines/Peak.h"
 #include "compiler/vectorize/gemm/bf16/Bf16Packing.h"
 
-#include <cmath>
 #include <limits>
 
+using namespace kinu;
 using namespace kinu::vectorize;
 using namespace kinu::vectorize::bf16;
 using kinu::machines::Machine;
 
-/// Threads that a rank may have; every task list should divide evenly among any of them.
-static constexpr int64_t kThreads[] = {1, 2, 3, 4, 6, 8, 12};
-/// Pieces in which the runtime hands a thread its tasks, if there are several threads (runtime/Team.cpp): what
-/// neighbouring tasks share is packed once for each of these.
-static constexpr int64_t kCalls = 4;
 static constexpr int64_t kRowTasks[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96};
 static constexpr int64_t kMostKeptBytes = 4 << 20;
 static constexpr int64_t kLineBytes = 64;
 static constexpr int64_t kL1WayBytes = 4096; ///< of every x86 processor: a page
 
+/// Of the peak.
+static constexpr double kReached = 0.94;
 // Cycles, estimated for the x86 host; not measured yet.
 static constexpr double kPackRight = 0.35; ///< for an element, from memory to the second cache
 static constexpr double kReadLeft = 0.12;  ///< for an element read in place, as far as it is not hidden
@@ -59,49 +57,21 @@ static int64_t mostBlockSums(const Machine &machine) {
   return std::max(kTileSums, bytes / (2 * kBlockRows) / kTileSums * kTileSums);
 }
 
-namespace {
-struct Cost {
-  const ContractionShape &shape;
-  const Bf16Blocking &blocking;
-  double productsPerCycle;
+/// Multiply-adds in a cycle while operands come from the caches they should be in.
+static double productsPerCycle(const Machine &machine) {
+  return kReached * machines::peakFlopsPerCore(machine, "bf16") / (2 * machine.frequency);
+}
 
-  double left() const {
-    if (!blocking.pieces.packLeft)
-      return kReadLeft;
-    return shape.leftSum.contiguous() ? kCopyLeft : kTransposeLeft;
-  }
-  double ofThread(int64_t threads) const;
-  double ofLaunches() const {
-    double cycles = 0;
-    for (int64_t threads : kThreads)
-      cycles += double(threads) * ofThread(threads);
-    return cycles;
-  }
-};
-} // namespace
-
-/// Cycles of the busiest of `threads` threads.
-double Cost::ofThread(int64_t threads) const {
-  const Blocking &pieces = blocking.pieces;
-  int64_t all = pieces.tasks(shape), ofCall = threads == 1 ? all : std::max<int64_t>(1, all / (threads * kCalls));
-  double calls = double(llvm::divideCeil(llvm::divideCeil(all, threads), ofCall)), tasks = double(ofCall);
-  double rows = double(pieces.tilesPerTask * kBlockRows), columns = double(pieces.columns);
-  double rightPacked, leftRead;
-  if (pieces.rowsFastest) {
-    rightPacked = std::ceil(tasks / double(pieces.rowTasks(shape))) * columns;
-    leftRead = tasks * rows;
-  } else {
-    double stretches = std::max(std::ceil(tasks * columns / double(pieces.mostColumns)),
-                                std::ceil(tasks / double(pieces.columnTasks(shape))));
-    rightPacked = tasks * columns;
-    leftRead = stretches * rows;
-  }
-  double results = tasks * rows * double(llvm::alignTo(pieces.columns, kBlockColumns));
+/// Cycles of so many neighbouring tasks done as one piece.
+static double pieceCycles(const ContractionShape &shape, const Machine &machine, const Bf16Blocking &blocking,
+                          double tasks) {
+  PieceTraffic traffic = trafficOf(shape, blocking.pieces, tasks);
+  double leftCycles = !blocking.pieces.packLeft ? kReadLeft : shape.leftSum.contiguous() ? kCopyLeft : kTransposeLeft;
   double blocks = double(llvm::divideCeil(shape.sums(), blocking.blockSums));
-  double k = double(paddedSums(shape.sums()));
-  double perCall = k * (results / productsPerCycle + rightPacked * kPackRight + leftRead * left()) +
-                   results * (double(blocking.rounds(shape) - 1) * kSumUp + blocks * kStartBlock);
-  return calls * perCall;
+  double ofSums =
+      traffic.results / productsPerCycle(machine) + traffic.rightPacked * kPackRight + traffic.leftRead * leftCycles;
+  return double(paddedSums(shape.sums())) * ofSums +
+         traffic.results * (double(blocking.rounds(shape) - 1) * kSumUp + blocks * kStartBlock);
 }
 
 /// Of the piece that is kept in scratch: it has the rows of one task.
@@ -140,7 +110,8 @@ Bf16Blocking kinu::vectorize::bf16::chooseBf16Blocking(const ContractionShape &s
           pieces.rowsFastest = rowsFastest;
           if (keepsPieces && candidate.rounds(shape) > 1 && (rowsFastest || keptBytes(pieces) > kMostKeptBytes))
             continue;
-          double cycles = Cost{shape, candidate, productsPerCycle(machine)}.ofLaunches();
+          double cycles = launchCycles(shape, machine, pieces,
+                                       [&](double tasks) { return pieceCycles(shape, machine, candidate, tasks); });
           if (cycles < bestCycles) {
             bestCycles = cycles;
             best = candidate;

@@ -1,6 +1,6 @@
-// The nest of a product of bf16: pieces, rounds of k whose right operand is packed for the second cache, tiles of 32 rows,
-// blocks of k, panels of 32 columns, and k in steps of 32, with the sums of 32 x 32 results in registers. All of it is in
-// one function without calls.
+// The nest of a product of bf16: pieces, rounds of k whose right operand is packed for the second cache, tiles of 32
+// rows, blocks of k, panels of 32 columns, and k in steps of 32, with the sums of 32 x 32 results in registers. All of
+// it is in one function without calls.
 #include "compiler/vectorize/gemm/bf16/Bf16Contraction.h"
 
 #include "compiler/vectorize/gemm/bf16/Bf16Blocking.h"
@@ -271,10 +271,6 @@ void Nest::piece(const PieceOfProduct &piece) {
       });
     });
   });
-}
-
-bool kinu::vectorize::bf16::multiplies(const ContractionShape &shape, const machines::Machine &machine) {
-  return unitOf(machine) != Unit::None && shape.element.isBF16();
 }
 
 Product kinu::vectorize::bf16::emitProduct(Emission &e, const ContractionShape &shape, Value left, Value right,

@@ -8,9 +8,6 @@
 
 namespace kinu::vectorize::bf16 {
 
-/// The machine has a unit that multiplies what `shape` does.
-bool multiplies(const ContractionShape &shape, const machines::Machine &machine);
-
 /// The tasks and scratch of a product whose code has been emitted.
 struct Product {
   int64_t tasks;

@@ -9,18 +9,10 @@ using namespace kinu::vectorize;
 using namespace kinu::vectorize::bf16;
 using kinu::machines::Machine;
 
-/// Of what the unit does at best, while operands come from the caches they should be in.
-static constexpr double kReached = 0.94;
-
 Unit kinu::vectorize::bf16::unitOf(const Machine &machine) {
   if (machine.vectorBits != 512 || !machine.isX86())
     return Unit::None;
   return machine.hasAmx ? Unit::Tiles : machine.hasBf16 ? Unit::Pairs : Unit::None;
-}
-
-double kinu::vectorize::bf16::productsPerCycle(const Machine &machine) {
-  constexpr double kOfTiles = 512;
-  return kReached * (machine.hasAmx ? kOfTiles : 2 * double(machine.fmaPipes * machine.floatsPerVector()));
 }
 
 static Value bytes(Emission &e, Value pointer, Value count) { return e.address(pointer, e.getI8Type(), count); }

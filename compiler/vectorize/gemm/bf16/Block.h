@@ -20,8 +20,10 @@ enum class Unit { None, Tiles, Pairs };
 
 Unit unitOf(const machines::Machine &machine);
 
-/// Multiply-adds that the unit does in a cycle.
-double productsPerCycle(const machines::Machine &machine);
+/// Whether it has one, and that multiplies such elements.
+inline bool multiplies(const machines::Machine &machine, mlir::Type element) {
+  return unitOf(machine) != Unit::None && element.isBF16();
+}
 
 /// Rows in memory: `stride` (i64) is in bytes.
 struct Place {

@@ -48,13 +48,16 @@ void expectTightLoops(const std::string &text) {
   EXPECT_EQ(count["callq"], 0);
 }
 
-TEST(Bf16Contraction, staysInTiles) {
+/// Products whose operands lie either way, with results in both formats.
+void forAllForms(void (*expect)(const std::string &text)) {
   Lengths lengths{{'m', 512}, {'c', 384}, {'k', 1024}};
   for (const char *lhs : {"mk", "km"})
     for (const char *rhs : {"kc", "ck"})
       for (const char *result : {"f32", "bf16"})
-        expectTightLoops(dotText(lhs, rhs, "mc", lengths, {"bf16", result}));
+        expect(dotText(lhs, rhs, "mc", lengths, {"bf16", result}));
 }
+
+TEST(Bf16Contraction, staysInTiles) { forAllForms(expectTightLoops); }
 
 TEST(Bf16Contraction, staysInTilesAtEdges) {
   expectTightLoops(dotText("mk", "kc", "mc", {{'m', 517}, {'c', 389}, {'k', 1031}}, {"bf16", "f32"}));
@@ -103,11 +106,7 @@ void expectDotProducts(const std::string &text) {
 }
 
 TEST(Bf16Contraction, staysInRegisters) {
-  Lengths lengths{{'m', 512}, {'c', 384}, {'k', 1024}};
-  for (const char *lhs : {"mk", "km"})
-    for (const char *rhs : {"kc", "ck"})
-      for (const char *result : {"f32", "bf16"})
-        expectDotProducts(dotText(lhs, rhs, "mc", lengths, {"bf16", result}));
+  forAllForms(expectDotProducts);
   expectDotProducts(dotText("mk", "kc", "mc", {{'m', 517}, {'c', 389}, {'k', 1031}}, {"bf16", "f32"}));
 }
 
