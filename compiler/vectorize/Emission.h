@@ -77,9 +77,9 @@ public:
   /// Whether a result of this type, written by vectors along its last axis, should be streamed: it will not be in a
   /// cache when it is read, and bringing its lines in just to write over them costs a third of a copy.
   bool shouldStream(NamedTensorType type) const;
-  /// Starts to fetch the line of `pointer` for reading, on x86-64: its processors see a stream only after some lines,
-  /// and not beyond a page. What is never read does no harm.
-  void fetch(mlir::Value pointer);
+  /// Starts to fetch the line of `pointer` for reading, to the first or second cache, on x86-64: its processors see a
+  /// stream only after some lines, and not beyond a page. What is never read does no harm.
+  void fetch(mlir::Value pointer, int level = 1);
   /// The same pointer, of which LLVM does not know that it is: so it forms addresses from it anew, and keeps nothing
   /// that lies there in registers from one loop's step to the next.
   mlir::Value laundered(mlir::Value pointer);

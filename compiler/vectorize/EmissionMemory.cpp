@@ -66,9 +66,9 @@ bool Emission::shouldStream(NamedTensorType type) const {
   return isX86() && isAligned && type.getNumElements() * 4 >= kCachesOfL2 * machine.l2Bytes;
 }
 
-void Emission::fetch(Value pointer) {
+void Emission::fetch(Value pointer, int level) {
   if (isX86())
-    LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/unsigned(4 - level), /*cache=*/1);
 }
 
 Value Emission::laundered(Value pointer) {

@@ -114,7 +114,7 @@ static void multiplyBlocks(Emission &e, const BlockedProduct &shape, Value lhs, 
       Value right = plus(rhs, e.mul(column, 4)), to = plus(line, e.mul(column, 4));
       if (onTiles)
         return multiplyOnNamedTiles(e, shape, left, right, to, steps);
-      bf16::BlockProduct block{{left, e.i64(shape.leftRow)},
+      bf16::BlockProduct block{{{left, e.i64(shape.leftRow)}},
                                {right, shape.rightRow, kTileBytes, kTileRows * shape.rightRow},
                                shape.steps ? e.i64(shape.steps) : steps,
                                {to, e.i64(shape.resultRow)},

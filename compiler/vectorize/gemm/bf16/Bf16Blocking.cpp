@@ -44,9 +44,8 @@ static bool mustPackLeft(const ContractionShape &shape, const Machine &machine, 
   int64_t rowBytes = 2 * shape.tiles.leftRow;
   if (unitOf(machine) == Unit::Tiles)
     return rowsCollide(machine, kBlockRows, rowBytes, 2 * blockSums);
-  // Broadcasts want a stride that is known, not that of either the copy or the operand. A line is done with before the
-  // next one of its row is begun.
-  return shape.tiles.tail() || shape.sums() % kTileSums || rowsCollide(machine, kGroupRows, rowBytes, kLineBytes);
+  // A line is done with before the next one of its row is begun.
+  return rowsCollide(machine, kGroupRows, rowBytes, kLineBytes);
 }
 
 /// k of a block, at most. On tiles a stripe of the left operand that long fills two thirds of the first cache; for dot
@@ -89,10 +88,13 @@ static Bf16Blocking withRounds(const ContractionShape &shape, const Machine &mac
   return blocking;
 }
 
+/// What the packed right operand takes of the second cache; the rest is for what passes by. Dot products read it thrice
+/// as often (measured on Zen 4: 76 is up to 3% faster than 60).
+static int64_t panelPercent(const Machine &machine) { return unitOf(machine) == Unit::Tiles ? 60 : 76; }
+
 Bf16Blocking kinu::vectorize::bf16::chooseBf16Blocking(const ContractionShape &shape, const Machine &machine,
                                                        bool keepsPieces) {
-  // The packed right operand takes the greater part of the second cache; the rest is for what passes by.
-  int64_t cache = machine.l2Bytes / machine.l2Cores, chunk = cache * 6 / 10;
+  int64_t chunk = machine.l2Bytes / machine.l2Cores * panelPercent(machine) / 100;
   Bf16Blocking best{};
   double bestCycles = std::numeric_limits<double>::infinity();
   int64_t mostRounds = llvm::divideCeil(shape.sums(), mostBlockSums(machine));

@@ -22,7 +22,7 @@ struct Stripe {
   Value nextLeft;      ///< where the next block of the left operand lies; null if that is not known
   Value accumulate;    ///< i1: something was summed up before
   Value last;          ///< i1: it is the last one
-  Place left;          ///< of this block of k
+  LeftRows left;       ///< of this block of k
   Value panels, steps; ///< the packed right operand of this block; its k in tiles
   Value panelBytes;    ///< from one panel to the next
 };
@@ -56,7 +56,7 @@ struct Nest {
   Value minus(Value x, Value y) { return e.createOrFold<arith::SubIOp>(x, y); }
 
   void piece(const PieceOfProduct &piece);
-  Place leftOf(Value base, Value tile, SumRange sums);
+  void withLeft(Value base, Value tile, SumRange sums, llvm::function_ref<void(const LeftRows &)> body);
   void panel(const Stripe &stripe, Value number, Value column);
   Value scratchRows(const Stripe &stripe, Value column);
   Value isEdge(const Stripe &stripe, Value columns);
@@ -104,35 +104,33 @@ void Nest::prefetchLeft(const Stripe &stripe, Value panel, Value step) {
   Value first = e.smaller(e.mul(panel, linesPerStep), e.i64(kBlockRows - linesPerStep));
   Value from = bytes(stripe.nextLeft, e.add(e.mul(first, line), e.mul(step, perStep)));
   for (int64_t i = 0; i < linesPerStep; ++i)
-    LLVM::Prefetch::create(e, bytes(from, e.i64(i * line)), /*rw=*/0, /*hint=*/2, /*cache=*/1);
+    e.fetch(bytes(from, e.i64(i * line)), 2);
 }
 
-/// The left operand of a tile of rows for a block of k: in place if it can be, and has whole tiles.
-Place Nest::leftOf(Value base, Value tile, SumRange sums) {
-  Value packed = bytes(e.scratch, e.i64(panelsEnd));
-  auto pack = [&] {
+/// Emits `body` for the left operand of a tile of rows and a block of k: in place if it can be, and has whole tiles;
+/// else copied. Where only some are copied there is code for either, so that strides are constants.
+void Nest::withLeft(Value base, Value tile, SumRange sums, llvm::function_ref<void(const LeftRows &)> body) {
+  auto onCopy = [&] {
+    Value packed = bytes(e.scratch, e.i64(panelsEnd));
     packLeft(e, shape.tiles, shape.leftSum, base, packed, leftRow, tile, sums);
-    return Place{packed, e.i64(2 * leftRow)};
+    if (packsLeftInPairs(e.machine, shape.tiles, shape.leftSum))
+      body({{packed, e.i64(4)}, 4 * kBlockRows});
+    else
+      body({{packed, e.i64(2 * leftRow)}});
   };
   auto inPlace = [&] {
     Value offset = e.add(shape.tiles.leftOffset(e, tile), shape.leftSum.offset(e, sums.first));
-    return Place{e.address(base, shape.element, offset), e.i64(2 * shape.tiles.leftRow)};
+    body({{e.address(base, shape.element, offset), e.i64(2 * shape.tiles.leftRow)}});
   };
   if (blocking.pieces.packLeft)
-    return pack();
+    return onCopy();
   if (leftIsAlwaysWhole)
     return inPlace();
   Value isCut = arith::OrIOp::create(
       e, arith::CmpIOp::create(e, arith::CmpIPredicate::ne, shape.tiles.rowsOf(e, tile), e.i64(kBlockRows)),
       notZero(e.rem(sums.count, kTileSums)));
-  auto branch = scf::IfOp::create(e, TypeRange{e.pointerType(), e.getI64Type()}, isCut, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(e);
-  for (bool cut : {true, false}) {
-    e.setInsertionPointToStart(cut ? branch.thenBlock() : branch.elseBlock());
-    Place place = cut ? pack() : inPlace();
-    scf::YieldOp::create(e, ValueRange{place.pointer, place.stride});
-  }
-  return {branch.getResult(0), branch.getResult(1)};
+  e.ifThen(isCut, onCopy);
+  e.ifThen(arith::XOrIOp::create(e, isCut, e.i1(true)), inPlace);
 }
 
 /// Where the rows of a stripe lie in scratch, at a column of the piece.
@@ -261,11 +259,13 @@ void Nest::piece(const PieceOfProduct &piece) {
           stripe.accumulate = arith::OrIOp::create(e, stripe.accumulate, addsToOld);
         stripe.last =
             arith::CmpIOp::create(e, arith::CmpIPredicate::eq, e.add(stripe.firstSum, count), e.i64(shape.sums()));
-        stripe.left = leftOf(leftBase, tile, {stripe.firstSum, count});
         stripe.nextLeft = nextLeft(stripe, leftBase, {stripe.firstSum, count}, inRound, ofRound);
         stripe.steps = e.div(e.add(count, kTileSums - 1), kTileSums);
         stripe.panels = bytes(e.scratch, e.mul(inRound, 2 * kBlockColumns));
-        e.loop(e.i64(0), panels, 1, [&](Value number) { panel(stripe, number, e.mul(number, kBlockColumns)); });
+        withLeft(leftBase, tile, {stripe.firstSum, count}, [&](const LeftRows &left) {
+          stripe.left = left;
+          e.loop(e.i64(0), panels, 1, [&](Value number) { panel(stripe, number, e.mul(number, kBlockColumns)); });
+        });
         if (staged)
           e.ifThen(stripe.last, [&] { finish(stripe); });
       });

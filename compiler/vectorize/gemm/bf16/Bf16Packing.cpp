@@ -9,8 +9,10 @@ using namespace mlir;
 using namespace kinu::vectorize;
 using namespace kinu::vectorize::bf16;
 
-/// Panels that are written side by side: more streams would evict each other from the first cache.
+/// Panels that are written side by side where rows of k are read: more would evict each other from the first cache.
 static constexpr int64_t kPanelsTogether = 8;
+/// From the k that is packed to the k that is fetched, to the second cache: lines for so long would fill the first one.
+static constexpr int64_t kAhead = 4 * kTileSums;
 static constexpr int64_t kTileElements = kTileRows * kTileBytes / 2;
 
 Value kinu::vectorize::bf16::paddedSums(Emission &e, Value sums) {
@@ -39,6 +41,17 @@ struct Words {
     return LLVM::MaskedLoadOp::create(e, type, pointer, mask, zeros, 2);
   }
   void store(Value vector, Value pointer) { LLVM::StoreOp::create(e, vector, pointer, 2); }
+  /// Stores the words of two vectors alternately, `low` first; both null for zeros.
+  void storePairs(Value low, Value high, int64_t lanes, Value pointer) {
+    Value zeros = arith::ConstantOp::create(e, e.getZeroAttr(VectorType::get({lanes}, word)));
+    for (int64_t half = 0; half < 2; ++half) {
+      SmallVector<int64_t> order;
+      for (int64_t lane = half * lanes / 2; lane < (half + 1) * lanes / 2; ++lane)
+        order.append({lane, lanes + lane});
+      Value pairs = low ? vector::ShuffleOp::create(e, low, high ? high : zeros, order).getResult() : zeros;
+      store(pairs, at(pointer, e.i64(half * lanes)));
+    }
+  }
   Value asPairs(Value words) {
     int64_t lanes = cast<VectorType>(words.getType()).getNumElements();
     return LLVM::BitcastOp::create(e, VectorType::get({lanes / 2}, pair), words);
@@ -85,6 +98,7 @@ struct RightPacking {
   SumTiles tiles{e, right.sum, sums};
   Value panelElements = e.mul(paddedSums(e, sums.count), kBlockColumns);
   int64_t tail = right.columns.length() % kBlockColumns;
+  bool inPairs = right.columns.vectors(kTileColumns), inRows = right.sum.vectors(kTileSums);
 
   /// Where half a panel of a tile of k lies.
   Value place(Value panel, Value tile, int64_t half) {
@@ -102,8 +116,9 @@ struct RightPacking {
 /// Emits `body` for groups of panels [first, end): with the columns of each panel.
 void RightPacking::forPanels(llvm::function_ref<void(Value, Value, int64_t)> body) {
   Value full = e.div(count, kBlockColumns);
-  e.loop(e.i64(0), full, kPanelsTogether,
-         [&](Value first) { body(first, e.smaller(e.add(first, kPanelsTogether), full), kBlockColumns); });
+  int64_t together = inPairs ? kPanelsTogether : 1;
+  e.loop(e.i64(0), full, together,
+         [&](Value first) { body(first, e.smaller(e.add(first, together), full), kBlockColumns); });
   if (tail)
     body(full, e.div(e.add(count, kBlockColumns - 1), kBlockColumns), tail);
 }
@@ -119,13 +134,16 @@ void RightPacking::copyPairs(Value panel, Value tile, int64_t columns, int64_t s
           return {};
         return words.load(words.at(base, e.add(tiles.offset(tile, i), at)), kTileColumns, here);
       };
-      Value low = row(2 * pair), high = row(2 * pair + 1);
-      words.store(low ? words.interleave(low, high) : words.zeroPairs(), words.at(to, e.i64(pair * 2 * kTileColumns)));
+      words.storePairs(row(2 * pair), row(2 * pair + 1), kTileColumns, words.at(to, e.i64(pair * 2 * kTileColumns)));
     }
   }
+  Value next = right.columns.offset(e, column(panel));
+  for (int64_t i = 0; i < sumsOfTile; ++i)
+    e.fetch(words.at(base, e.add(tiles.offset(tile, kAhead + i), next)), 2);
 }
 
-// 16 columns of 16 pairs of k, transposed in registers. Past the last column it is read again.
+// 16 columns of 16 pairs of k, transposed in registers. Past the last column it is read again. The next panel is
+// fetched.
 void RightPacking::transpose(Value panel, Value tile, int64_t columns, int64_t sumsOfTile) {
   Value last = e.i64(right.columns.length() - 1), from = words.at(base, tiles.offset(tile, 0));
   for (int64_t half = 0; half < 2; ++half) {
@@ -134,7 +152,9 @@ void RightPacking::transpose(Value panel, Value tile, int64_t columns, int64_t s
       Value number = e.add(column(panel), half * kTileColumns + lane);
       if (columns < kBlockColumns)
         number = e.smaller(number, last);
-      rows.push_back(words.asPairs(words.load(words.at(from, right.columns.offset(e, number)), kTileSums, sumsOfTile)));
+      Value at = words.at(from, right.columns.offset(e, number));
+      rows.push_back(words.asPairs(words.load(at, kTileSums, sumsOfTile)));
+      e.fetch(words.at(from, right.columns.offset(e, e.add(number, kBlockColumns))), 2);
     }
     Value to = place(panel, tile, half);
     for (auto [pair, row] : llvm::enumerate(transposeTile(e, rows)))
@@ -159,13 +179,12 @@ void RightPacking::copyWords(Value panel, Value tile, int64_t columns, int64_t s
 void kinu::vectorize::bf16::packRight(Emission &e, const RightOperand &right, Value base, Value panels, SumRange sums,
                                       Value firstColumn, Value count) {
   RightPacking packing{e, right, base, panels, sums, firstColumn, count};
-  bool pairs = right.columns.vectors(kTileColumns), columns = right.sum.vectors(kTileSums);
   packing.forPanels([&](Value first, Value end, int64_t width) {
     packing.tiles.forEach([&](Value tile, int64_t sumsOfTile) {
       e.loop(first, end, 1, [&](Value panel) {
-        if (pairs)
+        if (packing.inPairs)
           packing.copyPairs(panel, tile, width, sumsOfTile);
-        else if (columns)
+        else if (packing.inRows)
           packing.transpose(panel, tile, width, sumsOfTile);
         else
           packing.copyWords(panel, tile, width, sumsOfTile);
@@ -187,6 +206,7 @@ struct LeftPacking {
 
   Value place(Value tile, int64_t row) { return words.at(packed, e.add(e.mul(tile, kTileSums), row * rowElements)); }
   void copyRows(int64_t rows);
+  void copyPairs(int64_t rows);
   void transpose(int64_t rows);
   void copyWords(int64_t rows);
 };
@@ -200,6 +220,21 @@ void LeftPacking::copyRows(int64_t rows) {
       words.store(words.load(words.at(source, sumTiles.offset(tile, 0)), kTileSums, count),
                   words.at(to, e.mul(tile, kTileSums)));
     });
+  });
+}
+
+// Two k interleaved.
+void LeftPacking::copyPairs(int64_t rows) {
+  sumTiles.forEach([&](Value tile, int64_t count) {
+    for (int64_t pair = 0; pair < kTileSums / 2; ++pair) {
+      auto column = [&](int64_t i) -> Value {
+        return i < count ? words.load(words.at(from, sumTiles.offset(tile, i)), kBlockRows, rows) : Value();
+      };
+      Value to = words.at(packed, e.mul(e.add(e.mul(tile, kTileSums / 2), pair), 2 * kBlockRows));
+      words.storePairs(column(2 * pair), column(2 * pair + 1), kBlockRows, to);
+    }
+    for (int64_t i = 0; i < count; ++i)
+      e.fetch(words.at(from, sumTiles.offset(tile, kAhead + i)), 2);
   });
 }
 
@@ -237,12 +272,18 @@ void LeftPacking::copyWords(int64_t rows) {
   });
 }
 
+bool kinu::vectorize::bf16::packsLeftInPairs(const machines::Machine &machine, const RowTiles &tiles, const Walk &sum) {
+  return unitOf(machine) == Unit::Pairs && tiles.leftRow == 1 && !sum.vectors(kTileSums);
+}
+
 void kinu::vectorize::bf16::packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, Value base, Value packed,
                                      int64_t rowElements, Value tile, SumRange sums) {
   Value from = e.address(base, e.getI16Type(), tiles.leftOffset(e, tile));
   LeftPacking packing{e, tiles, sum, from, packed, rowElements, sums};
   tiles.withRows(e, tile, [&](int64_t rows) {
-    if (sum.vectors(kTileSums))
+    if (packsLeftInPairs(e.machine, tiles, sum))
+      packing.copyPairs(rows);
+    else if (sum.vectors(kTileSums))
       packing.copyRows(rows);
     else if (tiles.leftRow == 1 || rows == 1)
       packing.transpose(rows);

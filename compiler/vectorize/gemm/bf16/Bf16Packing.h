@@ -22,8 +22,12 @@ struct SumRange {
 void packRight(Emission &e, const RightOperand &right, mlir::Value base, mlir::Value panels, SumRange sums,
                mlir::Value firstColumn, mlir::Value count);
 
-/// Packs the rows of one tile of `tiles` (of `kBlockRows`) to packed[row][k], `rowElements` from row to row. Rows past
-/// the end are left as they are.
+/// Whether dot products read the copy of a left operand with these rows pair by pair: where rows are contiguous, pairs
+/// of k are made of two vectors and need not be transposed.
+bool packsLeftInPairs(const machines::Machine &machine, const RowTiles &tiles, const Walk &sum);
+
+/// Packs the rows of one tile of `tiles` (of `kBlockRows`) to packed[row][k], `rowElements` from row to row, or in
+/// pairs to packed[k / 2][row][2], `kBlockRows` rows each. Rows past the end are left as they are, or any numbers.
 void packLeft(Emission &e, const RowTiles &tiles, const Walk &sum, mlir::Value base, mlir::Value packed,
               int64_t rowElements, mlir::Value tile, SumRange sums);
 

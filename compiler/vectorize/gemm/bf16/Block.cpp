@@ -53,15 +53,16 @@ void kinu::vectorize::bf16::multiplyOnTiles(Emission &e, const BlockProduct &blo
                                             llvm::function_ref<void(Value)> prefetch) {
   Tiles tiles{e};
   const Panel &right = block.right;
-  Value below = bytes(e, block.left.pointer, e.mul(block.left.stride, kTileRows));
+  const Place &left = block.left.rows;
+  Value below = bytes(e, left.pointer, e.mul(left.stride, kTileRows));
   Value rightStride = e.i64(right.rowBytes);
   SmallVector<Value> sums = loadSums(e, tiles, block.sums, block.accumulate);
   sums = e.loop(e.i64(0), block.steps, 1, sums, [&](Value step, ValueRange carried) {
     Value leftStep = e.mul(step, kTileBytes), rightAt = bytes(e, right.pointer, e.mul(step, right.stepBytes));
-    Value upper = tiles.load(bytes(e, block.left.pointer, leftStep), block.left.stride);
+    Value upper = tiles.load(bytes(e, left.pointer, leftStep), left.stride);
     Value right0 = tiles.loadStreaming(rightAt, rightStride);
     Value right1 = tiles.loadStreaming(bytes(e, rightAt, e.i64(right.halfBytes)), rightStride);
-    Value lower = tiles.load(bytes(e, below, leftStep), block.left.stride);
+    Value lower = tiles.load(bytes(e, below, leftStep), left.stride);
     SmallVector<Value> next;
     next.push_back(tiles.multiplyAdd(carried[0], upper, right0));
     next.push_back(tiles.multiplyAdd(carried[1], upper, right1));
@@ -116,17 +117,20 @@ SmallVector<Value> RowGroup::load() {
 /// 32 k.
 SmallVector<Value> RowGroup::multiply(Value step, ValueRange sums) {
   SmallVector<Value> next(sums);
-  Value rightAt = bytes(e, block.right.pointer, e.mul(step, block.right.stepBytes)), leftStep = e.mul(step, kTileBytes);
+  Value rightAt = bytes(e, block.right.pointer, e.mul(step, block.right.stepBytes));
+  Value leftStep = e.mul(step, kTileSums / 2 * block.left.pairBytes);
   SmallVector<Value> rows;
   for (int64_t i = 0; i < count; ++i)
-    rows.push_back(bytes(e, row(block.left, i), leftStep));
+    rows.push_back(bytes(e, row(block.left.rows, i), leftStep));
   for (int64_t pair = 0; pair < kTileSums / 2; ++pair) {
     Value right[2];
     for (int64_t half = 0; half < 2; ++half)
       right[half] = LLVM::LoadOp::create(
           e, pairs, bytes(e, rightAt, e.i64(pair * block.right.rowBytes + half * block.right.halfBytes)), 4);
     for (int64_t i = 0; i < count; ++i) {
-      Value left = LLVM::BitcastOp::create(e, pairs, e.splat(e.load(e.getI32Type(), rows[size_t(i)], e.i64(pair))));
+      Value left = LLVM::BitcastOp::create(
+          e, pairs,
+          e.splat(e.load(e.getI32Type(), bytes(e, rows[size_t(i)], e.i64(pair * block.left.pairBytes)), e.i64(0))));
       for (int64_t half = 0; half < 2; ++half)
         next[size_t(2 * i + half)] = dotProduct(e, next[size_t(2 * i + half)], left, right[half]);
     }

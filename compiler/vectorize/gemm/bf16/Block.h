@@ -1,7 +1,8 @@
 // One block of a product of bf16 operands: 32 x 32 sums in f32.
 //
 // Two units multiply such blocks: AMX tiles, and on machines without them AVX512-BF16's dot products of pairs. Both
-// read the same operands in memory: rows of the left one along k, and pairs of k of the right one, column by column.
+// read pairs of k of the right operand, column by column, and rows of the left one along k; dot products read a left
+// operand whose pairs of k lie row by row as well.
 #pragma once
 
 #include "compiler/vectorize/gemm/bf16/Tiles.h"
@@ -30,6 +31,13 @@ struct Place {
   mlir::Value pointer, stride;
 };
 
+/// 32 rows of the left operand: 16 pairs of k for each step. Tiles want pairs side by side; dot products want strides
+/// that are constants.
+struct LeftRows {
+  Place rows;
+  int64_t pairBytes = 4; ///< from one pair of k to the next
+};
+
 /// 32 columns of the right operand: for each step of 32 k two halves of 16 columns, each 16 rows of 16 pairs.
 struct Panel {
   mlir::Value pointer;
@@ -38,7 +46,7 @@ struct Panel {
 
 /// sums[32 x 32] (+)= left[32 x 32 steps] right[32 steps x 32]
 struct BlockProduct {
-  Place left; ///< its k is contiguous; fastest where the stride is a constant
+  LeftRows left;
   Panel right;
   mlir::Value steps; ///< i64: k in 32s
   Place sums;
