@@ -80,6 +80,8 @@ public:
   /// Starts to fetch the line of `pointer` for reading, to the first or second cache, on x86-64: its processors see a
   /// stream only after some lines, and not beyond a page. What is never read does no harm.
   void fetch(mlir::Value pointer, int level = 1);
+  /// The same for writing, to the first cache.
+  void fetchToWrite(mlir::Value pointer);
   /// The same pointer, of which LLVM does not know that it is: so it forms addresses from it anew, and keeps nothing
   /// that lies there in registers from one loop's step to the next.
   mlir::Value laundered(mlir::Value pointer);

@@ -71,6 +71,11 @@ void Emission::fetch(Value pointer, int level) {
     LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/unsigned(4 - level), /*cache=*/1);
 }
 
+void Emission::fetchToWrite(Value pointer) {
+  if (isX86())
+    LLVM::Prefetch::create(*this, pointer, /*rw=*/1, /*hint=*/3, /*cache=*/1);
+}
+
 Value Emission::laundered(Value pointer) {
   return LLVM::LaunderInvariantGroupOp::create(*this, pointer.getType(), pointer);
 }

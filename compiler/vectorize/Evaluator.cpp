@@ -138,6 +138,14 @@ Value Evaluator::load(NamedTensorType type, Value pointer, const Point &point, V
   return real.isF32() ? loaded : Value(arith::ExtFOp::create(e, Emission::shaped(loaded, real), loaded));
 }
 
+void Evaluator::fetch(NamedTensorType type, Value pointer, const Point &point, bool toWrite) {
+  Place place = placeOf(e, type, point);
+  if (place.kind != Place::Contiguous)
+    return;
+  Value at = e.address(pointer, storedType(e, type), place.index);
+  toWrite ? e.fetchToWrite(at) : e.fetch(at);
+}
+
 void Evaluator::store(Value computed, NamedTensorType type, Value pointer, const Point &point, Value mask,
                       bool streams) {
   Type element = storedType(e, type), shape = Emission::shaped(computed, element);

@@ -12,6 +12,10 @@ using namespace kinu::vectorize;
 /// Vectors side by side, so that their latencies overlap where the machine does not look far ahead.
 static constexpr int64_t kGroup = 4;
 
+/// Rows from what is computed to what is fetched: a block's rows are short stretches, too short for the processor to
+/// see that more of them follow.
+static constexpr int64_t kRowsAhead = 2;
+
 Epilogue::Epilogue(Emission &e, step::KernelOp kernel, DotOp dot, const ContractionShape &shape)
     : e(e), evaluator(e), kernel(kernel), dot(dot), shape(shape) {
   for (auto [argument, pointer] : llvm::zip(kernel.getBody().getArguments(), e.operands))
@@ -112,13 +116,37 @@ void Epilogue::emitVectors(const Point &row, ArrayRef<Value> products, ArrayRef<
       evaluator.store(value, typeOf(results()[i]), e.results[i], point, mask);
 }
 
+/// Starts to fetch what these columns of a row read and write besides the product.
+void Epilogue::fetch(const Point &row, Value firstColumn, int64_t columns) {
+  auto fetchOf = [&](NamedTensorType type, Value pointer, bool toWrite) {
+    bool isOfRow =
+        llvm::all_of(shape.rowAxes, [&](const Axis &axis) { return llvm::is_contained(type.getAxes(), axis); });
+    if (!isOfRow || !type.isFloat())
+      return;
+    int64_t ofLine = 64 / int64_t(type.getElement().getIntOrFloatBitWidth() / 8);
+    for (int64_t column = 0; column < columns; column += ofLine) {
+      Point point = columnPoint(row, e.add(firstColumn, column));
+      if (llvm::all_of(type.getAxes(), [&](const Axis &axis) { return point.contains(axis.name); }))
+        evaluator.fetch(type, pointer, point, toWrite);
+    }
+  };
+  for (auto [argument, pointer] : llvm::zip(step::KernelOp(kernel).getBody().getArguments(), e.operands))
+    if (argument != dot.getLhs() && argument != dot.getRhs())
+      fetchOf(typeOf(argument), pointer, /*toWrite=*/false);
+  for (auto [result, pointer] : llvm::zip(results(), e.results))
+    fetchOf(typeOf(result), pointer, /*toWrite=*/true);
+}
+
 void Epilogue::emitRow(const ProductBlock &block, Value row) {
   Evaluator::Scope scope(evaluator);
   Point point = rowPoint(block, e.add(block.firstRow, row));
+  Point ahead = rowPoint(block, e.add(block.firstRow, e.add(row, kRowsAhead)));
   Value from = e.address(block.base, e.getF32Type(), e.mul(row, block.rowStride));
   if (shape.columnAxes.empty())
     return emitVectors(point, e.load(e.getF32Type(), from, e.i64(0)), e.i64(0), {});
   auto vectors = [&](Value first, int64_t count, Value mask) {
+    if (e.isX86())
+      fetch(ahead, e.add(block.firstColumn, first), count * e.lanes);
     SmallVector<Value> products, columns;
     for (int64_t i = 0; i < count; ++i) {
       Value column = e.add(first, i * e.lanes);

@@ -76,7 +76,7 @@ void Nest::prefetchResult(Value to, Value step) {
     Value row = e.rem(e.add(e.mul(step, rowsPerStep), i), kBlockRows);
     Value place = bytes(to, e.mul(row, shape.tiles.resultRow * elementBytes));
     for (int64_t byte = 0; byte < kBlockColumns * elementBytes; byte += 64)
-      LLVM::Prefetch::create(e, bytes(place, e.i64(byte)), /*rw=*/1, /*hint=*/3, /*cache=*/1);
+      e.fetchToWrite(bytes(place, e.i64(byte)));
   }
 }
 
