@@ -10,8 +10,6 @@ using namespace kinu::vectorize;
 static constexpr int64_t kLineBytes = 64;
 /// Where the first cache has this size, rows of up to a third of it are fetched there, the others to the second cache.
 static constexpr int64_t kLargeL1 = 48 << 10;
-/// Where it is smaller, rows go to the second cache. With several operands the processor loses sight of their streams, and
-/// two rows ahead are better than one; with one of them worse (Zen 4, layernorms of 768: 15% and 25%).
 
 static int64_t bytesPerElement(NamedTensorType type) { return type.getElement().getIntOrFloatBitWidth() / 8; }
 
@@ -33,9 +31,9 @@ NextRow::NextRow(Emission &e, step::KernelOp kernel, const LoopPlan &plan) : e(e
 
 bool NextRow::toFirstCache() const { return e.machine.l1Bytes >= kLargeL1 && rowBytes <= kLargeL1 / 3; }
 
-int64_t NextRow::rowsAhead() const {
-  return e.machine.l1Bytes < kLargeL1 && operands.size() > 1 ? 2 : 1;
-}
+/// Rows that go to the second cache: with several operands the processor loses sight of their streams, and two rows
+/// ahead are better than one; with one operand worse (Zen 4, layernorms of 768: 15% and 25%).
+int64_t NextRow::rowsAhead() const { return e.machine.l1Bytes < kLargeL1 && operands.size() > 1 ? 2 : 1; }
 
 void NextRow::fetch(const Point &point, size_t pass, Value base, int64_t step) {
   for (const Operand &operand : operands) {
