@@ -44,7 +44,7 @@ Examples:
   PipelineOptions &pipeline = options->pipeline;
   options->addTo(*command);
   command->add_option("-o,--output", pipeline.output, "where to write; - is standard output");
-  options->addTargetTo(*command, "the layout of the spec to build for [one rank]");
+  options->addTargetTo(*command, "the layout of the spec to build for; job scripts are for its own machine [one rank]");
   auto product = std::make_shared<std::string>("exe");
   command->add_option("--emit", *product, "what to write")->check(CLI::IsMember(productNames()));
   auto stop = std::make_shared<std::string>();
@@ -77,6 +77,8 @@ Examples:
         pipeline.product = Product::Report;
       if (!stop->empty())
         pipeline.stopAfter = *parseStage(*stop);
+      if (pipeline.report && (pipeline.stopAfter != Stage::Emit || pipeline.product < Product::Report))
+        throw CLI::ValidationError("--report", "needs a whole build: it goes with neither --stop-after nor --emit");
       bool wantsFile = pipeline.stopAfter == Stage::Emit && pipeline.product >= Product::Object;
       if (pipeline.output.empty())
         pipeline.output =

@@ -17,7 +17,8 @@ Examples:
   auto options = std::make_shared<SpecOptions>();
   PipelineOptions &pipeline = options->pipeline;
   options->addTo(*command);
-  options->addTargetTo(*command, "the layout of the spec to plan [one rank]");
+  options->addTargetTo(*command, "the layout of the spec to plan, for its own machine [one rank]");
+  command->get_option("--machine")->excludes("--layout");
   command->add_option("-o,--output", pipeline.output, "where to write [standard output]");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "write one JSON object");

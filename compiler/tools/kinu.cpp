@@ -62,7 +62,9 @@ void SpecOptions::addTo(CLI::App &command) {
 void SpecOptions::addTargetTo(CLI::App &command, const char *layoutHelp) {
   command.add_option("--machine", pipeline.machine, "the machine to compile for [the layout's, or this one]")
       ->check(CLI::IsMember(machines::knownNames()));
-  command.add_option("--layout", pipeline.layout, layoutHelp);
+  command.add_option("--layout", pipeline.layout, layoutHelp)->check([](const std::string &name) {
+    return name.empty() ? "a layout has a name" : "";
+  });
   command.add_option("--nodes", pipeline.nodes, "the layout's degrees for so many nodes [its first]")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->needs("--layout");

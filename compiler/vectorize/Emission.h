@@ -15,6 +15,9 @@
 
 namespace kinu::vectorize {
 
+/// What one prefetch brings, on x86-64. A64FX has lines of 256; there three of four do nothing.
+inline constexpr int64_t kLineBytes = 64;
+
 /// On a loop: what LLVM is told about it.
 inline constexpr llvm::StringLiteral kLoopAnnotation = "llvm.loop_annotation";
 
@@ -80,7 +83,7 @@ public:
   /// Starts to fetch the line of `pointer` for reading, to the first or second cache, on x86-64: its processors see a
   /// stream only after some lines, and not beyond a page. What is never read does no harm.
   void fetch(mlir::Value pointer, int level = 1);
-  /// The same for writing, to the first cache.
+  /// The same for writing, to the first cache; for reading where the machine has no such instruction.
   void fetchToWrite(mlir::Value pointer);
   /// The same pointer, of which LLVM does not know that it is: so it forms addresses from it anew, and keeps nothing
   /// that lies there in registers from one loop's step to the next.

@@ -143,7 +143,10 @@ void Evaluator::fetch(NamedTensorType type, Value pointer, const Point &point, b
   if (place.kind != Place::Contiguous)
     return;
   Value at = e.address(pointer, storedType(e, type), place.index);
-  toWrite ? e.fetchToWrite(at) : e.fetch(at);
+  if (toWrite)
+    e.fetchToWrite(at);
+  else
+    e.fetch(at);
 }
 
 void Evaluator::store(Value computed, NamedTensorType type, Value pointer, const Point &point, Value mask,

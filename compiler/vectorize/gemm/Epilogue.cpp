@@ -116,6 +116,15 @@ void Epilogue::emitVectors(const Point &row, ArrayRef<Value> products, ArrayRef<
       evaluator.store(value, typeOf(results()[i]), e.results[i], point, mask);
 }
 
+/// Whether a result can lie over this operand and no other, and so usually does: both are the same lines then.
+bool Epilogue::isUnderResult(unsigned operand) const {
+  ArrayRef<int64_t> pairs = step::KernelOp(kernel).getInplace();
+  llvm::SmallDenseMap<int64_t, SmallVector<int64_t>> operandsOf;
+  for (size_t i = 0; i < pairs.size(); i += 2)
+    operandsOf[pairs[i]].push_back(pairs[i + 1]);
+  return llvm::any_of(operandsOf, [&](const auto &of) { return ArrayRef(of.second) == ArrayRef<int64_t>(operand); });
+}
+
 /// Starts to fetch what these columns of a row read and write besides the product.
 void Epilogue::fetch(const Point &row, Value firstColumn, int64_t columns) {
   auto fetchOf = [&](NamedTensorType type, Value pointer, bool toWrite) {
@@ -123,7 +132,7 @@ void Epilogue::fetch(const Point &row, Value firstColumn, int64_t columns) {
         llvm::all_of(shape.rowAxes, [&](const Axis &axis) { return llvm::is_contained(type.getAxes(), axis); });
     if (!isOfRow || !type.isFloat())
       return;
-    int64_t ofLine = 64 / int64_t(type.getElement().getIntOrFloatBitWidth() / 8);
+    int64_t ofLine = kLineBytes / int64_t(type.getElement().getIntOrFloatBitWidth() / 8);
     for (int64_t column = 0; column < columns; column += ofLine) {
       Point point = columnPoint(row, e.add(firstColumn, column));
       if (llvm::all_of(type.getAxes(), [&](const Axis &axis) { return point.contains(axis.name); }))
@@ -131,7 +140,7 @@ void Epilogue::fetch(const Point &row, Value firstColumn, int64_t columns) {
     }
   };
   for (auto [argument, pointer] : llvm::zip(step::KernelOp(kernel).getBody().getArguments(), e.operands))
-    if (argument != dot.getLhs() && argument != dot.getRhs())
+    if (argument != dot.getLhs() && argument != dot.getRhs() && !isUnderResult(argument.getArgNumber()))
       fetchOf(typeOf(argument), pointer, /*toWrite=*/false);
   for (auto [result, pointer] : llvm::zip(results(), e.results))
     fetchOf(typeOf(result), pointer, /*toWrite=*/true);
@@ -140,10 +149,12 @@ void Epilogue::fetch(const Point &row, Value firstColumn, int64_t columns) {
 void Epilogue::emitRow(const ProductBlock &block, Value row) {
   Evaluator::Scope scope(evaluator);
   Point point = rowPoint(block, e.add(block.firstRow, row));
-  Point ahead = rowPoint(block, e.add(block.firstRow, e.add(row, kRowsAhead)));
   Value from = e.address(block.base, e.getF32Type(), e.mul(row, block.rowStride));
   if (shape.columnAxes.empty())
     return emitVectors(point, e.load(e.getF32Type(), from, e.i64(0)), e.i64(0), {});
+  Point ahead;
+  if (e.isX86())
+    ahead = rowPoint(block, e.add(block.firstRow, e.add(row, kRowsAhead)));
   auto vectors = [&](Value first, int64_t count, Value mask) {
     if (e.isX86())
       fetch(ahead, e.add(block.firstColumn, first), count * e.lanes);

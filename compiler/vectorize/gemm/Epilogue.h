@@ -56,6 +56,7 @@ private:
   void emitRow(const ProductBlock &block, mlir::Value row);
   void emitVectors(const Point &row, llvm::ArrayRef<mlir::Value> products, llvm::ArrayRef<mlir::Value> columns,
                    mlir::Value mask);
+  bool isUnderResult(unsigned operand) const;
   void fetch(const Point &row, mlir::Value firstColumn, int64_t columns);
   void addColumns(Point &point, mlir::Value column);
   Point columnPoint(const Point &row, mlir::Value column);

@@ -14,8 +14,6 @@ static constexpr int64_t kUnroll = 4;
 static constexpr int64_t kProductsOfRound = 80;
 /// Sets of accumulators for a small block, at most.
 static constexpr int64_t kMostSets = 6;
-/// Of the first cache: what one prefetch brings. A64FX has lines of 256; there three of four do nothing.
-static constexpr int64_t kLineBytes = 64;
 
 int64_t kinu::vectorize::columnsPerBlock(const Machine &machine) {
   return machine.gemmVectors * machine.floatsPerVector();

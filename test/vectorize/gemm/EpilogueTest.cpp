@@ -1,6 +1,8 @@
 // Contractions with epilogues, random ones among them, against the reference interpreter.
 #include "test/vectorize/KernelRun.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -209,6 +211,41 @@ TEST(Epilogue, isVectorCodeOnA64FX) {
     EXPECT_FALSE((line.starts_with("str\tz") || line.starts_with("ldr\tz")) && line.contains("[sp")) << line.str();
   }
   EXPECT_GT(vectors, 0);
+}
+
+/// A product that is gated, whose result may lie over the gate where `inplace` says so.
+std::string gateText(const std::string &inplace) {
+  return "step.kernel @gate contraction rows [] inplace [" + inplace + R"mlir(] {
+  ^bb0(%x: !kinu.tensor<seq=96, embed=512 : f32>, %w: !kinu.tensor<embed=512, out=256 : f32>,
+       %r: !kinu.tensor<seq=96, out=256 : f32>):
+    %a = kinu.dot %x, %w over ["embed"] : (!kinu.tensor<seq=96, embed=512 : f32>, !kinu.tensor<embed=512, out=256 : f32>)
+        -> !kinu.tensor<seq=96, out=256 : f32>
+    %y = kinu.mul %a, %r : (!kinu.tensor<seq=96, out=256 : f32>, !kinu.tensor<seq=96, out=256 : f32>)
+        -> !kinu.tensor<seq=96, out=256 : f32>
+    kinu.yield %y : !kinu.tensor<seq=96, out=256 : f32>
+  })mlir";
+}
+
+struct Fetches {
+  int64_t toRead = 0, toWrite = 0;
+};
+
+Fetches fetchesOf(const std::string &text) {
+  CompiledKernel kernel(text, *machines::find("x86-64-v3"));
+  Fetches fetches;
+  if (kernel.ok())
+    kernel.lowered().module.get()->walk(
+        [&](mlir::LLVM::Prefetch fetch) { ++(fetch.getRw() ? fetches.toWrite : fetches.toRead); });
+  return fetches;
+}
+
+// On x86-64 rows to come are fetched, to read or to write to, each line once: a result that lies over the gate is
+// not fetched twice.
+TEST(Epilogue, fetchesRowsAhead) {
+  Fetches apart = fetchesOf(gateText("")), over = fetchesOf(gateText("0, 2"));
+  EXPECT_GT(over.toWrite, 0);
+  EXPECT_EQ(apart.toWrite, over.toWrite);
+  EXPECT_GT(apart.toRead, over.toRead);
 }
 
 // A gradient that is added to: in place, and not read where `$first` says that nothing is there yet.

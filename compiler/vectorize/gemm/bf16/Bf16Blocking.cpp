@@ -13,12 +13,11 @@ using kinu::machines::Machine;
 
 static constexpr int64_t kRowTasks[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96};
 static constexpr int64_t kMostKeptBytes = 4 << 20;
-static constexpr int64_t kLineBytes = 64;
 static constexpr int64_t kL1WayBytes = 4096; ///< of every x86 processor: a page
 
 /// Of the peak.
 static constexpr double kReached = 0.94;
-// Cycles, estimated for the x86 host; not measured yet.
+// Cycles, estimated.
 static constexpr double kPackRight = 0.35; ///< for an element, from memory to the second cache
 static constexpr double kReadLeft = 0.12;  ///< for an element read in place, as far as it is not hidden
 static constexpr double kCopyLeft = 0.25;
@@ -65,7 +64,8 @@ static double productsPerCycle(const Machine &machine) {
 static double pieceCycles(const ContractionShape &shape, const Machine &machine, const Bf16Blocking &blocking,
                           double tasks) {
   PieceTraffic traffic = trafficOf(shape, blocking.pieces, tasks);
-  double leftCycles = !blocking.pieces.packLeft ? kReadLeft : shape.leftSum.contiguous() ? kCopyLeft : kTransposeLeft;
+  bool transposes = !shape.leftSum.contiguous() && !packsLeftInPairs(machine, shape.tiles, shape.leftSum);
+  double leftCycles = !blocking.pieces.packLeft ? kReadLeft : transposes ? kTransposeLeft : kCopyLeft;
   double blocks = double(llvm::divideCeil(shape.sums(), blocking.blockSums));
   double ofSums =
       traffic.results / productsPerCycle(machine) + traffic.rightPacked * kPackRight + traffic.leftRead * leftCycles;

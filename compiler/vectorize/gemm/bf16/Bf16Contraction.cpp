@@ -75,7 +75,7 @@ void Nest::prefetchResult(Value to, Value step) {
   for (int64_t i = 0; i < std::min(rowsPerStep, kBlockRows); ++i) {
     Value row = e.rem(e.add(e.mul(step, rowsPerStep), i), kBlockRows);
     Value place = bytes(to, e.mul(row, shape.tiles.resultRow * elementBytes));
-    for (int64_t byte = 0; byte < kBlockColumns * elementBytes; byte += 64)
+    for (int64_t byte = 0; byte < kBlockColumns * elementBytes; byte += kLineBytes)
       e.fetchToWrite(bytes(place, e.i64(byte)));
   }
 }
@@ -108,7 +108,7 @@ void Nest::prefetchLeft(const Stripe &stripe, Value panel, Value step) {
 }
 
 /// Emits `body` for the left operand of a tile of rows and a block of k: in place if it can be, and has whole tiles;
-/// else copied. Where only some are copied there is code for either, so that strides are constants.
+/// else copied. Where only some are copied there is code for either: dot products want strides that are constants.
 void Nest::withLeft(Value base, Value tile, SumRange sums, llvm::function_ref<void(const LeftRows &)> body) {
   auto onCopy = [&] {
     Value packed = bytes(e.scratch, e.i64(panelsEnd));

@@ -83,8 +83,15 @@ struct SumTiles {
       e.loop(whole, e.div(e.add(sums.count, kTileSums - 1), kTileSums), 1, [&](Value tile) { body(tile, tail); });
   }
   /// The offset of the i-th k of a tile.
-  Value offset(Value tile, int64_t i) const {
-    return walk.offset(e, e.add(e.add(sums.first, e.mul(tile, kTileSums)), i));
+  Value offset(Value tile, int64_t i) const { return walk.offset(e, e.add(first(tile), i)); }
+  Value first(Value tile) const { return e.add(sums.first, e.mul(tile, kTileSums)); }
+  /// Emits `body` for the offsets of the k to fetch while a tile is packed: those of a later one, or the last ones.
+  void forAhead(Value tile, llvm::function_ref<void(Value)> body) const {
+    if (walk.length() <= kAhead)
+      return;
+    Value from = e.smaller(e.add(first(tile), kAhead), e.i64(walk.length() - kTileSums));
+    for (int64_t i = 0; i < kTileSums; ++i)
+      body(walk.offset(e, e.add(from, i)));
   }
 };
 
@@ -138,8 +145,7 @@ void RightPacking::copyPairs(Value panel, Value tile, int64_t columns, int64_t s
     }
   }
   Value next = right.columns.offset(e, column(panel));
-  for (int64_t i = 0; i < sumsOfTile; ++i)
-    e.fetch(words.at(base, e.add(tiles.offset(tile, kAhead + i), next)), 2);
+  tiles.forAhead(tile, [&](Value at) { e.fetch(words.at(base, e.add(at, next)), 2); });
 }
 
 // 16 columns of 16 pairs of k, transposed in registers. Past the last column it is read again. The next panel is
@@ -154,7 +160,8 @@ void RightPacking::transpose(Value panel, Value tile, int64_t columns, int64_t s
         number = e.smaller(number, last);
       Value at = words.at(from, right.columns.offset(e, number));
       rows.push_back(words.asPairs(words.load(at, kTileSums, sumsOfTile)));
-      e.fetch(words.at(from, right.columns.offset(e, e.add(number, kBlockColumns))), 2);
+      if (right.columns.length() > kBlockColumns)
+        e.fetch(words.at(from, right.columns.offset(e, e.smaller(e.add(number, kBlockColumns), last))), 2);
     }
     Value to = place(panel, tile, half);
     for (auto [pair, row] : llvm::enumerate(transposeTile(e, rows)))
@@ -233,8 +240,7 @@ void LeftPacking::copyPairs(int64_t rows) {
       Value to = words.at(packed, e.mul(e.add(e.mul(tile, kTileSums / 2), pair), 2 * kBlockRows));
       words.storePairs(column(2 * pair), column(2 * pair + 1), kBlockRows, to);
     }
-    for (int64_t i = 0; i < count; ++i)
-      e.fetch(words.at(from, sumTiles.offset(tile, kAhead + i)), 2);
+    sumTiles.forAhead(tile, [&](Value at) { e.fetch(words.at(from, at), 2); });
   });
 }
 

@@ -88,6 +88,8 @@ struct RowGroup {
   Emission &e;
   const BlockProduct &block;
   int64_t first, count;
+  /// Else LLVM keeps a panel of few k in registers from group to group, more than there are.
+  Value right = e.laundered(block.right.pointer);
   VectorType pairs = VectorType::get({2 * e.lanes}, e.getBF16Type());
 
   /// Where a row of the group begins in `place`.
@@ -117,7 +119,7 @@ SmallVector<Value> RowGroup::load() {
 /// 32 k.
 SmallVector<Value> RowGroup::multiply(Value step, ValueRange sums) {
   SmallVector<Value> next(sums);
-  Value rightAt = bytes(e, block.right.pointer, e.mul(step, block.right.stepBytes));
+  Value rightAt = bytes(e, right, e.mul(step, block.right.stepBytes));
   Value leftStep = e.mul(step, kTileSums / 2 * block.left.pairBytes);
   SmallVector<Value> rows;
   for (int64_t i = 0; i < count; ++i)

@@ -21,7 +21,7 @@ enum class Unit { None, Tiles, Pairs };
 
 Unit unitOf(const machines::Machine &machine);
 
-/// Whether it has one, and that multiplies such elements.
+/// Whether the machine has a unit that multiplies such elements.
 inline bool multiplies(const machines::Machine &machine, mlir::Type element) {
   return unitOf(machine) != Unit::None && element.isBF16();
 }

@@ -73,6 +73,13 @@ machines::Machine withPairs() {
   return machine;
 }
 
+void expectNoSpills(const std::string &assembly) {
+  llvm::SmallVector<llvm::StringRef> lines;
+  llvm::StringRef(assembly).split(lines, '\n');
+  for (llvm::StringRef line : lines)
+    EXPECT_FALSE(line.contains("zmm") && line.contains("(%rsp")) << "a vector spills: " << line.str();
+}
+
 /// The loops over k are dot products, two loads of the right operand and a broadcast for two of them; sums stay in
 /// registers, and there are no calls, which would save them.
 void expectDotProducts(const std::string &text) {
@@ -81,12 +88,12 @@ void expectDotProducts(const std::string &text) {
   llvm::SmallVector<llvm::StringRef> lines;
   llvm::StringRef(assembly).split(lines, '\n');
   int64_t products = 0, most = 0, withMost = 0, ofLoop = 0, instructions = 0;
+  expectNoSpills(assembly);
   for (llvm::StringRef line : lines) {
     if (line.ends_with(":")) {
       ofLoop = instructions = 0;
       continue;
     }
-    EXPECT_FALSE(line.contains("zmm") && line.contains("(%rsp")) << "a vector spills: " << line.str();
     EXPECT_FALSE(line.contains("callq")) << line.str();
     EXPECT_FALSE(line.contains("vfmadd")) << line.str();
     ++instructions;
@@ -108,6 +115,24 @@ void expectDotProducts(const std::string &text) {
 TEST(Bf16Contraction, staysInRegisters) {
   forAllForms(expectDotProducts);
   expectDotProducts(dotText("mk", "kc", "mc", {{'m', 517}, {'c', 389}, {'k', 1031}}, {"bf16", "f32"}));
+}
+
+// One step of k leaves no loop, and nothing to hold a panel in registers for.
+TEST(Bf16Contraction, staysInRegistersWithFewSums) {
+  for (int64_t sums : {1, 21, 32, 33})
+    expectNoSpills(
+        assemblyOf(dotText("mk", "kc", "mc", {{'m', 64}, {'c', 64}, {'k', sums}}, {"bf16", "f32"}), withPairs()));
+}
+
+int64_t countOf(const std::string &assembly, llvm::StringRef mnemonic) {
+  return int64_t(llvm::StringRef(assembly).count(mnemonic));
+}
+
+// Where rows of the left operand are contiguous, dot products read it in pairs of k, which need not be transposed.
+TEST(Bf16Contraction, packsPairsWithoutTransposing) {
+  Lengths lengths{{'m', 512}, {'c', 384}, {'k', 1024}};
+  EXPECT_EQ(countOf(assemblyOf(dotText("km", "kc", "mc", lengths, {"bf16", "f32"}), withPairs()), "vpermt2d"), 0);
+  EXPECT_GT(countOf(assemblyOf(dotText("km", "ck", "mc", lengths, {"bf16", "f32"}), withPairs()), "vpermt2d"), 0);
 }
 
 // Where there are neither, the numbers are converted while they are packed.
