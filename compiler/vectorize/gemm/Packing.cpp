@@ -19,8 +19,10 @@ int64_t kinu::vectorize::packedElements(const Machine &machine, int64_t sums, in
 /// Panels that are written side by side while k runs. Each is a stream of writes; more streams than the first cache has
 /// ways evict each other, since panels often lie a multiple of its set size apart.
 static constexpr int64_t kPanelsTogether = 8;
-/// Steps of k that are fetched before they are copied.
-static constexpr int64_t kStepsAhead = 4;
+/// Steps of k that are fetched before they are copied, to the second cache: panels are written through the first one
+/// meanwhile (Zen 4: 5% of a product of 256 rows against 4 steps to the first cache).
+static constexpr int64_t kStepsAhead = 8;
+static constexpr int kFetchLevel = 2;
 
 namespace {
 struct Packing {
@@ -56,7 +58,7 @@ void Packing::copyPanelRow(Value from, Value sum, Value panel, int64_t columns) 
     Value column = e.add(e.add(firstColumn, e.mul(panel, width)), lane);
     Value place = right.columns.offset(e, column);
     if (right.sum.uniform())
-      e.fetch(e.address(from, element, e.add(place, kStepsAhead * right.sum.stride())));
+      e.fetch(e.address(from, element, e.add(place, kStepsAhead * right.sum.stride())), kFetchLevel);
     e.storeVector(loadVector(from, place, mask), to, e.i64(lane));
   }
 }
@@ -122,7 +124,7 @@ void Packing::transposeColumns(Value vectorNumber) {
     for (Value column : columns) {
       // Of the columns that come next.
       if (right.columns.uniform())
-        e.fetch(e.address(column, element, e.add(from, e.lanes * right.columns.stride())));
+        e.fetch(e.address(column, element, e.add(from, e.lanes * right.columns.stride())), kFetchLevel);
       rows.push_back(loadVector(column, from, mask));
     }
     rows = transposeTile(e, rows);
