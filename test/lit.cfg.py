@@ -51,6 +51,8 @@ with open("/proc/cpuinfo") as file:
     flags = set(file.read().split())
 if flags & {"amx_bf16", "avx512_bf16", "bf16"}:
     config.available_features.add("bf16")
+if flags & {"f16c", "asimdhp"}:
+    config.available_features.add("fp16-safe")
 if flags & {"avx512_fp16", "asimdhp"}:
     config.available_features.add("fp16")
 

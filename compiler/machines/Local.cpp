@@ -85,6 +85,7 @@ static void describeProcessor(Machine &machine) {
   bool avx512 = has.lookup("avx512f") && has.lookup("avx512bw") && has.lookup("avx512dq") && has.lookup("avx512vl");
   machine.vectorBits = avx512 ? 512 : has.lookup("avx2") ? 256 : 128;
   machine.hasFp16 = has.lookup("avx512fp16") || has.lookup("fullfp16");
+  machine.convertsFp16 = has.lookup("f16c") || has.lookup("neon");
   machine.hasAmx = has.lookup("amx-bf16") && has.lookup("amx-tile") && mayUseTiles();
   machine.hasBf16 = machine.hasAmx || has.lookup("avx512bf16") || has.lookup("bf16");
 #ifdef __aarch64__

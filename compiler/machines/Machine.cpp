@@ -78,6 +78,7 @@ static Machine parseMachine(const json &fields) {
   fields.at("features").get_to(machine.features);
   fields.at("vectorBits").get_to(machine.vectorBits);
   fields.at("scalable").get_to(machine.scalable);
+  fields.at("convertsFp16").get_to(machine.convertsFp16);
   fields.at("hasFp16").get_to(machine.hasFp16);
   fields.at("hasBf16").get_to(machine.hasBf16);
   fields.at("hasAmx").get_to(machine.hasAmx);

@@ -41,9 +41,10 @@ struct Machine {
   std::string features;   ///< LLVM feature list "+a,-b", on top of those of `cpu`
   int64_t vectorBits = 0; ///< width of the widest vector to use
   bool scalable = false;  ///< has SVE: vectors may be scalable, with `vscale` = vectorBits / 128
-  bool hasFp16 = false;   ///< fp16 arithmetic at full vector width
-  bool hasBf16 = false;   ///< bf16 products; without them `precision bf16` is refused
-  bool hasAmx = false;    ///< AMX tiles for bf16
+  bool convertsFp16 = false; ///< vectors of fp16 to fp32 and back; without it `precision fp16` is refused
+  bool hasFp16 = false;      ///< fp16 arithmetic at full vector width; without it `precision fp16(fast)` is refused
+  bool hasBf16 = false;      ///< bf16 products; without them `precision bf16` is refused
+  bool hasAmx = false;       ///< AMX tiles for bf16
 
   // How fast it is, per node.
   int64_t cores = 1;

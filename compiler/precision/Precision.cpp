@@ -6,26 +6,37 @@
 using namespace mlir;
 using namespace kinu;
 
-static void checkOne(typed::Precision precision, SourceRange range, const machines::Machine &machine,
+/// Whether kernels for the machine have the type: fast fp16 sums in it, safe fp16 and fp32 do not.
+static bool has(const machines::Machine &machine, typed::Precision precision, bool isFast) {
+  switch (precision) {
+  case typed::Precision::Fp32: return true;
+  case typed::Precision::Bf16: return machine.hasBf16;
+  case typed::Precision::Fp16: return isFast ? machine.hasFp16 : machine.convertsFp16;
+  }
+  llvm_unreachable("a precision");
+}
+
+/// `asked` is a train block, or one that a layout's rule stands for; `range` is where it asks.
+static void checkOne(const typed::TrainConfig &asked, SourceRange range, const machines::Machine &machine,
                      Diagnostics &diagnostics) {
-  bool isBf16 = precision == typed::Precision::Bf16;
-  if (precision == typed::Precision::Fp32 || (isBf16 ? machine.hasBf16 : machine.hasFp16))
+  if (has(machine, asked.precision, asked.promote))
     return;
-  std::string has = "fp32";
+  std::vector<std::string> there = {"fp32"};
   if (machine.hasBf16)
-    has += " and bf16";
-  if (machine.hasFp16)
-    has += " and fp16";
+    there.push_back("bf16");
+  if (machine.convertsFp16)
+    there.push_back(machine.hasFp16 ? "fp16" : "fp16(safe)");
+  std::string missing = asked.precision == typed::Precision::Bf16 ? "bf16"
+                        : machine.convertsFp16                    ? "fp16(fast)"
+                                                                  : "fp16";
   diagnostics
       .error("unsupported-precision", range,
-             std::string("machine `") + machine.name + "` has no " + (isBf16 ? "bf16" : "fp16") + "; it has " + has)
-      .suggest(machine.hasFp16   ? "write `precision fp16` or `precision fp32`"
-               : machine.hasBf16 ? "write `precision bf16` or `precision fp32`"
-                                 : "write `precision fp32`");
+             "machine `" + machine.name + "` has no " + missing + "; it has " + llvm::join(there, " and "))
+      .suggest("write `precision " + there.back() + "`" + (there.size() == 1 ? "" : " or `precision fp32`"));
 }
 
 void precision::check(const typed::TrainConfig &train, const machines::Machine &machine, Diagnostics &diagnostics) {
-  checkOne(train.precision, train.precisionRange, machine, diagnostics);
+  checkOne(train, train.precisionRange, machine, diagnostics);
 }
 
 /// What a rule of the layout says, as a train block would: its type, and the terms after which sums are promoted.
@@ -40,7 +51,7 @@ static typed::TrainConfig withRule(typed::TrainConfig train, const typed::Layout
 void precision::check(const typed::Layout &layout, const machines::Machine &machine, Diagnostics &diagnostics) {
   for (const typed::LayoutRule &rule : layout.rules)
     if (rule.verb == "precision")
-      checkOne(withRule({}, rule).precision, rule.range, machine, diagnostics);
+      checkOne(withRule({}, rule), rule.range, machine, diagnostics);
 }
 
 /// Whether a rule means a stage: one without a range means all.

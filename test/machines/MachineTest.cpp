@@ -25,6 +25,7 @@ TEST(Machine, fugakuHasTheFiguresOfItsManual) {
   EXPECT_NEAR(fugaku.peakFlopsPerCore() * double(fugaku.cores), 6.144e12, 1e6);
   EXPECT_EQ(fugaku.vscale(), 4);
   EXPECT_FALSE(fugaku.hasBf16);
+  EXPECT_TRUE(fugaku.convertsFp16);
   ASSERT_TRUE(fugaku.network.has_value());
   int64_t nodes = 1;
   for (int64_t length : fugaku.network->axisLengths)

@@ -48,8 +48,9 @@ class PrecisionStep : public testing::TestWithParam<Case> {
 protected:
   void SetUp() override {
     machines::Machine machine = machines::detectLocal();
-    bool isBf16 = llvm::StringRef(GetParam().precision).starts_with("bf16");
-    if (!(isBf16 ? machine.hasBf16 : machine.hasFp16))
+    llvm::StringRef precision = GetParam().precision;
+    bool has = precision == "bf16" ? machine.hasBf16 : precision == "fp16" ? machine.convertsFp16 : machine.hasFp16;
+    if (!has)
       GTEST_SKIP() << "this machine has no " << GetParam().precision;
   }
 };
