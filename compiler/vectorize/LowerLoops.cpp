@@ -49,6 +49,7 @@ private:
   void emitPass(const RowPass &pass, const Group &rows);
   SmallVector<Value> emitNest(ArrayRef<Axis> axes, const Group &group, ValueRange sums, Step step);
   SmallVector<Value> emitVectors(const Point &point, unsigned slots, ValueRange sums, Step step);
+  void keepValues(const RowPass &pass, const Point &point, Value mask);
   void writeResults(ArrayRef<int64_t> numbers, const Point &point, Value mask);
   bool streams(int64_t result);
   Value scratchAt(int64_t offset) { return e.address(e.scratch, e.getI8Type(), e.i64(offset)); }
@@ -221,6 +222,12 @@ void LoopEmitter::emitRows(const Group &rows) {
     writeResults(plan.rowResults, point, rows.mask);
 }
 
+/// Stores what later passes would compute again, in scratch.
+void LoopEmitter::keepValues(const RowPass &pass, const Point &point, Value mask) {
+  for (const KeptValue &kept : pass.kept)
+    evaluator.store(evaluator.evaluate(kept.value, point, mask), kept.layout, scratchAt(kept.offset), point, mask);
+}
+
 /// Everything is read before anything is written: a result may lie over an operand that another result needs.
 void LoopEmitter::writeResults(ArrayRef<int64_t> numbers, const Point &point, Value mask) {
   auto yielded = kernel.getBody().front().getTerminator()->getOperands();
@@ -315,6 +322,8 @@ void LoopEmitter::emitPass(const RowPass &pass, const Group &rows) {
         sum = masked ? Value(arith::SelectOp::create(e, group.mask, next, sum)) : next;
       }
     for (const Point &point : group.points)
+      keepValues(pass, point, group.mask);
+    for (const Point &point : group.points)
       writeResults(pass.results, point, group.mask);
     return after;
   };
@@ -327,6 +336,8 @@ void LoopEmitter::emitPass(const RowPass &pass, const Group &rows) {
     axes.push_back(*plan.vectorAxis);
   sums = emitNest(axes, rows, sums, step);
 
+  for (const KeptValue &kept : pass.kept)
+    evaluator.bindMemory(kept.value, scratchAt(kept.offset), kept.layout);
   for (PartialSums partial : partials) {
     ReductionKind kind = partial.reduce.getKind();
     auto slots = MutableArrayRef<Value>(sums).slice(partial.first, partial.slots);
