@@ -18,6 +18,7 @@ struct CacheTraffic {
   double fresh = 0;  ///< touched for the first time
 
   CacheTraffic &operator+=(const CacheTraffic &other);
+  CacheTraffic operator*(double times) const { return {l2 * times, l3 * times, memory * times, fresh * times}; }
 };
 
 /// The caches of one rank, empty at first. Second caches belong to so many neighbouring threads; a third one to all. A

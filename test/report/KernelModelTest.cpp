@@ -58,8 +58,8 @@ kernel:
 	jne .LBB0_2
 )";
 
-static KernelModel model(int64_t tasks, double operations, int64_t threads) {
-  KernelCode code{"kernel", kIr, kAssembly, tasks, operations, 0};
+static KernelModel model(int64_t tasks, double operations, int64_t threads, llvm::StringRef ir = kIr) {
+  KernelCode code{"kernel", ir, kAssembly, tasks, operations, 0};
   return llvm::cantFail(modelKernel(code, threads, llvm::cantFail(machines::find("x86-64-v4")),
                                     llvm::cantFail(machines::findTiming("x86-64-v4"))));
 }
@@ -87,4 +87,23 @@ TEST(KernelModel, tasksAreSharedOutAsTheRuntimeDoes) {
   EXPECT_EQ(model(13, 1e6, 4).cycles, 13 * task);
   EXPECT_EQ(model(12, 1e3, 4).longest, 12 * task) << "too small to be split";
   EXPECT_EQ(model(3, 1e6, 4).longest, task);
+}
+
+TEST(KernelModel, someTasksStandForManyThatAreAlike) {
+  constexpr int64_t kTasks = int64_t(1) << 40; // nobody follows so many
+  double task = 400 + missed();
+  KernelModel many = model(kTasks, 1e6, 4);
+  EXPECT_DOUBLE_EQ(many.cycles, double(kTasks) * task);
+  EXPECT_DOUBLE_EQ(many.longest, double(kTasks / 4) * task);
+  EXPECT_DOUBLE_EQ(many.instructions, double(kTasks) * 1001);
+}
+
+TEST(KernelModel, tasksThatDifferAreAllFollowed) {
+  std::string ir = kIr; // task number n has n + 1 rounds
+  auto replace = [&](llvm::StringRef from, llvm::StringRef to) { ir.replace(ir.find(from), from.size(), to); };
+  replace("  br label %body, !dbg !12", "  %rounds = add i64 %task, 1\n  br label %body, !dbg !12");
+  replace("%i.next, 100", "%i.next, %rounds");
+  constexpr double kTasks = 300000;
+  double rounds = kTasks * (kTasks + 1) / 2;
+  EXPECT_DOUBLE_EQ(model(int64_t(kTasks), 1e6, 1, ir).cycles, 4 * rounds + kTasks * missed());
 }
