@@ -161,9 +161,11 @@ static double blocksWalked(const ControlFlowCounts &counts) {
 /// The part of each piece that is walked: all of it, or if that would take long and tasks are alike, as those of a
 /// large batch are, its first tasks, which then stand for the others.
 static llvm::Expected<double> partToWalk(ControlFlow &flow, int64_t tasks) {
+  if (tasks < kProbes)
+    return 1;
   std::vector<double> walked, runs;
-  for (int64_t probe = 0; probe < std::min(kProbes, tasks); ++probe) {
-    int64_t task = tasks * probe / kProbes + probe * 5 % std::max<int64_t>(1, tasks / kProbes); // at no even distance
+  for (int64_t probe = 0; probe < kProbes; ++probe) {
+    int64_t task = tasks * probe / kProbes + probe * 5 % (tasks / kProbes); // at no even distance
     auto found = flow.run(task, task + 1);
     if (!found)
       return found.takeError();
@@ -177,7 +179,7 @@ static llvm::Expected<double> partToWalk(ControlFlow &flow, int64_t tasks) {
   double middle = runs[runs.size() / 2];
   // One or two may be at an edge.
   auto alike = llvm::count_if(runs, [&](double one) { return std::abs(one - middle) <= kAlike * middle; });
-  if (tasks < kProbes || alike < kProbes - 2)
+  if (alike < kProbes - 2)
     return 1;
   return std::min(1.0, kWalked / (walked[walked.size() / 2] * double(tasks)));
 }
