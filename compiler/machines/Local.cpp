@@ -87,7 +87,7 @@ static void describeProcessor(Machine &machine) {
   machine.hasFp16 = has.lookup("avx512fp16") || has.lookup("fullfp16");
   machine.convertsFp16 = has.lookup("f16c") || has.lookup("neon");
   machine.hasAmx = has.lookup("amx-bf16") && has.lookup("amx-tile") && mayUseTiles();
-  machine.hasBf16 = machine.hasAmx || has.lookup("avx512bf16") || has.lookup("bf16");
+  machine.hasBf16 = machine.hasAmx || (avx512 && has.lookup("avx512bf16"));
 #ifdef __aarch64__
   machine.scalable = has.lookup("sve");
   if (machine.scalable)

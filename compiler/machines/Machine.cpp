@@ -60,9 +60,7 @@ static Network parseNetwork(const json &fields) {
   fields.at("nodes").get_to(network.nodes);
   fields.at("unitNodes").get_to(network.unitNodes);
   fields.at("linkBandwidth").get_to(network.linkBandwidth);
-  fields.at("injectionBandwidth").get_to(network.injectionBandwidth);
   fields.at("latency").get_to(network.latency);
-  fields.at("interfaces").get_to(network.interfaces);
   fields.at("jobAxes").get_to(network.jobAxes);
   fields.at("jobAxesAssumed").get_to(network.jobAxesAssumed);
   fields.at("launcher").get_to(network.launcher);
@@ -89,7 +87,6 @@ static Machine parseMachine(const json &fields) {
   fields.at("l2Cores").get_to(machine.l2Cores);
   fields.at("l3Bytes").get_to(machine.l3Bytes);
   fields.at("memoryBytes").get_to(machine.memoryBytes);
-  fields.at("memoryBandwidth").get_to(machine.memoryBandwidth);
   fields.at("frequency").get_to(machine.frequency);
   fields.at("fmaPipes").get_to(machine.fmaPipes);
   fields.at("gemmRows").get_to(machine.gemmRows);
@@ -108,9 +105,11 @@ llvm::Expected<Machine> kinu::machines::parse(llvm::StringRef description, llvm:
 }
 
 std::string Machine::fingerprint() const {
-  return llvm::formatv("{0} {1} {2} v{3}{4} gemm{5}x{6} L1:{7} L2:{8}/{9} L3:{10} cores:{11}", triple, cpu, features,
-                       vectorBits, scalable ? "s" : "", gemmRows, gemmVectors, l1Bytes, l2Bytes, l2Cores, l3Bytes,
-                       coresPerGroup())
+  return llvm::formatv(
+             "{0} {1} {2} v{3}{4} gemm{5}x{6} L1:{7} L2:{8}/{9} L3:{10} cores:{11} pipes:{12}{13}{14}{15}{16}", triple,
+             cpu, features, vectorBits, scalable ? "s" : "", gemmRows, gemmVectors, l1Bytes, l2Bytes, l2Cores, l3Bytes,
+             coresPerGroup(), fmaPipes, convertsFp16 ? " converts-fp16" : "", hasFp16 ? " fp16" : "",
+             hasBf16 ? " bf16" : "", hasAmx ? " amx" : "")
       .str();
 }
 
@@ -127,7 +126,6 @@ static Timing parseTiming(const json &fields) {
   read("issueWidth", timing.issueWidth);
   read("loadsPerCycle", timing.loadsPerCycle);
   read("storesPerCycle", timing.storesPerCycle);
-  read("tileCycles", timing.tileCycles);
   read("lineBytes", timing.lineBytes);
   read("l1Ways", timing.l1Ways);
   read("l2Ways", timing.l2Ways);

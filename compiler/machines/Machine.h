@@ -22,9 +22,7 @@ struct Network {
   int64_t nodes = 0;                  ///< in the whole machine
   int64_t unitNodes = 1;              ///< jobs of more than one dimension take whole units
   double linkBandwidth = 0;           ///< bytes per second and direction, one link, as measured by MPI
-  double injectionBandwidth = 0;      ///< bytes per second one node can send over all its interfaces
   double latency = 0;                 ///< seconds, an empty message from MPI to MPI
-  int64_t interfaces = 1;             ///< per node
   /// The physical axes behind each axis of a 3-D job, such as {{X, A}, {Y, B}, {Z, C}}.
   std::vector<std::vector<std::string>> jobAxes;
   bool jobAxesAssumed = false; ///< `jobAxes` is an assumption that no document confirms
@@ -36,11 +34,11 @@ struct Machine {
   std::string title; ///< for people, such as "A64FX on Tofu-D"
 
   // What code may use.
-  std::string triple;     ///< LLVM target triple
-  std::string cpu;        ///< LLVM processor name
-  std::string features;   ///< LLVM feature list "+a,-b", on top of those of `cpu`
-  int64_t vectorBits = 0; ///< width of the widest vector to use
-  bool scalable = false;  ///< has SVE: vectors may be scalable, with `vscale` = vectorBits / 128
+  std::string triple;        ///< LLVM target triple
+  std::string cpu;           ///< LLVM processor name
+  std::string features;      ///< LLVM feature list "+a,-b", on top of those of `cpu`
+  int64_t vectorBits = 0;    ///< width of the widest vector to use
+  bool scalable = false;     ///< has SVE: vectors may be scalable, with `vscale` = vectorBits / 128
   bool convertsFp16 = false; ///< vectors of fp16 to fp32 and back; without it `precision fp16` is refused
   bool hasFp16 = false;      ///< fp16 arithmetic at full vector width; without it `precision fp16(fast)` is refused
   bool hasBf16 = false;      ///< bf16 products; without them `precision bf16` is refused
@@ -54,9 +52,8 @@ struct Machine {
   int64_t l2Cores = 1;      ///< cores that share it
   int64_t l3Bytes = 0;      ///< last-level cache of the node, 0 if there is none
   int64_t memoryBytes = 0;
-  double memoryBandwidth = 0; ///< bytes per second of the whole node, reading; 0 if unknown
-  double frequency = 0;       ///< Hz, while running vector code
-  int64_t fmaPipes = 1;       ///< fused multiply-adds of full width per cycle
+  double frequency = 0; ///< Hz, while running vector code
+  int64_t fmaPipes = 1; ///< fused multiply-adds of full width per cycle
 
   // The block of a matrix product that is kept in registers (facts: accumulators enough to hide latency, no spills).
   int64_t gemmRows = 6;    ///< broadcast operands

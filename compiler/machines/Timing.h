@@ -1,7 +1,7 @@
 // How fast a machine's cores and caches are: what the kernel report computes with, and nothing else asks for.
 #pragma once
 
-#include "compiler/machines/Peak.h"
+#include "compiler/machines/Machine.h"
 
 namespace kinu::machines {
 
@@ -14,7 +14,6 @@ struct Timing {
   // Limits per cycle, which are used instead.
   double issueWidth = 4;
   double loadsPerCycle = 2, storesPerCycle = 1; ///< full vectors
-  double tileCycles = kTileProductCycles;       ///< one product of AMX tiles
   // Of the caches, whose sizes are the machine's.
   int64_t lineBytes = 64, l1Ways = 12, l2Ways = 16;
   // Bytes per second that the caches deliver.

@@ -1,5 +1,7 @@
 #include "compiler/report/Cycles.h"
 
+#include "compiler/machines/Peak.h"
+
 #include "llvm/MC/MCInstrAnalysis.h"
 #include "llvm/MC/MCInstrInfo.h"
 #include "llvm/MC/MCRegisterInfo.h"
@@ -104,7 +106,7 @@ static double limitedCycles(const Assembly &code, const MachineBlock &block, con
       stores += accesses;
     bool moves = desc.mayStore() || (desc.mayLoad() && (name.contains("MOV") || name.contains("BROADCAST")));
     if (tile)
-      tiles += timing.tileCycles;
+      tiles += kinu::machines::kTileProductCycles;
     else if (!moves && !tileMove && namesVector(code, instruction.op))
       arithmetic += pipeCycles(code, instruction.op);
   }

@@ -1,6 +1,8 @@
 // Times of launches from the model of their instructions and of memory, and their shares.
 #include "compiler/report/Report.h"
 
+#include "compiler/machines/Peak.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 using namespace kinu;
