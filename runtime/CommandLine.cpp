@@ -63,20 +63,44 @@ static CLI::Validator count(int64_t least = 0, int64_t most = int64_t(1) << 53) 
 
 static CLI::Validator real(double least, double most) { return number<double>("number", least, most); }
 
-static void addTrainOptions(CLI::App &app, Options &options) {
-  app.add_option("--steps", options.steps, "steps in all; schedules span them")->check(count());
-  app.add_option("--checkpoint-every", options.checkpointEvery, "steps between checkpoints; 0: only at the end")
+/// An option that only some commands know, though all are given it: no name stands for training.
+struct LimitedOption {
+  const CLI::Option *option;
+  std::vector<std::string> commands;
+};
+
+static std::vector<LimitedOption> addTrainOptions(CLI::App &app, Options &options) {
+  std::vector<LimitedOption> limited;
+  auto trainsOnly = [&](CLI::Option *option) {
+    limited.push_back({option, {"train"}});
+    return option;
+  };
+  limited.push_back({app.add_option("--steps", options.steps, "steps in all; schedules span them")->check(count()),
+                     {"train", "profile", "rehearse"}});
+  trainsOnly(
+      app.add_option("--checkpoint-every", options.checkpointEvery, "steps between checkpoints; 0: only at the end"))
       ->check(count());
-  app.add_option("--evaluate-every", options.evaluateEvery, "steps between evaluations; 0: only at the end")
+  trainsOnly(app.add_option("--evaluate-every", options.evaluateEvery, "steps between evaluations; 0: only at the end"))
       ->check(count());
-  app.add_option("--metrics", options.metrics, "metrics as JSON lines [CHECKPOINT-DIR/metrics.jsonl]");
-  app.add_flag("--fresh", options.fresh, "start over, whatever checkpoints there are");
-  app.add_option("--trace", options.trace,
-                 "write when launches ran to TRACE.RANK.json, for chrome://tracing or Perfetto");
-  app.add_option("--trace-steps", options.traceSteps, "steps that are traced [3]")->check(count(1));
-  app.add_flag("--show-placement", options.showPlacement, "print where each rank stands");
-  app.add_option("--watchdog", options.watchdog, "seconds after which a silent rank ends the job [120]; 0: never")
+  trainsOnly(app.add_option("--metrics", options.metrics, "metrics as JSON lines [CHECKPOINT-DIR/metrics.jsonl]"));
+  trainsOnly(app.add_flag("--fresh", options.fresh, "start over, whatever checkpoints there are"));
+  trainsOnly(app.add_option("--trace", options.trace,
+                            "write when launches ran to TRACE.RANK.json, for chrome://tracing or Perfetto"));
+  trainsOnly(app.add_option("--trace-steps", options.traceSteps, "steps that are traced [3]"))->check(count(1));
+  trainsOnly(
+      app.add_option("--watchdog", options.watchdog, "seconds after which a silent rank ends the job [120]; 0: never"))
       ->check(real(0, 1e6));
+  limited.push_back({app.add_flag("--show-placement", options.showPlacement, "print where each rank stands"),
+                     {"train", "eval", "generate", "gradients", "profile", "rehearse"}});
+  return limited;
+}
+
+/// Options that would be ignored are refused.
+static void checkLimited(const std::vector<LimitedOption> &limited, const std::string &command) {
+  for (const LimitedOption &one : limited)
+    if (one.option->count() > 0 && std::find(one.commands.begin(), one.commands.end(), command) == one.commands.end())
+      throw CLI::ValidationError(text("`", one.option->get_name(), "` means nothing to `", command, "`; it is for `",
+                                      CLI::detail::join(one.commands, "`, `"), "`"));
 }
 
 static void addSharedOptions(CLI::App &app, Options &options) {
@@ -113,7 +137,7 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   app.fallthrough();
   app.require_subcommand(0, 1);
   addSharedOptions(app, options);
-  addTrainOptions(app, options);
+  std::vector<LimitedOption> limited = addTrainOptions(app, options);
   CLI::App *eval = app.add_subcommand("eval", "loss over the whole validation part, at the newest checkpoint");
   CLI::App *generate = app.add_subcommand("generate", "writes text, from the newest checkpoint");
   CLI::App *info = app.add_subcommand("info", "prints sizes, memory and variables");
@@ -140,6 +164,8 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   gradients->add_option("--out", options.out, "safetensors file to write")->required();
   try {
     app.parse(argc, argv);
+    for (const CLI::App *command : app.get_subcommands())
+      checkLimited(limited, command->get_name());
   } catch (const CLI::ParseError &error) {
     return {std::nullopt, app.exit(error) == 0 ? 0 : int(Exit::Usage)};
   }
