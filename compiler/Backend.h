@@ -33,7 +33,8 @@ struct CompiledLaunches {
   int64_t fromCache = 0;            ///< how many kernels were not compiled anew
 };
 
-/// Compiles the kernels of an allocated module, `threads` at a time (0: one per core).
+/// Compiles the kernels of an allocated module, `threads` at a time (0: one per core): for programs that run them in
+/// their own process, as tests do.
 llvm::Expected<CompiledLaunches> compileLaunches(mlir::ModuleOp module, const machines::Machine &machine,
                                                  unsigned threads);
 

@@ -30,7 +30,6 @@ public:
 
 private:
   const syntax::File *import(const syntax::ImportDecl &declaration, std::string &reason);
-  const syntax::File *parseText(FileId id);
   std::optional<TypedModel> check(bool training, const std::map<std::string, int64_t> &lengths, bool longest,
                                   Diagnostics &into);
 

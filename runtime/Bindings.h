@@ -1,4 +1,4 @@
-// Fills the inputs of programs from the corpus, as the spec binds them (language.md, rule 13).
+// Fills the inputs of programs from the corpus, as the spec binds them (language.md, Train).
 #pragma once
 
 #include "runtime/Manifest.h"

@@ -33,7 +33,6 @@ public:
   TextSplit split(double validation, bool wholeLines = false) const;
   /// xxh3-128 over the sizes and bytes of all files, in order.
   std::string hash() const;
-  int64_t characters() const { return characterCount; }
 
 private:
   std::vector<std::string> paths;

@@ -232,8 +232,6 @@ std::string_view kindOfProgram(std::string_view program) { return program.substr
 static Pipeline parsePipeline(const Json &json) {
   Pipeline pipeline;
   pipeline.axis = json.at("axis");
-  pipeline.stage = json.at("stage");
-  pipeline.stages = json.at("stages");
   for (const Json &variable : json.at("elsewhere"))
     pipeline.elsewhere.push_back(parseVariable(variable, INT64_MAX, {}));
   for (const Json &pass : json.at("schedule"))
@@ -248,7 +246,6 @@ static Manifest parse(const Json &json) {
   manifest.machine = json.value("machine", std::string("local"));
   manifest.kinuVersion = json.value("kinu_version", std::string("unknown"));
   manifest.peakFlopsPerCore = json.value("peak_flops_per_core", 0.0);
-  manifest.cores = json.value("cores", int64_t(1));
   manifest.arenaBytes = json.at("arena_bytes");
   for (const Json &axis : json.value("mesh", Json::array()))
     manifest.mesh.push_back({axis.at(0).get<std::string>(), axis.at(1).get<int64_t>()});

@@ -87,7 +87,7 @@ struct ProgramInterface {
   const Buffer *output(std::string_view name) const; ///< null if there is none
 };
 
-/// Where the values of an input come from: language.md, rule 13.
+/// Where the values of an input come from: language.md, Train.
 struct Source {
   enum class Kind { Text, Shift, Document, Position, Line, Present, Piece, Random } kind = Kind::Text;
   std::shared_ptr<Source> of; ///< shift, present
@@ -147,7 +147,6 @@ std::string_view kindOfProgram(std::string_view program);
 /// The stage of a pipeline that this executable is of.
 struct Pipeline {
   std::string axis; ///< of the mesh
-  int64_t stage = 0, stages = 1;
   std::vector<Variable> elsewhere; ///< of other stages: whole, and nowhere in the arena
   std::vector<Pass> schedule;      ///< of a step
 };
@@ -155,7 +154,7 @@ struct Pipeline {
 struct Manifest {
   std::string model, specHash, machine, kinuVersion;
   double peakFlopsPerCore = 0; ///< of products at the run's precision
-  int64_t cores = 1, arenaBytes = 0;
+  int64_t arenaBytes = 0;
   std::vector<Axis> mesh; ///< of ranks; empty for one
   std::optional<Placement> placement;
   std::vector<Variable> variables;

@@ -12,7 +12,7 @@ class Trace {
 public:
   using Clock = std::chrono::steady_clock;
 
-  /// Keeps what happens until `end` was called for `steps` steps, as rank `rank`. To be made by all ranks at about the
+  /// Keeps what happens until `endStep` was called `steps` times, as rank `rank`. To be made by all ranks at about the
   /// same time: viewers show ranks side by side.
   Trace(int rank, int64_t steps) : rank(rank), left(steps) {}
 

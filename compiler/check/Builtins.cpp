@@ -253,7 +253,7 @@ Operand Elaborator::sizeCallValue(const CallExpr &call) {
   return constantInt(axis->length, call.range);
 }
 
-/// One number per element of the argument, of which only the axes matter (rule 10).
+/// One number per element of the argument, of which only the axes matter.
 Operand Elaborator::randomCall(const CallExpr &call) {
   if (!shape(call, 1, 1, {}))
     return {};

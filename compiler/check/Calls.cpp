@@ -1,4 +1,4 @@
-// Calls of defs, blocks and instances: arguments against parameters, then the body in a frame of its own (rule 6).
+// Calls of defs, blocks and instances: arguments against parameters, then the body in a frame of its own.
 #include "compiler/check/Elaborator.h"
 
 #include "llvm/ADT/STLExtras.h"

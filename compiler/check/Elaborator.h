@@ -13,7 +13,7 @@
 
 namespace kinu::check {
 
-/// Axes that a let, return or assignment declares: joins inside it may produce them freely (rule 1).
+/// Axes that a let, return or assignment declares: joins inside it may produce them freely.
 using AxisSet = std::set<std::string>;
 
 /// The expansion of one function, or of the model itself.
@@ -64,7 +64,7 @@ private:
   /// Enters a name, unless it is taken: no shadowing, one namespace.
   Entity *declare(const syntax::Name &name, Entity entity);
 
-  // Sizes.cpp: exact integers (rule 11).
+  // Sizes.cpp: exact integers.
   std::optional<int64_t> size(const syntax::Expr &expr);
   /// A size of at least `least`, where the spec needs one.
   std::optional<int64_t> sizeFrom(const syntax::Expr &expr, int64_t least, llvm::StringRef what);
@@ -89,7 +89,7 @@ private:
   const AxisInfo *info(const typed::Axis &axis) const;
   /// False (and an error) when the axes multiply to too much or hold a product axis with its factor.
   bool soundType(const typed::Type &type, SourceRange range);
-  /// False (and an error) for what would mix sequences of a batch (rule 8).
+  /// False (and an error) for what would mix sequences of a batch.
   bool notBatch(const AxisInfo &axis, SourceRange range, llvm::StringRef doing);
 
   // Elementwise.cpp
@@ -131,7 +131,7 @@ private:
   /// "rename it first" when the value has an axis of the same kin.
   std::string renameHint(const typed::Type &type, const AxisInfo &missing) const;
 
-  // Select.cpp: lookup, slice, rename, split, join (rules 4 and 5).
+  // Select.cpp: lookup, slice, rename, split, join.
   Operand selectExpression(const syntax::SelectExpr &expr);
   Operand lookup(Operand base, const syntax::SelectExpr &expr, llvm::ArrayRef<const syntax::SelectItem *> items);
   Operand slice(Operand base, const syntax::SelectItem &item);
@@ -171,7 +171,7 @@ private:
   std::optional<typed::Type> concatType(const syntax::CallExpr &call, llvm::ArrayRef<Operand> parts,
                                         llvm::ArrayRef<const AxisInfo *> axes, const AxisInfo &whole);
 
-  // Calls.cpp: defs, blocks and instances applied to tensors (rule 6).
+  // Calls.cpp: defs, blocks and instances applied to tensors.
   Operand callExpression(const syntax::CallExpr &call);
   Operand callFunction(Function &function, Instance *instance, const syntax::CallExpr &call);
   bool bindAxesAndNumbers(Function &function, const syntax::CallExpr &call, Instance &into);

@@ -1,4 +1,4 @@
-// Arithmetic on constants: integers and double, as the checker itself computes them (rules 3 and 11).
+// Arithmetic on constants: integers and double, as the checker itself computes them.
 #include "compiler/check/Elaborator.h"
 
 #include "llvm/ADT/STLExtras.h"

@@ -1,4 +1,4 @@
-// Instances of blocks, and the weights made in them: known by path, stacked over the repeats around (rules 6 and 7).
+// Instances of blocks, and the weights made in them: known by path, stacked over the repeats around.
 #include "compiler/check/Elaborator.h"
 
 #include "llvm/ADT/STLExtras.h"

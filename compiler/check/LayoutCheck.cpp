@@ -1,4 +1,4 @@
-// Layouts, as far as one rank can tell: names exist, numbers are possible, lengths divide (rule 14).
+// Layouts, as far as one rank can tell: names exist, numbers are possible, lengths divide.
 #include "compiler/check/Runs.h"
 #include "compiler/machines/Machine.h"
 

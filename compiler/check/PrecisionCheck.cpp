@@ -6,7 +6,7 @@ using namespace kinu::syntax;
 namespace kinu::check {
 
 /// Terms of a product that fast fp16 sums in fp16 where the writer does not say: the error stays below 1.5e-3 and the
-/// sums in fp32 cost little (facts of A64FX in docs/language.md).
+/// sums in fp32 cost little (docs/language.md, Train).
 static constexpr int64_t kDefaultPromote = 64;
 
 static std::optional<typed::Precision> findPrecision(const Name &name, const RunContext &context) {

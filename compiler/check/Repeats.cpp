@@ -1,4 +1,4 @@
-// `repeat`: a region with carried values; `aux` and `metric`, which are summed over its rounds (rules 7 and 8).
+// `repeat`: a region with carried values; `aux` and `metric`, which are summed over its rounds.
 #include "compiler/check/Elaborator.h"
 
 #include "llvm/ADT/STLExtras.h"

@@ -1,4 +1,4 @@
-// Calls that move data along axes: top, scatter and concat (rules 4 and 5).
+// Calls that move data along axes: top, scatter and concat.
 #include "compiler/check/Elaborator.h"
 
 #include "llvm/ADT/STLExtras.h"

@@ -27,9 +27,9 @@ struct RunContext {
 /// TrainCheck.cpp: lengths, steps, data and its bindings. Optimizer.cpp: the optimizer and its schedule.
 void checkTrain(const syntax::TrainDecl &train, const RunContext &context);
 void checkOptimizer(const syntax::OptimizerClause &clause, const RunContext &context);
-/// Bindings.cpp: where the values of inputs come from (rule 13).
+/// Bindings.cpp: where the values of inputs come from.
 void checkBindings(const syntax::DataClause &clause, const RunContext &context);
-/// LayoutCheck.cpp: what one rank can tell of a layout (rule 14).
+/// LayoutCheck.cpp: what one rank can tell of a layout.
 void checkLayout(const syntax::LayoutDecl &layout, const RunContext &context);
 /// PrecisionCheck.cpp: `fp32`, `bf16`, `fp16` and its modes; none, and an error, for another.
 struct CheckedPrecision {

@@ -33,7 +33,7 @@ struct Interval {
 /// The value of an expression. Null after an error that was reported: whatever uses it stays silent.
 struct Operand {
   typed::Value *value = nullptr;
-  bool isIndex = false;              ///< made of axis indices, sizes and numbers only (rules 1 and 3)
+  bool isIndex = false;              ///< made of axis indices, sizes and numbers only
   std::optional<Interval> interval;  ///< of an Int, where it is known
   const AxisInfo *indexOf = nullptr; ///< the axis whose index this is, unchanged
 

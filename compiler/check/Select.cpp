@@ -1,4 +1,4 @@
-// `x[...]`: lookup, slice, rename, split and join (rules 4 and 5).
+// `x[...]`: lookup, slice, rename, split and join.
 #include "compiler/check/Elaborator.h"
 
 #include "llvm/ADT/STLExtras.h"

@@ -1,4 +1,4 @@
-// Sizes: exact 64-bit integers of sizes, axis lengths, slice bounds and repeat counts (rule 11). Here `/` must leave no
+// Sizes: exact 64-bit integers of sizes, axis lengths, slice bounds and repeat counts. Here `/` must leave no
 // remainder, and every overflow is an error.
 #include "compiler/check/Elaborator.h"
 

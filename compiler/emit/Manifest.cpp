@@ -15,11 +15,8 @@ static json::Object tensor(NamedTensorType type, int64_t offset) {
   for (const Axis &axis : type.getAxes())
     axes.push_back(json::Array{axis.name.getValue(), axis.length});
   Type element = type.getElement();
-  StringRef name = type.isBool()      ? "i1"
-                   : type.isInt()     ? "i64"
-                   : element.isBF16() ? "bf16"
-                   : element.isF16()  ? "f16"
-                                      : "f32";
+  assert((type.isBool() || type.isInt() || element.isF32()) && "16-bit values are of kernels alone");
+  StringRef name = type.isBool() ? "i1" : type.isInt() ? "i64" : "f32";
   return json::Object{{"axes", std::move(axes)},
                       {"dtype", name},
                       {"offset", offset},
@@ -93,11 +90,7 @@ static json::Object pipeline(ModuleOp module, DictionaryAttr pipeline) {
   ArrayRef<int64_t> slots = module->getAttrOfType<DenseI64ArrayAttr>("kinu.schedule").asArrayRef();
   for (; !slots.empty(); slots = slots.drop_front(4))
     schedule.push_back(json::Array(slots.take_front(4)));
-  auto chunks = pipeline.getAs<IntegerAttr>("chunks");
-  int64_t count = pipeline.getAs<DenseI64ArrayAttr>("bounds").size() - 1;
   return json::Object{{"axis", pipeline.getAs<StringAttr>("on").getValue()},
-                      {"stage", module->getAttrOfType<IntegerAttr>("kinu.stage").getInt()},
-                      {"stages", count / (chunks ? chunks.getInt() : 1)},
                       {"elsewhere", elsewhere(module)},
                       {"schedule", std::move(schedule)}};
 }
@@ -182,7 +175,7 @@ static json::Object source(const typed::Source &from) {
   case Kind::Line: return json::Object{{"kind", "line"}, {"field", from.number}};
   case Kind::Present: return json::Object{{"kind", "present"}, {"of", source(from.of[0])}};
   case Kind::Piece: return json::Object{{"kind", "piece"}, {"text", from.piece}};
-  case Kind::Random: return json::Object{{"kind", "random"}, {"axes", json::Array(from.axes)}};
+  case Kind::Random: return json::Object{{"kind", "random"}};
   }
   llvm_unreachable("a source is one of these");
 }
@@ -192,17 +185,12 @@ static json::Object optimizer(const typed::Optimizer &from) {
   StringRef schedule = from.rate.kind == Kind::Constant ? "constant"
                        : from.rate.kind == Kind::Linear ? "linear"
                                                         : "cosine";
-  return json::Object{{"kind", from.kind == typed::Optimizer::Kind::AdamW ? "adamw" : "sgd"},
-                      {"lr", json::Object{{"kind", schedule},
+  return json::Object{{"lr", json::Object{{"kind", schedule},
                                           {"peak", from.rate.peak},
                                           {"warmup", from.rate.warmup},
                                           {"floor", from.rate.floor}}},
                       {"beta1", from.beta1},
-                      {"beta2", from.beta2},
-                      {"eps", from.epsilon},
-                      {"decay", from.decay},
-                      {"clip", from.clip},
-                      {"momentum", from.momentum}};
+                      {"beta2", from.beta2}};
 }
 
 static json::Object train(const typed::TrainConfig &from) {
@@ -236,7 +224,6 @@ std::string emit::manifest(ModuleOp module, const TypedModel &plan, const machin
                     {"machine", machine.name},
                     {"kinu_version", KINU_VERSION},
                     {"peak_flops_per_core", machines::peakFlopsPerCore(machine, typed::precisionName(run))},
-                    {"cores", machine.cores},
                     {"arena_bytes", module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt()},
                     {"mesh", mesh(module)},
                     {"placement", placement(module)},

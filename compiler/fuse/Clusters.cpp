@@ -5,6 +5,7 @@
 // dear. Each new root starts the search again: blocks have hundreds of ops at most, since a repeat's body is one block.
 #include "compiler/fuse/Clusters.h"
 #include "compiler/fuse/Dependences.h"
+#include "dialects/kinu/FreeOps.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -322,7 +323,7 @@ private:
     SmallVector<Operation *> dear;
     for (Operation &op : block) {
       auto found = users.find(&op);
-      if (found == users.end() || found->second.size() < 2 || roots.contains(&op) || !isDear(&op))
+      if (found == users.end() || found->second.size() < 2 || roots.contains(&op) || !isBetterRead(&op))
         continue;
       // Only the last value of a shared chain: the ones before it are then computed once anyway.
       bool last = llvm::any_of(op.getUsers(), [&](Operation *user) {
@@ -353,25 +354,25 @@ private:
 
   /// Whether reading a value is cheaper than computing it: transcendental functions, random numbers, lookups, or more
   /// tensors to read than the one it makes.
-  bool isDear(Operation *op) {
+  bool isBetterRead(Operation *op) {
     llvm::DenseSet<Operation *> seen;
     llvm::DenseSet<Value> reads;
     int64_t size = typeOf(op->getResult(0)).getNumElements();
-    return isDear(op, size, seen, reads) || reads.size() >= 3;
+    return isBetterRead(op, size, seen, reads) || reads.size() >= 3;
   }
 
-  bool isDear(Operation *op, int64_t size, llvm::DenseSet<Operation *> &seen, llvm::DenseSet<Value> &reads) {
+  bool isBetterRead(Operation *op, int64_t size, llvm::DenseSet<Operation *> &seen, llvm::DenseSet<Value> &reads) {
     if (!seen.insert(op).second)
       return false;
     bool large = typeOf(op->getResult(0)).getNumElements() * 2 >= size;
-    if (large && isa<ExpOp, LogOp, TanhOp, ErfOp, SinOp, CosOp, PowOp, RandomOp, LookupOp, ReduceOp>(op))
+    if (large && (isDear(op) || isa<RandomOp, LookupOp, ReduceOp>(op)))
       return true;
     for (Value operand : op->getOperands()) {
       Operation *source = operand.getDefiningOp();
       if (!source || source->getBlock() != &block || !isFusable(source) || roots.contains(source)) {
         if (typeOf(operand).getNumElements() * 2 >= size && size > 1)
           reads.insert(operand);
-      } else if (isDear(source, size, seen, reads)) {
+      } else if (isBetterRead(source, size, seen, reads)) {
         return true;
       }
     }

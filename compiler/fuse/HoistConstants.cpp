@@ -3,6 +3,7 @@
 // What depends on indices alone is the same in every step. If it needs a sine or an exponential, it is worth a table;
 // if only arithmetic and comparisons, it costs less to compute than to read.
 #include "compiler/fuse/Fuse.h"
+#include "dialects/kinu/FreeOps.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -17,9 +18,7 @@ using namespace kinu;
 /// Larger tables are computed where they are used: 4 Mi elements are 16 MiB.
 static constexpr int64_t kLargestTable = int64_t(4) << 20;
 
-static bool isTranscendental(Operation *op) {
-  return isa<ExpOp, LogOp, SqrtOp, TanhOp, ErfOp, SinOp, CosOp, PowOp>(op);
-}
+static bool isTranscendental(Operation *op) { return isDear(op) || isa<SqrtOp>(op); }
 
 /// Ops that a table may consist of: no data, no variables, no rounds, no reductions.
 static bool isIndexOp(Operation *op) {

@@ -108,7 +108,6 @@ OwningOpRef<ModuleOp> import::importModels(MLIRContext &context, const SourceMap
   OwningOpRef<ModuleOp> module(ModuleOp::create(builder, builder.getUnknownLoc()));
   const TypedModel &any = *(models.train ? models.train : models.eval ? models.eval : models.generate);
   int64_t globalBatch = any.train ? any.train->batch : 1;
-  module->getOperation()->setAttr("kinu.model", builder.getStringAttr(any.name));
   module->getOperation()->setAttr("kinu.global_batch", builder.getI64IntegerAttr(globalBatch));
   module->getOperation()->setAttr("kinu.micro_batches",
                                   builder.getI64IntegerAttr(any.train ? any.train->accumulate : 1));

@@ -150,7 +150,6 @@ bool Parser::parseZero(ZeroClause &zero) {
 }
 
 bool Parser::parseRangeList(RangeList &list) {
-  SourceRange begin = cursor.here();
   list.kind = cursor.atWord("layers") ? RangeList::Kind::Layers : RangeList::Kind::Stages;
   if (!cursor.acceptWord("layers") && !cursor.acceptWord("stages"))
     return cursor.failExpected("`stages` or `layers`");
@@ -165,7 +164,6 @@ bool Parser::parseRangeList(RangeList &list) {
       return false;
     item.range = cursor.since(itemBegin);
   } while (moreOfClause());
-  list.range = cursor.since(begin);
   return true;
 }
 

@@ -40,7 +40,7 @@ struct CollectiveRow {
 };
 
 struct Report {
-  std::string spec, model, layout, precision;
+  std::string model, layout, precision;
   machines::Machine machine;
   machines::Timing timing;
   int64_t ranks = 1;

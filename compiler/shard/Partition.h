@@ -30,7 +30,6 @@ public:
 private:
   mlir::LogicalResult visit(mlir::Operation *op);
 
-  // PartitionElementwise.cpp
   void elementwise(mlir::Operation *op);
   bool sumOfPartials(mlir::Operation *op);
   bool castOfPartials(CastOp op);

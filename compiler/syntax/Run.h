@@ -66,7 +66,6 @@ struct RangeList {
   };
   Kind kind = Kind::Stages;
   std::vector<Item> items;
-  SourceRange range;
 };
 
 /// `precision bf16`, `precision fp16(fast, promote: 64)`; in a layout also `precision fp32 layers 0..2`

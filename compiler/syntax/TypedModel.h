@@ -52,7 +52,7 @@ enum class Kind {
   Neg, Abs, Exp, Log, Sqrt, Rsqrt, Tanh, Erf, Sin, Cos, Not,
   ToFloat,      ///< of Int or Bool
   ToInt,        ///< of Float, rounding down, or of Bool
-  Fp32,         ///< the operand, asking for fp32 (rule 12)
+  Fp32,         ///< the operand, asking for fp32
   // Elementwise, two operands of the same element.
   Add, Sub, Mul,        ///< Float or Int
   Div, Pow,             ///< Float
@@ -174,7 +174,7 @@ struct Metric {
   Value *count = nullptr;
 };
 
-/// Where the values of an input come from (rule 13).
+/// Where the values of an input come from (language.md, Train).
 struct Source {
   enum class Kind { Text, Shift, Document, Position, Line, Present, Piece, Random };
   Kind kind = Kind::Text;
@@ -231,7 +231,7 @@ struct TrainConfig {
 
 /// One statement of a layout, in order, e.g. {"shard", {"head","ffn"}, {"tensor"}, "between blocks"}.
 struct LayoutRule {
-  std::string verb;                  ///< nodes, ranks, microbatch, shard, pipeline, zero, recompute, place
+  std::string verb;                  ///< nodes, ranks, microbatch, shard, pipeline, zero, recompute, place, precision, overlap
   std::vector<std::string> subjects; ///< axes of the model, or repeat paths, or numbers as text
   std::vector<std::string> mesh;     ///< mesh axes (or torus axes for `place`)
   std::string detail;                ///< `between blocks`, a schedule, `per node`

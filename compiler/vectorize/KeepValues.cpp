@@ -1,5 +1,6 @@
 // Which values a pass keeps for the next ones: softmax sums exp(x - max) in one pass and divides it in the next.
 #include "compiler/vectorize/LoopPlan.h"
+#include "dialects/kinu/FreeOps.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -25,8 +26,6 @@ static llvm::SmallDenseSet<Value> coneOf(step::KernelOp kernel, const RowPass &p
   return cone;
 }
 
-static bool isDear(Operation &op) { return isa<ExpOp, LogOp, TanhOp, ErfOp, SinOp, CosOp, PowOp, RandomOp>(op); }
-
 /// The pass's axes as a type, if they are all that `value` varies over within a row.
 static NamedTensorType layoutFor(Value value, const RowPass &pass, const LoopPlan &plan) {
   NamedTensorType type = typeOf(value);
@@ -46,7 +45,7 @@ void vectorize::keepDearValues(step::KernelOp kernel, LoopPlan &plan) {
     for (const RowPass &next : ArrayRef(plan.passes).drop_front(i + 1))
       later.insert_range(coneOf(kernel, next));
     for (Operation &op : kernel.getBody().front()) {
-      if (!isDear(op) || !here.contains(op.getResult(0)) || !later.contains(op.getResult(0)))
+      if (!(isDear(&op) || isa<RandomOp>(op)) || !here.contains(op.getResult(0)) || !later.contains(op.getResult(0)))
         continue;
       NamedTensorType layout = layoutFor(op.getResult(0), pass, plan);
       if (!layout || plan.scratchBytes + pass.size() * 4 > kKeptBytes || !kept.insert(op.getResult(0)).second)

@@ -11,6 +11,7 @@
 #include "compiler/vectorize/Reduction.h"
 #include "compiler/vectorize/Tasks.h"
 #include "compiler/vectorize/Vectorize.h"
+#include "dialects/kinu/FreeOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -358,7 +359,7 @@ static double operationsPerElement(step::KernelOp kernel) {
   double count = 1;
   for (Operation &op : kernel.getBody().front())
     if (op.hasTrait<Elementwise>())
-      count += isa<ExpOp, LogOp, TanhOp, ErfOp, SinOp, CosOp, PowOp>(op) ? 10 : 1;
+      count += isDear(&op) ? 10 : 1;
     else if (isa<RandomOp>(op))
       count += 40;
   return count;

@@ -5,10 +5,12 @@
 using namespace mlir;
 using namespace kinu;
 
+bool kinu::isDear(Operation *op) { return isa<ExpOp, LogOp, TanhOp, ErfOp, SinOp, CosOp, PowOp>(op); }
+
 bool kinu::isFree(Operation *op) {
   if (isa<ConstantOp, IndexOp>(op))
     return true;
-  if (!(op->hasTrait<Elementwise>() || isa<RenameOp, BroadcastOp>(op)) || isa<ExpOp, LogOp, TanhOp, ErfOp, PowOp>(op))
+  if (!(op->hasTrait<Elementwise>() || isa<RenameOp, BroadcastOp>(op)) || isDear(op))
     return false;
   return llvm::all_of(op->getOperands(),
                       [](Value operand) { return operand.getDefiningOp() && isFree(operand.getDefiningOp()); });

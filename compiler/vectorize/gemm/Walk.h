@@ -22,8 +22,6 @@ public:
   int64_t stride() const { return steps.empty() ? 0 : steps.back().stride; }
   /// Neighbours in memory from the first to the last.
   bool contiguous() const { return steps.empty() || (uniform() && stride() == 1); }
-  /// The length of the innermost stretch without a jump.
-  int64_t run() const { return steps.empty() ? 1 : steps.back().length; }
   /// `lanes` places from any multiple of `lanes` on lie next to each other, up to the end of the walk.
   bool vectors(int64_t lanes) const;
   /// The place, in elements, of an index in [0, length).
