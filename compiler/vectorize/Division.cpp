@@ -50,6 +50,15 @@ Value vectorize::emitDivide(Emission &e, Value x, Value y) {
   return fromScalable(e, quotient, x.getType());
 }
 
+Value vectorize::emitDivisor(Emission &e, Value y) {
+  FloatBuilder b(e, y.getType());
+  Value reciprocal = emitDivide(e, b.number(1), y);
+  if (!y.getType().isF32())
+    return reciprocal;
+  double most = std::numeric_limits<float>::max();
+  return b.choose(b.equal(y, 0), reciprocal, b.clamp(reciprocal, -most, most));
+}
+
 /// x times 1 / sqrt(x), but of 0 and infinity, where that is NaN. `frsqrts` is (3 - x y) / 2.
 Value vectorize::emitSqrt(Emission &e, Value x) {
   if (!usesSve(e, x))

@@ -26,6 +26,25 @@ TEST(Elementwise, BroadcastsByName) {
                               n));
 }
 
+// A row of zeros divided by a number whose reciprocal is too large for fp32, as its sum may be, stays 0.
+TEST(Elementwise, ZerosOverTinyNumbersAreZeros) {
+  CompiledKernel kernel(R"mlir(
+      !a_b = !kinu.tensor<a=3, b=40 : f32>
+      !a = !kinu.tensor<a=3 : f32>
+      step.kernel @k loops rows ["a", "b"] inplace [] {
+      ^bb0(%x: !a_b, %y: !a):
+        %0 = kinu.div %x, %y : (!a_b, !a) -> !a_b
+        kinu.yield %0 : !a_b
+      })mlir");
+  ASSERT_TRUE(kernel.ok());
+  std::vector<kinu::interpret::Tensor> operands = kernel.randomOperands(1);
+  std::fill(operands[0].floats.begin(), operands[0].floats.begin() + 80, 0.0);
+  operands[1].floats = {0x1p-130, -0x1p-130, 0.25};
+  std::vector<kinu::interpret::Tensor> results = kernel.results(operands);
+  for (int64_t i = 0; i < 120; ++i)
+    EXPECT_EQ(results[0][i], i < 80 ? 0.0 : operands[0][i] * 4) << "element " << i;
+}
+
 // A result in another order than its operand is stored where its type says.
 TEST(Elementwise, Transposes) {
   for (int64_t n : kLengths)
