@@ -119,6 +119,8 @@ int setUpThreads(int requested) {
   bool pin = threads > 1 && threads == machine().cores() && threads <= allowedProcessors();
   omp_set_dynamic(0);
   omp_set_num_threads(threads);
+  // LLVM's OpenMP gives a team the mode of the thread that starts it on x86-64; elsewhere each thread keeps its own.
+  flushDenormals();
 #pragma omp parallel num_threads(threads)
   {
     flushDenormals();

@@ -9,7 +9,6 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Support/SourceMgr.h"
 
-#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -17,9 +16,9 @@ using namespace kinu::report;
 using kinu::machines::Machine;
 using kinu::machines::Timing;
 
-static constexpr double kWalked = 4e5; ///< blocks; to follow so many takes about half a second
-static constexpr int64_t kProbes = 8;  ///< tasks looked at, to see whether all are alike
-static constexpr double kAlike = 0.03; ///< tasks differ by no more than this part
+/// Blocks walked with caches, of a launch; it takes about half a second.
+static constexpr double kSimulatedBlocks = 4e5;
+static constexpr size_t kSimulatedPieces = 2; ///< of each thread, at least
 
 namespace {
 /// Tasks [begin, end), which one thread does at a stretch.
@@ -136,19 +135,37 @@ struct Pieces {
   ControlFlowCounts all;
   std::vector<CacheTraffic> traffic; ///< by block
 
-  /// The next piece of a thread: so many times what was found.
-  void add(size_t thread, ControlFlowCounts found, llvm::ArrayRef<CacheTraffic> touched, double times) {
+  void add(size_t thread, ControlFlowCounts found, llvm::ArrayRef<CacheTraffic> touched) {
     all.resize(found.size());
     traffic.resize(found.size());
     for (auto [sum, one] : llvm::zip(all, found)) {
-      one.runs *= times;
-      one.entries *= times;
       sum.runs += one.runs;
       sum.entries += one.entries;
     }
     for (auto [sum, one] : llvm::zip(traffic, touched))
-      sum += one * times;
+      sum += one;
     counts[thread].push_back(std::move(found));
+  }
+};
+
+/// A piece that was walked with caches.
+struct Simulated {
+  ControlFlowCounts counts;
+  std::vector<CacheTraffic> traffic; ///< by block
+
+  /// Whether it knows of all blocks that run in another piece.
+  bool knows(const ControlFlowCounts &other) const {
+    return llvm::all_of(llvm::zip(counts, other), [](const auto &pair) {
+      const auto &[own, theirs] = pair;
+      return own.runs > 0 || theirs.runs == 0;
+    });
+  }
+  /// What another piece moves: each block as much as here in a run.
+  std::vector<CacheTraffic> trafficOf(const ControlFlowCounts &other) const {
+    std::vector<CacheTraffic> scaled;
+    for (auto [own, theirs, moved] : llvm::zip(counts, other, traffic))
+      scaled.push_back(own.runs > 0 ? moved * (theirs.runs / own.runs) : CacheTraffic());
+    return scaled;
   }
 };
 } // namespace
@@ -158,75 +175,50 @@ static double blocksWalked(const ControlFlowCounts &counts) {
                          [](double sum, const BlockRuns &block) { return sum + block.entries; });
 }
 
-/// The part of each piece that is walked: all of it, or if that would take long and tasks are alike, as those of a
-/// large batch are, its first tasks, which then stand for the others.
-static llvm::Expected<double> partToWalk(ControlFlow &flow, int64_t tasks) {
-  if (tasks < kProbes)
-    return 1;
-  std::vector<double> walked, runs;
-  for (int64_t probe = 0; probe < kProbes; ++probe) {
-    int64_t task = tasks * probe / kProbes + probe * 5 % (tasks / kProbes); // at no even distance
-    auto found = flow.run(task, task + 1);
-    if (!found)
-      return found.takeError();
-    walked.push_back(blocksWalked(*found));
-    runs.push_back(std::accumulate(found->begin(), found->end(), 0.0,
-                                   [](double sum, const BlockRuns &block) { return sum + block.runs; }));
-    if (walked.front() * double(tasks) <= kWalked)
-      return 1;
-  }
-  llvm::sort(runs);
-  double middle = runs[runs.size() / 2];
-  // One or two may be at an edge.
-  auto alike = llvm::count_if(runs, [&](double one) { return std::abs(one - middle) <= kAlike * middle; });
-  if (alike < kProbes - 2)
-    return 1;
-  return std::min(1.0, kWalked / (walked[walked.size() / 2] * double(tasks)));
+static llvm::Expected<Simulated> simulate(ControlFlow &flow, CacheModel &caches, size_t thread, const Piece &piece) {
+  Simulated result;
+  auto touch = [&](unsigned block, int64_t rounds, llvm::ArrayRef<MemoryAccess> accesses) {
+    if (block >= result.traffic.size())
+      result.traffic.resize(block + 1);
+    caches.touch(int64_t(thread), rounds, accesses, result.traffic[block]);
+  };
+  auto found = flow.run(piece.begin, piece.end, touch);
+  if (!found)
+    return found.takeError();
+  result.counts = std::move(*found);
+  result.traffic.resize(result.counts.size());
+  return result;
 }
 
-namespace {
-/// What was found in so many tasks of a thread.
-struct Walked {
-  double tasks = 0;
-  ControlFlowCounts counts;
-  std::vector<CacheTraffic> traffic; ///< by block
-};
-} // namespace
-
-/// Walks all pieces, or two of each thread, or the first tasks of those. Threads run side by side, so their pieces take
-/// turns.
-static llvm::Error follow(ControlFlow &flow, CacheModel &caches, int64_t tasks, Pieces &pieces) {
-  llvm::Expected<double> part = partToWalk(flow, tasks);
-  if (!part)
-    return part.takeError();
+/// Walks all pieces. Threads run side by side, so their pieces take turns. Caches take most of the time: in long
+/// launches the first pieces of a thread tell what a block moves in a run, and the others are walked without caches.
+static llvm::Error follow(ControlFlow &flow, CacheModel &caches, Pieces &pieces) {
   size_t most = 0;
   for (const auto &range : pieces.ranges)
     most = std::max(most, range.size());
-  // The first piece finds the caches empty, the second one as all others do.
-  size_t walkedPieces = *part < 1 ? std::min<size_t>(most, 2) : most;
-  double partOfPiece = std::min(1.0, *part * double(most) / double(walkedPieces));
-  std::vector<Walked> walked(pieces.ranges.size());
   pieces.counts.resize(pieces.ranges.size());
+  std::vector<Simulated> last(pieces.ranges.size());
+  double walked = 0;
   for (size_t number = 0; number < most; ++number)
     for (size_t thread = 0; thread < pieces.ranges.size(); ++thread) {
       if (number >= pieces.ranges[thread].size())
         continue;
       const Piece &piece = pieces.ranges[thread][number];
-      double size = double(piece.end - piece.begin);
-      Walked &last = walked[thread];
-      if (number < walkedPieces) {
-        last = {std::ceil(partOfPiece * size), {}, {}};
-        auto touch = [&](unsigned block, int64_t rounds, llvm::ArrayRef<MemoryAccess> accesses) {
-          if (block >= last.traffic.size())
-            last.traffic.resize(block + 1);
-          caches.touch(int64_t(thread), rounds, accesses, last.traffic[block]);
-        };
-        auto found = flow.run(piece.begin, piece.begin + int64_t(last.tasks), touch);
-        if (!found)
-          return found.takeError();
-        last.counts = std::move(*found);
+      if (number >= kSimulatedPieces && walked > kSimulatedBlocks) {
+        auto counts = flow.run(piece.begin, piece.end);
+        if (!counts)
+          return counts.takeError();
+        if (last[thread].knows(*counts)) {
+          pieces.add(thread, *counts, last[thread].trafficOf(*counts));
+          continue;
+        }
       }
-      pieces.add(thread, last.counts, last.traffic, size / last.tasks);
+      auto found = simulate(flow, caches, thread, piece);
+      if (!found)
+        return found.takeError();
+      walked += blocksWalked(found->counts);
+      last[thread] = std::move(*found);
+      pieces.add(thread, last[thread].counts, last[thread].traffic);
     }
   return llvm::Error::success();
 }
@@ -273,7 +265,7 @@ llvm::Expected<KernelModel> kinu::report::modelKernel(const KernelCode &code, in
     flow.share(buffer, other);
   CacheModel caches(machine, timing, threads);
   Pieces pieces{piecesOf(code, threads), {}, {}, {}};
-  if (llvm::Error error = follow(flow, caches, code.tasks, pieces))
+  if (llvm::Error error = follow(flow, caches, pieces))
     return error;
   for (const MachineBlock &block : (*assembly)->blocks)
     if (block.number >= pieces.all.size())

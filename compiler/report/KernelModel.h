@@ -46,7 +46,7 @@ struct KernelModel : KernelFigures {
 /// Follows the control flow of every piece that a thread takes at a time, and gives each block of machine instructions
 /// the cycles it takes in the midst of many rounds (Cycles.h); a loop that ends costs a missed branch. Pieces are
 /// handed to threads as the runtime does. Accesses are followed through the caches (CacheModel.h), a piece of each
-/// thread in turn. Of launches with many tasks that are alike only some are followed.
+/// thread in turn; in long launches the first pieces tell what each block moves in a run.
 llvm::Expected<KernelModel> modelKernel(const KernelCode &code, int64_t threads, const machines::Machine &machine,
                                         const machines::Timing &timing);
 

@@ -50,13 +50,15 @@ Value vectorize::emitDivide(Emission &e, Value x, Value y) {
   return fromScalable(e, quotient, x.getType());
 }
 
-Value vectorize::emitDivisor(Emission &e, Value y) {
-  FloatBuilder b(e, y.getType());
-  Value reciprocal = emitDivide(e, b.number(1), y);
-  if (!y.getType().isF32())
-    return reciprocal;
-  double most = std::numeric_limits<float>::max();
-  return b.choose(b.equal(y, 0), reciprocal, b.clamp(reciprocal, -most, most));
+Value vectorize::emitDivideByNumber(Emission &e, Value x, Value y, bool guarded) {
+  FloatBuilder b(e, y.getType()), lanes(e, x.getType());
+  if (guarded && y.getType().isF32()) {
+    Value size = b.abs(y), large = b.compare(arith::CmpFPredicate::OGT, size, b.number(0x1p64));
+    Value scale = b.choose(large, b.number(0x1p-64), b.choose(b.less(size, 0x1p-64), b.number(0x1p64), b.number(1)));
+    x = lanes.mul(x, e.splat(scale));
+    y = b.mul(y, scale);
+  }
+  return arith::MulFOp::create(e, x, e.splat(emitDivide(e, b.number(1), y)), arith::FastMathFlags::contract);
 }
 
 /// x times 1 / sqrt(x), but of 0 and infinity, where that is NaN. `frsqrts` is (3 - x y) / 2.

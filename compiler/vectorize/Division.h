@@ -13,9 +13,10 @@ namespace kinu::vectorize {
 /// most in 640,000 random pairs, emulated), infinities, zeros and NaN included; by more than 2^126 it is 0. Doubles are
 /// exact.
 mlir::Value emitDivide(Emission &e, mlir::Value x, mlir::Value y);
-/// 1 / y, for a number by which a whole vector is divided: of one below 2^-128 the largest f32, so that 0 / y stays 0,
-/// but of 0 infinity.
-mlir::Value emitDivisor(Emission &e, mlir::Value y);
+/// x / y for a vector and a number: x s times 1 / (y s), within 1.5 units in the last place on x86-64. The power of two
+/// s keeps the reciprocal of numbers beyond 2^64 or 2^-64 from being flushed to 0 or infinite; it is 1 without
+/// `guarded`.
+mlir::Value emitDivideByNumber(Emission &e, mlir::Value x, mlir::Value y, bool guarded);
 /// The square root: IEEE 754's, or with SVE within 3 units in the last place of it (2.5 was the most).
 mlir::Value emitSqrt(Emission &e, mlir::Value x);
 /// 1 / x of an f32 in [1, 2^64]: within 2 units in the last place.

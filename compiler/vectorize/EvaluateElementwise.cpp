@@ -62,8 +62,10 @@ Value Evaluator::evaluateElementwise(Operation *op, const Point &point, Value ma
   for (Value operand : op->getOperands())
     x.push_back(evaluate(operand, point, mask));
   // One division, and a product in every lane: vector division is slow on every machine.
-  if (isa<DivOp>(op) && isa<VectorType>(x[0].getType()) && !isa<VectorType>(x[1].getType()))
-    return arith::MulFOp::create(e, x[0], e.splat(emitDivisor(e, x[1])), kContract);
+  if (isa<DivOp>(op) && isa<VectorType>(x[0].getType()) && !isa<VectorType>(x[1].getType())) {
+    bool isModerate = isa_and_nonnull<SqrtOp>(op->getOperand(1).getDefiningOp());
+    return emitDivideByNumber(e, x[0], x[1], /*guarded=*/!isModerate);
+  }
   if (isa<CompareOp>(op) && typeOf(op->getOperand(0)).isInt()) {
     x[0] = limitUniform(e, x[0], x[1], ranges.of(op->getOperand(1)));
     x[1] = limitUniform(e, x[1], x[0], ranges.of(op->getOperand(0)));

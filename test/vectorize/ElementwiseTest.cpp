@@ -26,8 +26,8 @@ TEST(Elementwise, BroadcastsByName) {
                               n));
 }
 
-// A row of zeros divided by a number whose reciprocal is too large for fp32, as its sum may be, stays 0.
-TEST(Elementwise, ZerosOverTinyNumbersAreZeros) {
+// Rows divided by numbers whose reciprocals are subnormal or too large for fp32.
+TEST(Elementwise, RowsOverTinyAndHugeNumbers) {
   CompiledKernel kernel(R"mlir(
       !a_b = !kinu.tensor<a=3, b=40 : f32>
       !a = !kinu.tensor<a=3 : f32>
@@ -38,11 +38,15 @@ TEST(Elementwise, ZerosOverTinyNumbersAreZeros) {
       })mlir");
   ASSERT_TRUE(kernel.ok());
   std::vector<kinu::interpret::Tensor> operands = kernel.randomOperands(1);
-  std::fill(operands[0].floats.begin(), operands[0].floats.begin() + 80, 0.0);
-  operands[1].floats = {0x1p-130, -0x1p-130, 0.25};
+  std::fill(operands[0].floats.begin(), operands[0].floats.begin() + 40, 0.0);
+  for (size_t i = 80; i < 120; ++i)
+    operands[0].floats[i] *= 0x1p126;
+  operands[1].floats = {0x1p-130, -0x1p-130, 0x1p127};
   std::vector<kinu::interpret::Tensor> results = kernel.results(operands);
-  for (int64_t i = 0; i < 120; ++i)
-    EXPECT_EQ(results[0][i], i < 80 ? 0.0 : operands[0][i] * 4) << "element " << i;
+  for (int64_t i = 0; i < 120; ++i) {
+    double wanted = operands[0][i] / operands[1][i / 40];
+    EXPECT_EQ(results[0][i], std::abs(wanted) >= 0x1p128 ? std::copysign(INFINITY, wanted) : wanted) << "element " << i;
+  }
 }
 
 // A result in another order than its operand is stored where its type says.
