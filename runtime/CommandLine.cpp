@@ -63,53 +63,66 @@ static CLI::Validator count(int64_t least = 0, int64_t most = int64_t(1) << 53) 
 
 static CLI::Validator real(double least, double most) { return number<double>("number", least, most); }
 
-/// An option that only some commands know, though all are given it: no name stands for training.
-struct LimitedOption {
-  const CLI::Option *option;
-  std::vector<std::string> commands;
+namespace {
+/// Options that are given to all commands, of which each knows some.
+class LimitedOptions {
+public:
+  explicit LimitedOptions(CLI::App &app) : app(app) {}
+
+  void addShared(Options &options);
+  void addTrain(Options &options);
+  /// Options that the command would ignore are refused.
+  void check(const std::string &command) const;
+
+private:
+  using Commands = std::vector<std::string>;
+  template <typename Value>
+  CLI::Option *add(const Commands &commands, const char *name, Value &value, const char *help) {
+    return limited.emplace_back(app.add_option(name, value, help), commands).first;
+  }
+  CLI::Option *addFlag(const Commands &commands, const char *name, bool &value, const char *help) {
+    return limited.emplace_back(app.add_flag(name, value, help), commands).first;
+  }
+
+  CLI::App &app;
+  std::vector<std::pair<CLI::Option *, Commands>> limited;
 };
+} // namespace
 
-static std::vector<LimitedOption> addTrainOptions(CLI::App &app, Options &options) {
-  std::vector<LimitedOption> limited;
-  auto trainsOnly = [&](CLI::Option *option) {
-    limited.push_back({option, {"train"}});
-    return option;
-  };
-  limited.push_back({app.add_option("--steps", options.steps, "steps in all; schedules span them")->check(count()),
-                     {"train", "profile", "rehearse"}});
-  trainsOnly(
-      app.add_option("--checkpoint-every", options.checkpointEvery, "steps between checkpoints; 0: only at the end"))
-      ->check(count());
-  trainsOnly(app.add_option("--evaluate-every", options.evaluateEvery, "steps between evaluations; 0: only at the end"))
-      ->check(count());
-  trainsOnly(app.add_option("--metrics", options.metrics, "metrics as JSON lines [CHECKPOINT-DIR/metrics.jsonl]"));
-  trainsOnly(app.add_flag("--fresh", options.fresh, "start over, whatever checkpoints there are"));
-  trainsOnly(app.add_option("--trace", options.trace,
-                            "write when launches ran to TRACE.RANK.json, for chrome://tracing or Perfetto"));
-  trainsOnly(app.add_option("--trace-steps", options.traceSteps, "steps that are traced [3]"))->check(count(1));
-  trainsOnly(
-      app.add_option("--watchdog", options.watchdog, "seconds after which a silent rank ends the job [120]; 0: never"))
-      ->check(real(0, 1e6));
-  limited.push_back({app.add_flag("--show-placement", options.showPlacement, "print where each rank stands"),
-                     {"train", "eval", "generate", "gradients", "profile", "rehearse"}});
-  return limited;
-}
-
-/// Options that would be ignored are refused.
-static void checkLimited(const std::vector<LimitedOption> &limited, const std::string &command) {
-  for (const LimitedOption &one : limited)
-    if (one.option->count() > 0 && std::find(one.commands.begin(), one.commands.end(), command) == one.commands.end())
-      throw CLI::ValidationError(text("`", one.option->get_name(), "` means nothing to `", command, "`; it is for `",
-                                      CLI::detail::join(one.commands, "`, `"), "`"));
-}
-
-static void addSharedOptions(CLI::App &app, Options &options) {
-  app.add_option("--data", options.data, "text files or patterns, instead of the spec's");
-  app.add_option("--tokenizer", options.tokenizer, "sentencepiece model, instead of the spec's");
-  app.add_option("--checkpoint-dir", options.checkpointFolder, "checkpoints and encoded text [NAME.checkpoints]");
-  app.add_option("--seed", options.seed, "of initial weights, order of samples and sampling")
+void LimitedOptions::addShared(Options &options) {
+  const Commands all = {"train", "eval", "generate", "gradients", "profile", "rehearse"};
+  add({"train", "eval", "gradients", "profile", "rehearse"}, "--data", options.data,
+      "text files or patterns, instead of the spec's");
+  add(all, "--tokenizer", options.tokenizer, "sentencepiece model, instead of the spec's");
+  add(all, "--checkpoint-dir", options.checkpointFolder, "checkpoints and encoded text [NAME.checkpoints]");
+  add({"train", "generate", "gradients", "profile", "rehearse"}, "--seed", options.seed,
+      "of initial weights, order of samples and sampling")
       ->check(count(0, std::numeric_limits<int64_t>::max()));
-  app.add_option("--threads", options.threads, "threads [all cores]")->check(count(0, 1 << 20));
+  add(all, "--threads", options.threads, "threads [all cores]")->check(count(0, 1 << 20));
+  addFlag({"train", "eval", "generate", "profile", "rehearse"}, "--show-placement", options.showPlacement,
+          "print where each rank stands");
+}
+
+void LimitedOptions::addTrain(Options &options) {
+  add({"train", "profile", "rehearse"}, "--steps", options.steps, "steps in all; schedules span them")->check(count());
+  add({"train"}, "--checkpoint-every", options.checkpointEvery, "steps between checkpoints; 0: only at the end")
+      ->check(count());
+  add({"train"}, "--evaluate-every", options.evaluateEvery, "steps between evaluations; 0: only at the end")
+      ->check(count());
+  add({"train"}, "--metrics", options.metrics, "metrics as JSON lines [CHECKPOINT-DIR/metrics.jsonl]");
+  addFlag({"train"}, "--fresh", options.fresh, "start over, whatever checkpoints there are");
+  CLI::Option *trace = add({"train"}, "--trace", options.trace,
+                           "write when launches ran to TRACE.RANK.json, for chrome://tracing or Perfetto");
+  add({"train"}, "--trace-steps", options.traceSteps, "steps that are traced [3]")->check(count(1))->needs(trace);
+  add({"train"}, "--watchdog", options.watchdog, "seconds after which a silent rank ends the job [120]; 0: never")
+      ->check(real(0, 1e6));
+}
+
+void LimitedOptions::check(const std::string &command) const {
+  for (const auto &[option, commands] : limited)
+    if (option->count() > 0 && std::find(commands.begin(), commands.end(), command) == commands.end())
+      throw CLI::ValidationError(text("`", option->get_name(), "` means nothing to `", command, "`; it is for `",
+                                      CLI::detail::join(commands, "`, `"), "`"));
 }
 
 static void addGenerateOptions(CLI::App &app, Options &options) {
@@ -120,24 +133,33 @@ static void addGenerateOptions(CLI::App &app, Options &options) {
   app.add_option("--tokens", options.tokens, "pieces to write [200]")->check(count());
 }
 
+/// What is wrong with a word that the command line has and no command takes there.
+static std::string describeUnknown(const CLI::App &app, const std::string &word) {
+  bool isOption = word.starts_with("-");
+  for (const CLI::App *command : app.get_subcommands([](const CLI::App *) { return true; }))
+    if (!isOption && command->get_name() == word)
+      return text("one command at a time: `", word, "` comes after another");
+    else if (isOption && command->get_option_no_throw(word))
+      return text("`", word, "` is for `", command->get_name(), "`, and comes after it");
+  return text("there is no ", isOption ? "option" : "command", " `", word, "`");
+}
+
 ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &model) {
   std::string name = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : model;
   Options options;
   options.checkpointFolder = name + ".checkpoints";
   CLI::App app("Trains and runs the model `" + model + "`, compiled by kinu.", name);
   app.footer(examples(name));
-  app.failure_message([name](const CLI::App *parsed, const CLI::Error &error) {
+  app.failure_message([name, &app](const CLI::App *parsed, const CLI::Error &error) {
     std::vector<std::string> unknown = parsed->remaining(true);
-    std::string message = error.what();
-    if (!unknown.empty())
-      message =
-          text("there is no ", unknown.front().starts_with("-") ? "option" : "command", " `", unknown.front(), "`");
+    std::string message = unknown.empty() ? error.what() : describeUnknown(app, unknown.front());
     return text("error: ", message, "\n help: ./", name, " --help shows what there is\n");
   });
   app.fallthrough();
   app.require_subcommand(0, 1);
-  addSharedOptions(app, options);
-  std::vector<LimitedOption> limited = addTrainOptions(app, options);
+  LimitedOptions limited(app);
+  limited.addShared(options);
+  limited.addTrain(options);
   CLI::App *eval = app.add_subcommand("eval", "loss over the whole validation part, at the newest checkpoint");
   CLI::App *generate = app.add_subcommand("generate", "writes text, from the newest checkpoint");
   CLI::App *info = app.add_subcommand("info", "prints sizes, memory and variables");
@@ -147,25 +169,28 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   CLI::App *rehearse = app.add_subcommand(
       "rehearse",
       "runs --steps steps [3] in which kernels sleep for their modelled time: how long ranks wait; saves nothing");
-  rehearse
-      ->add_option("--seconds", options.rehearsedSeconds, "kernels' time in a step on the busiest rank [as modelled]")
-      ->check(real(1e-3, 1e6));
-  rehearse
-      ->add_option("--delay", options.delay,
-                   "seconds that collectives of a step arrive late, all together, each by its bytes [0]")
-      ->check(real(0, 1e6));
+  CLI::Option *seconds = rehearse->add_option("--seconds", options.rehearsedSeconds,
+                                              "kernels' time in a step on the busiest rank [as modelled]");
+  seconds->check(real(1e-3, 1e6));
+  CLI::Option *delay =
+      rehearse
+          ->add_option("--delay", options.delay,
+                       "seconds that collectives of a step arrive late, all together, each by its bytes [0]")
+          ->check(real(0, 1e6));
   rehearse->add_flag("!--no-polling", options.polls,
                      "ask MPI only when something is waited for: shows what asking between kernels is good for");
   rehearse
       ->add_option("--rank", options.playedRank, "play this rank alone and compute: what its kernels and memory take")
-      ->check(count());
+      ->check(count())
+      ->excludes(seconds)
+      ->excludes(delay);
   app.add_subcommand("train", "trains; what happens without a command");
   addGenerateOptions(*generate, options);
   gradients->add_option("--out", options.out, "safetensors file to write")->required();
   try {
     app.parse(argc, argv);
     for (const CLI::App *command : app.get_subcommands())
-      checkLimited(limited, command->get_name());
+      limited.check(command->get_name());
   } catch (const CLI::ParseError &error) {
     return {std::nullopt, app.exit(error) == 0 ? 0 : int(Exit::Usage)};
   }
