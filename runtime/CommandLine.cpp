@@ -95,8 +95,7 @@ void LimitedOptions::addShared(Options &options) {
       "text files or patterns, instead of the spec's");
   add(all, "--tokenizer", options.tokenizer, "sentencepiece model, instead of the spec's");
   add(all, "--checkpoint-dir", options.checkpointFolder, "checkpoints and encoded text [NAME.checkpoints]");
-  add({"train", "generate", "gradients", "profile", "rehearse"}, "--seed", options.seed,
-      "of initial weights, order of samples and sampling")
+  add(all, "--seed", options.seed, "of initial weights, order of samples and random inputs, and sampling")
       ->check(count(0, std::numeric_limits<int64_t>::max()));
   add(all, "--threads", options.threads, "threads [all cores]")->check(count(0, 1 << 20));
   addFlag({"train", "eval", "generate", "profile", "rehearse"}, "--show-placement", options.showPlacement,
@@ -136,12 +135,13 @@ static void addGenerateOptions(CLI::App &app, Options &options) {
 /// What is wrong with a word that the command line has and no command takes there.
 static std::string describeUnknown(const CLI::App &app, const std::string &word) {
   bool isOption = word.starts_with("-");
+  std::string name = word.substr(0, word.find('='));
   for (const CLI::App *command : app.get_subcommands([](const CLI::App *) { return true; }))
     if (!isOption && command->get_name() == word)
       return text("one command at a time: `", word, "` comes after another");
-    else if (isOption && command->get_option_no_throw(word))
-      return text("`", word, "` is for `", command->get_name(), "`, and comes after it");
-  return text("there is no ", isOption ? "option" : "command", " `", word, "`");
+    else if (isOption && command->get_option_no_throw(name))
+      return text("`", name, "` is for `", command->get_name(), "`, and comes after it");
+  return text("there is no ", isOption ? "option" : "command", " `", isOption ? name : word, "`");
 }
 
 ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &model) {
@@ -169,21 +169,21 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   CLI::App *rehearse = app.add_subcommand(
       "rehearse",
       "runs --steps steps [3] in which kernels sleep for their modelled time: how long ranks wait; saves nothing");
-  CLI::Option *seconds = rehearse->add_option("--seconds", options.rehearsedSeconds,
-                                              "kernels' time in a step on the busiest rank [as modelled]");
-  seconds->check(real(1e-3, 1e6));
-  CLI::Option *delay =
-      rehearse
-          ->add_option("--delay", options.delay,
-                       "seconds that collectives of a step arrive late, all together, each by its bytes [0]")
-          ->check(real(0, 1e6));
+  rehearse
+      ->add_option("--seconds", options.rehearsedSeconds, "kernels' time in a step on the busiest rank [as modelled]")
+      ->check(real(1e-3, 1e6));
+  rehearse
+      ->add_option("--delay", options.delay,
+                   "seconds that collectives of a step arrive late, all together, each by its bytes [0]")
+      ->check(real(0, 1e6));
   rehearse->add_flag("!--no-polling", options.polls,
                      "ask MPI only when something is waited for: shows what asking between kernels is good for");
   rehearse
       ->add_option("--rank", options.playedRank, "play this rank alone and compute: what its kernels and memory take")
       ->check(count())
-      ->excludes(seconds)
-      ->excludes(delay);
+      ->excludes("--seconds")
+      ->excludes("--delay")
+      ->excludes("--no-polling");
   app.add_subcommand("train", "trains; what happens without a command");
   addGenerateOptions(*generate, options);
   gradients->add_option("--out", options.out, "safetensors file to write")->required();

@@ -199,12 +199,13 @@ static llvm::Error follow(ControlFlow &flow, CacheModel &caches, Pieces &pieces)
   pieces.counts.resize(pieces.ranges.size());
   std::vector<Simulated> last(pieces.ranges.size());
   double walked = 0;
-  for (size_t number = 0; number < most; ++number)
+  for (size_t number = 0; number < most; ++number) {
+    bool isTold = number >= kSimulatedPieces && walked > kSimulatedBlocks;
     for (size_t thread = 0; thread < pieces.ranges.size(); ++thread) {
       if (number >= pieces.ranges[thread].size())
         continue;
       const Piece &piece = pieces.ranges[thread][number];
-      if (number >= kSimulatedPieces && walked > kSimulatedBlocks) {
+      if (isTold) {
         auto counts = flow.run(piece.begin, piece.end);
         if (!counts)
           return counts.takeError();
@@ -220,6 +221,7 @@ static llvm::Error follow(ControlFlow &flow, CacheModel &caches, Pieces &pieces)
       last[thread] = std::move(*found);
       pieces.add(thread, last[thread].counts, last[thread].traffic);
     }
+  }
   return llvm::Error::success();
 }
 

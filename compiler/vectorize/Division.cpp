@@ -51,11 +51,11 @@ Value vectorize::emitDivide(Emission &e, Value x, Value y) {
 }
 
 Value vectorize::emitDivideByNumber(Emission &e, Value x, Value y, bool guarded) {
-  FloatBuilder b(e, y.getType()), lanes(e, x.getType());
+  FloatBuilder b(e, y.getType());
   if (guarded && y.getType().isF32()) {
     Value size = b.abs(y), large = b.compare(arith::CmpFPredicate::OGT, size, b.number(0x1p64));
     Value scale = b.choose(large, b.number(0x1p-64), b.choose(b.less(size, 0x1p-64), b.number(0x1p64), b.number(1)));
-    x = lanes.mul(x, e.splat(scale));
+    x = arith::MulFOp::create(e, x, e.splat(scale));
     y = b.mul(y, scale);
   }
   return arith::MulFOp::create(e, x, e.splat(emitDivide(e, b.number(1), y)), arith::FastMathFlags::contract);

@@ -63,8 +63,8 @@ Value Evaluator::evaluateElementwise(Operation *op, const Point &point, Value ma
     x.push_back(evaluate(operand, point, mask));
   // One division, and a product in every lane: vector division is slow on every machine.
   if (isa<DivOp>(op) && isa<VectorType>(x[0].getType()) && !isa<VectorType>(x[1].getType())) {
-    bool isModerate = isa_and_nonnull<SqrtOp>(op->getOperand(1).getDefiningOp());
-    return emitDivideByNumber(e, x[0], x[1], /*guarded=*/!isModerate);
+    bool isRoot = isa_and_nonnull<SqrtOp>(op->getOperand(1).getDefiningOp()); // between 2^-75 and 2^64
+    return emitDivideByNumber(e, x[0], x[1], /*guarded=*/!isRoot);
   }
   if (isa<CompareOp>(op) && typeOf(op->getOperand(0)).isInt()) {
     x[0] = limitUniform(e, x[0], x[1], ranges.of(op->getOperand(1)));

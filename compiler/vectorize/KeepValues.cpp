@@ -26,11 +26,39 @@ static llvm::SmallDenseSet<Value> coneOf(step::KernelOp kernel, const RowPass &p
   return cone;
 }
 
+/// Whether the op, for a point of a row, asks for its operands in another row: it looks up along a row axis, or makes
+/// one, or takes one away.
+static bool leavesRow(Operation &op, const LoopPlan &plan) {
+  if (auto lookup = dyn_cast<LookupOp>(op))
+    return llvm::any_of(lookup.getAxes().getAsRange<StringAttr>(), [&](StringAttr axis) { return plan.isRow(axis); });
+  if (op.hasTrait<Elementwise>() || isa<BroadcastOp, ReduceOp>(op) || op.getNumResults() != 1)
+    return false;
+  NamedTensorType result = typeOf(op.getResult(0));
+  auto changes = [&](NamedTensorType from, NamedTensorType to) {
+    return llvm::any_of(from.getAxes(), [&](const Axis &axis) {
+      return plan.isRow(axis.name) && !llvm::is_contained(to.getAxes(), axis);
+    });
+  };
+  return llvm::any_of(op.getOperands(), [&](Value operand) {
+    return changes(typeOf(operand), result) || changes(result, typeOf(operand));
+  });
+}
+
+/// What is asked for in another row than the one that is walked, where scratch knows nothing of it.
+static llvm::SmallDenseSet<Value> askedElsewhere(step::KernelOp kernel, const LoopPlan &plan) {
+  llvm::SmallDenseSet<Value> asked;
+  for (Operation &op : kernel.getBody().front())
+    if (leavesRow(op, plan))
+      for (Value operand : op.getOperands())
+        collectCone(operand, asked);
+  return asked;
+}
+
 /// The pass's axes as a type, if they are all that `value` varies over within a row.
 static NamedTensorType layoutFor(Value value, const RowPass &pass, const LoopPlan &plan) {
   NamedTensorType type = typeOf(value);
   for (const Axis &axis : type.getAxes())
-    if (!plan.isRow(axis.name) && !pass.has(axis.name))
+    if (!plan.isRow(axis.name) && !llvm::is_contained(pass.axes, axis))
       return {};
   bool varies = llvm::all_of(pass.axes, [&](const Axis &axis) { return type.has(axis.name); });
   return varies ? type.withAxes(pass.axes) : NamedTensorType();
@@ -39,7 +67,7 @@ static NamedTensorType layoutFor(Value value, const RowPass &pass, const LoopPla
 void vectorize::keepDearValues(step::KernelOp kernel, LoopPlan &plan) {
   if (plan.vectorsAreRows())
     return;
-  llvm::SmallDenseSet<Value> kept;
+  llvm::SmallDenseSet<Value> kept, elsewhere = askedElsewhere(kernel, plan);
   for (auto [i, pass] : llvm::enumerate(plan.passes)) {
     llvm::SmallDenseSet<Value> here = coneOf(kernel, pass), later;
     for (const RowPass &next : ArrayRef(plan.passes).drop_front(i + 1))
@@ -48,7 +76,8 @@ void vectorize::keepDearValues(step::KernelOp kernel, LoopPlan &plan) {
       if (!(isDear(&op) || isa<RandomOp>(op)) || !here.contains(op.getResult(0)) || !later.contains(op.getResult(0)))
         continue;
       NamedTensorType layout = layoutFor(op.getResult(0), pass, plan);
-      if (!layout || plan.scratchBytes + pass.size() * 4 > kKeptBytes || !kept.insert(op.getResult(0)).second)
+      if (!layout || elsewhere.contains(op.getResult(0)) || plan.scratchBytes + pass.size() * 4 > kKeptBytes ||
+          !kept.insert(op.getResult(0)).second)
         continue;
       pass.kept.push_back({op.getResult(0), layout, plan.scratchBytes});
       plan.scratchBytes += llvm::alignTo(pass.size() * 4, 64);

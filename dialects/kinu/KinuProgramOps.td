@@ -26,8 +26,8 @@ def ProgramOp : Kinu_Op<"program", [Symbol, NoTerminator, SingleBlock, IsolatedF
     `train`, `eval` and `generate` come from `import`. `differentiate` replaces `train` by `micro` (forward, backward and
     accumulation for one micro-batch), `count` (how many elements a masked loss averages over) and `update` (clipping
     and the optimizer). `reduce`, from `shard` to `schedule`, sums gradients over ranks; `kinu-merge-reductions` makes it
-    part of a step's last micro-batch, `micro.last` where there are several. `constants` runs once and holds tables of index expressions; `refresh` runs when variables were set from outside,
-    and computes the copies of role `copy`.
+    part of a step's last micro-batch, `micro.last` where there are several. `constants` runs once and holds tables of
+    index expressions; `refresh` runs when variables were set from outside, and computes the copies of role `copy`.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name);
   let regions = (region SizedRegion<1>:$body);

@@ -116,6 +116,46 @@ TEST(Reduction, ToScalar) {
                         1e-5);
 }
 
+// Exponentials of which a later pass wants those of the next row, and those of columns: they are not what was kept.
+TEST(Reduction, DearValuesOfOtherRows) {
+  for (int64_t n : {5, 37, 64}) {
+    expectAsInterpreted(sized(R"mlir(
+      !x = !kinu.tensor<seq=6, embed=$ : f32>
+      !s = !kinu.tensor<seq=6 : f32>
+      !i = !kinu.tensor<seq=6 : i64>
+      !c = !kinu.tensor<i64>
+      step.kernel @k loops rows ["seq"] inplace [] {
+      ^bb0(%x: !x):
+        %e = kinu.exp %x : !x
+        %sum = kinu.reduce sum %e over ["embed"] : (!x) -> !s
+        %seq = kinu.index : !i
+        %one = kinu.constant(1 : i64) : !c
+        %j = kinu.add %seq, %one : (!i, !c) -> !i
+        %next = kinu.lookup %e ["seq"] at %j else 0.0 : (!x, !i) -> !x
+        %p = kinu.div %next, %sum : (!x, !s) -> !x
+        kinu.yield %p : !x
+      })mlir",
+                              n));
+    expectAsInterpreted(sized(R"mlir(
+      !x = !kinu.tensor<row=$, a=$ : f32>
+      !s = !kinu.tensor<row=$ : f32>
+      !t = !kinu.tensor<a=$, row=$ : f32>
+      !m = !kinu.tensor<tmp=$, a=$ : f32>
+      !n = !kinu.tensor<tmp=$, row=$ : f32>
+      step.kernel @k loops rows ["row"] inplace [] {
+      ^bb0(%x: !x):
+        %e = kinu.exp %x : !x
+        %sum = kinu.reduce sum %e over ["a"] : (!x) -> !s
+        %1 = kinu.rename %e "row" to "tmp" : (!x) -> !m
+        %2 = kinu.rename %1 "a" to "row" : (!m) -> !n
+        %3 = kinu.rename %2 "tmp" to "a" : (!n) -> !t
+        %p = kinu.div %3, %sum : (!t, !s) -> !x
+        kinu.yield %p : !x
+      })mlir",
+                              n));
+  }
+}
+
 // Large enough for several tasks, which share nothing; rows of one element less than whole vectors.
 TEST(Reduction, SeveralTasks) {
   CompiledKernel kernel(R"mlir(
