@@ -4,6 +4,7 @@
 #include "runtime/Failure.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <limits>
@@ -90,14 +91,14 @@ private:
 } // namespace
 
 void LimitedOptions::addShared(Options &options) {
-  const Commands all = {"train", "eval", "generate", "gradients", "profile", "rehearse"};
+  const Commands most = {"train", "eval", "generate", "gradients", "profile", "rehearse"};
   add({"train", "eval", "gradients", "profile", "rehearse"}, "--data", options.data,
       "text files or patterns, instead of the spec's");
-  add(all, "--tokenizer", options.tokenizer, "sentencepiece model, instead of the spec's");
-  add(all, "--checkpoint-dir", options.checkpointFolder, "checkpoints and encoded text [NAME.checkpoints]");
-  add(all, "--seed", options.seed, "of initial weights, order of samples and random inputs, and sampling")
+  add(most, "--tokenizer", options.tokenizer, "sentencepiece model, instead of the spec's");
+  add(most, "--checkpoint-dir", options.checkpointFolder, "checkpoints and encoded text [NAME.checkpoints]");
+  add(most, "--seed", options.seed, "of initial weights, order of samples and random inputs, and sampling")
       ->check(count(0, std::numeric_limits<int64_t>::max()));
-  add(all, "--threads", options.threads, "threads [all cores]")->check(count(0, 1 << 20));
+  add(most, "--threads", options.threads, "threads [all cores]")->check(count(0, 1 << 20));
   addFlag({"train", "eval", "generate", "profile", "rehearse"}, "--show-placement", options.showPlacement,
           "print where each rank stands");
 }
