@@ -118,6 +118,7 @@ int main(int argc, char **argv) {
   using namespace kinu::rt;
   std::signal(SIGXFSZ, SIG_IGN); // a file larger than the user's limit is an error of writing
   checkThreadEnvironment();
+  removeOldRegistration();
   Exit code = Exit::Internal;
   std::string message;
   try {

@@ -11,10 +11,10 @@
 #include <omp.h>
 #include <sched.h>
 #include <string_view>
+#include <unistd.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace kinu::rt {
@@ -87,6 +87,13 @@ void checkThreadEnvironment() {
     unsetenv("OMP_NUM_THREADS");
     return;
   }
+}
+
+void removeOldRegistration() {
+  // As __kmp_reg_status_name of libomp's kmp_runtime.cpp has it.
+  std::string file = text("__KMP_REGISTERED_LIB_", getpid(), "_", getuid());
+  for (const char *folder : {"/dev/shm/", "/tmp/"})
+    unlink((folder + file).c_str());
 }
 
 /// Denormal numbers take a hundred cycles each and carry nothing that training needs.
