@@ -68,10 +68,7 @@ namespace {
 /// Options that are given to all commands, of which each knows some.
 class LimitedOptions {
 public:
-  explicit LimitedOptions(CLI::App &app) : app(app) {}
-
-  void addShared(Options &options);
-  void addTrain(Options &options);
+  LimitedOptions(CLI::App &app, Options &options);
   /// Options that the command would ignore are refused.
   void check(const std::string &command) const;
 
@@ -90,7 +87,7 @@ private:
 };
 } // namespace
 
-void LimitedOptions::addShared(Options &options) {
+LimitedOptions::LimitedOptions(CLI::App &app, Options &options) : app(app) {
   const Commands most = {"train", "eval", "generate", "gradients", "profile", "rehearse"};
   add({"train", "eval", "gradients", "profile", "rehearse"}, "--data", options.data,
       "text files or patterns, instead of the spec's");
@@ -101,9 +98,6 @@ void LimitedOptions::addShared(Options &options) {
   add(most, "--threads", options.threads, "threads [all cores]")->check(count(0, 1 << 20));
   addFlag({"train", "eval", "generate", "profile", "rehearse"}, "--show-placement", options.showPlacement,
           "print where each rank stands");
-}
-
-void LimitedOptions::addTrain(Options &options) {
   add({"train", "profile", "rehearse"}, "--steps", options.steps, "steps in all; schedules span them")->check(count());
   add({"train"}, "--checkpoint-every", options.checkpointEvery, "steps between checkpoints; 0: only at the end")
       ->check(count());
@@ -119,10 +113,14 @@ void LimitedOptions::addTrain(Options &options) {
 }
 
 void LimitedOptions::check(const std::string &command) const {
-  for (const auto &[option, commands] : limited)
-    if (option->count() > 0 && std::find(commands.begin(), commands.end(), command) == commands.end())
-      throw CLI::ValidationError(text("`", option->get_name(), "` means nothing to `", command, "`; it is for `",
-                                      CLI::detail::join(commands, "`, `"), "`"));
+  for (const auto &[option, commands] : limited) {
+    if (option->count() == 0 || std::find(commands.begin(), commands.end(), command) != commands.end())
+      continue;
+    std::string known;
+    for (const std::string &other : commands)
+      known += (known.empty() ? "`" : ", `") + other + "`";
+    throw CLI::ValidationError(text("`", option->get_name(), "` means nothing to `", command, "`; it is for ", known));
+  }
 }
 
 static void addGenerateOptions(CLI::App &app, Options &options) {
@@ -158,9 +156,7 @@ ParsedCommandLine parseCommandLine(int argc, char **argv, const std::string &mod
   });
   app.fallthrough();
   app.require_subcommand(0, 1);
-  LimitedOptions limited(app);
-  limited.addShared(options);
-  limited.addTrain(options);
+  LimitedOptions limited(app, options);
   CLI::App *eval = app.add_subcommand("eval", "loss over the whole validation part, at the newest checkpoint");
   CLI::App *generate = app.add_subcommand("generate", "writes text, from the newest checkpoint");
   CLI::App *info = app.add_subcommand("info", "prints sizes, memory and variables");

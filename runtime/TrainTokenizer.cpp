@@ -85,7 +85,7 @@ static std::unordered_map<std::string, std::string> trainerArguments(const Token
       {"vocab_size", std::to_string(isChar ? int64_t(1) << 20 : options.vocabulary)},
       {"hard_vocab_limit", "false"},
       {"character_coverage", isChar ? "1.0" : text(options.characterCoverage)},
-      {"byte_fallback", !isChar ? "true" : "false"},
+      {"byte_fallback", isChar ? "false" : "true"},
       {"normalization_rule_name", "identity"},
       {"add_dummy_prefix", "false"},
       {"remove_extra_whitespaces", "false"},

@@ -5,7 +5,7 @@
 // dear. Each new root starts the search again: blocks have hundreds of ops at most, since a repeat's body is one block.
 #include "compiler/fuse/Clusters.h"
 #include "compiler/fuse/Dependences.h"
-#include "dialects/kinu/FreeOps.h"
+#include "dialects/kinu/OpCosts.h"
 
 using namespace mlir;
 using namespace kinu;

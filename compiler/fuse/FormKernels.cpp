@@ -3,7 +3,7 @@
 #include "compiler/fuse/Fuse.h"
 #include "compiler/fuse/Outline.h"
 #include "compiler/fuse/Products.h"
-#include "dialects/kinu/FreeOps.h"
+#include "dialects/kinu/OpCosts.h"
 
 #include "mlir/Transforms/Passes.h"
 

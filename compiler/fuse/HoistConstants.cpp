@@ -3,7 +3,7 @@
 // What depends on indices alone is the same in every step. If it needs a sine or an exponential, it is worth a table;
 // if only arithmetic and comparisons, it costs less to compute than to read.
 #include "compiler/fuse/Fuse.h"
-#include "dialects/kinu/FreeOps.h"
+#include "dialects/kinu/OpCosts.h"
 
 #include "mlir/IR/IRMapping.h"
 

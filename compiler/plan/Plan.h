@@ -93,7 +93,7 @@ struct MeshAxis {
   std::string does; ///< what the layout does along it, in its words
 };
 
-/// What it could be built for instead: `mesh data = 288 | 252`.
+/// What the layout could be built for instead: `mesh data = 288 | 252`.
 struct Alternative {
   std::vector<int64_t> degrees;
   int64_t ranks = 1, nodes = 1, microBatches = 1;

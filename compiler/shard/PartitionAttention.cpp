@@ -1,6 +1,6 @@
 // Attention: split along axes that queries, keys and values share (sequences, heads) or that queries have alone.
 #include "compiler/shard/Partition.h"
-#include "dialects/kinu/FreeOps.h"
+#include "dialects/kinu/OpCosts.h"
 
 using namespace mlir;
 using namespace kinu;

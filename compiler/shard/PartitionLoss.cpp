@@ -1,7 +1,7 @@
 // Linear + cross-entropy: each rank has some of the rows and all classes; where rules split classes it is taken apart.
 #include "compiler/shard/Partition.h"
 #include "dialects/kinu/Composites.h"
-#include "dialects/kinu/FreeOps.h"
+#include "dialects/kinu/OpCosts.h"
 
 using namespace mlir;
 using namespace kinu;

@@ -12,8 +12,8 @@
 #include "compiler/shard/Partition.h"
 #include "compiler/shard/RingAttention.h"
 #include "dialects/kinu/Composites.h"
-#include "dialects/kinu/FreeOps.h"
 #include "dialects/kinu/KeyBounds.h"
+#include "dialects/kinu/OpCosts.h"
 
 #include <limits>
 

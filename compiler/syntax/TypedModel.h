@@ -231,7 +231,7 @@ struct TrainConfig {
 
 /// One statement of a layout, in order, e.g. {"shard", {"head","ffn"}, {"tensor"}, "between blocks"}.
 struct LayoutRule {
-  std::string verb;                  ///< nodes, ranks, microbatch, shard, pipeline, zero, recompute, place ...
+  std::string verb;                  ///< its first word, such as nodes, shard or pipeline
   std::vector<std::string> subjects; ///< axes of the model, or repeat paths, or numbers as text
   std::vector<std::string> mesh;     ///< mesh axes (or torus axes for `place`)
   std::string detail;                ///< `between blocks`, a schedule, `per node`

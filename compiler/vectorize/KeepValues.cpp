@@ -1,6 +1,6 @@
 // Which values a pass keeps for the next ones: softmax sums exp(x - max) in one pass and divides it in the next.
 #include "compiler/vectorize/LoopPlan.h"
-#include "dialects/kinu/FreeOps.h"
+#include "dialects/kinu/OpCosts.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -73,13 +73,14 @@ void vectorize::keepDearValues(step::KernelOp kernel, LoopPlan &plan) {
     for (const RowPass &next : ArrayRef(plan.passes).drop_front(i + 1))
       later.insert_range(coneOf(kernel, next));
     for (Operation &op : kernel.getBody().front()) {
-      if (!(isDear(&op) || isa<RandomOp>(op)) || !here.contains(op.getResult(0)) || !later.contains(op.getResult(0)))
+      if (!isDear(&op) && !isa<RandomOp>(op))
         continue;
-      NamedTensorType layout = layoutFor(op.getResult(0), pass, plan);
-      if (!layout || elsewhere.contains(op.getResult(0)) || plan.scratchBytes + pass.size() * 4 > kKeptBytes ||
-          !kept.insert(op.getResult(0)).second)
+      Value value = op.getResult(0);
+      bool isWanted = here.contains(value) && later.contains(value) && !elsewhere.contains(value);
+      NamedTensorType layout = isWanted ? layoutFor(value, pass, plan) : NamedTensorType();
+      if (!layout || plan.scratchBytes + pass.size() * 4 > kKeptBytes || !kept.insert(value).second)
         continue;
-      pass.kept.push_back({op.getResult(0), layout, plan.scratchBytes});
+      pass.kept.push_back({value, layout, plan.scratchBytes});
       plan.scratchBytes += llvm::alignTo(pass.size() * 4, 64);
     }
   }

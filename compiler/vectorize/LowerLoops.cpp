@@ -11,7 +11,7 @@
 #include "compiler/vectorize/Reduction.h"
 #include "compiler/vectorize/Tasks.h"
 #include "compiler/vectorize/Vectorize.h"
-#include "dialects/kinu/FreeOps.h"
+#include "dialects/kinu/OpCosts.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 

@@ -1,4 +1,4 @@
-#include "dialects/kinu/FreeOps.h"
+#include "dialects/kinu/OpCosts.h"
 
 #include "mlir/IR/IRMapping.h"
 

@@ -4,6 +4,10 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "llvm/ADT/STLExtras.h"
+
+#include <functional>
+
 using namespace kinu::machines;
 using testing::HasSubstr;
 
