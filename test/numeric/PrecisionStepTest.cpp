@@ -2,6 +2,8 @@
 // with every rounding that it asks for and none that it does not; and how far that graph is from exact arithmetic.
 #include "TwoModels.h"
 
+#include "test/machines/EmulatedMachines.h"
+
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -21,6 +23,7 @@ struct Case {
   Defines defines;
   /// Over the tolerances of fp32, 1e-5 of the loss and 1e-4 of each gradient's norm.
   double slack;
+  machines::Machine (*machine)() = machines::detectLocal;
 };
 
 /// The example's spec with another `precision`, in a file that lives as long as this.
@@ -47,7 +50,7 @@ private:
 class PrecisionStep : public testing::TestWithParam<Case> {
 protected:
   void SetUp() override {
-    machines::Machine machine = machines::detectLocal();
+    machines::Machine machine = GetParam().machine();
     llvm::StringRef precision = GetParam().precision;
     bool has = precision == "bf16" ? machine.hasBf16 : precision == "fp16" ? machine.convertsFp16 : machine.hasFp16;
     if (!has)
@@ -57,7 +60,7 @@ protected:
 
 TEST_P(PrecisionStep, LossAndGradientsAreTheReferences) {
   Spec spec(GetParam());
-  TwoModels models(spec.file(), GetParam().defines, GetParam().slack);
+  TwoModels models(spec.file(), GetParam().defines, GetParam().slack, 128 << 20, GetParam().machine());
   ASSERT_TRUE(models.ok());
   models.initializeWeights(1);
   models.accumulate(0);
@@ -70,7 +73,7 @@ TEST_P(PrecisionStep, LossAndGradientsAreTheReferences) {
 // A step changes what it must, the copies of weights included, and evaluation reads them.
 TEST_P(PrecisionStep, WeightsAndCopiesAfterAStep) {
   Spec spec(GetParam());
-  TwoModels models(spec.file(), GetParam().defines, GetParam().slack);
+  TwoModels models(spec.file(), GetParam().defines, GetParam().slack, 128 << 20, GetParam().machine());
   ASSERT_TRUE(models.ok());
   models.drawWeights(2);
   models.accumulate(0);
@@ -102,10 +105,13 @@ const Defines kGpt2 = {{"vocab", 67},   {"width", 48}, {"depth", 2}, {"heads", 3
 INSTANTIATE_TEST_SUITE_P(
     All, PrecisionStep,
     testing::Values(Case{"quickstart_bf16", "quickstart", "bf16", kQuickstart, 500},
+                    Case{"quickstart_bf16_tiles", "quickstart", "bf16", kQuickstart, 500, withTiles},
                     Case{"quickstart_fp16_safe", "quickstart", "fp16", kQuickstart, 100},
-                    Case{"quickstart_fp16_fast", "quickstart", "fp16(fast, promote: 16)", kQuickstart, 200},
-                    Case{"gpt2_bf16", "gpt2", "bf16", kGpt2, 500}, Case{"gpt2_fp16_safe", "gpt2", "fp16", kGpt2, 50},
-                    Case{"gpt2_fp16_fast", "gpt2", "fp16(fast)", kGpt2, 200}),
+                    Case{"quickstart_fp16_fast", "quickstart", "fp16(fast, promote: 16)", kQuickstart, 200, withHalfs},
+                    Case{"gpt2_bf16", "gpt2", "bf16", kGpt2, 500},
+                    Case{"gpt2_bf16_tiles", "gpt2", "bf16", kGpt2, 500, withTiles},
+                    Case{"gpt2_fp16_safe", "gpt2", "fp16", kGpt2, 50},
+                    Case{"gpt2_fp16_fast", "gpt2", "fp16(fast)", kGpt2, 200, withHalfs}),
     [](const auto &info) { return std::string(info.param.name); });
 
 } // namespace

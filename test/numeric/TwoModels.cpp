@@ -39,7 +39,8 @@ static OwningOpRef<ModuleOp> stageOf(MLIRContext &context, PipelineOptions optio
   return parseSourceFile<ModuleOp>(file, &context);
 }
 
-bool TwoModels::import(const std::string &spec, const std::map<std::string, int64_t> &defines, int64_t lossChunkBytes) {
+bool TwoModels::import(const std::string &spec, const std::map<std::string, int64_t> &defines, int64_t lossChunkBytes,
+                       const machines::Machine &machine) {
   DialectRegistry registry;
   differentiate::registerDerivatives(registry);
   context.appendDialectRegistry(registry);
@@ -48,6 +49,9 @@ bool TwoModels::import(const std::string &spec, const std::map<std::string, int6
   options.spec = spec;
   options.defines = defines;
   options.lossChunkBytes = lossChunkBytes;
+  // Stages before kernels find a machine by its name, and refuse fast fp16 to those that have none.
+  if (machine.hasFp16 && !machines::detectLocal().hasFp16)
+    options.machine = "fugaku";
   Diagnostics diagnostics;
   plan = checkSpec(options, sources, diagnostics);
   bool fp32 = plan && plan->train && plan->train->precision == typed::Precision::Fp32;
@@ -63,14 +67,14 @@ bool TwoModels::import(const std::string &spec, const std::map<std::string, int6
 }
 
 TwoModels::TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines, double slack,
-                     int64_t lossChunkBytes)
+                     int64_t lossChunkBytes, const machines::Machine &machine)
     : slack(slack), context(MLIRContext::Threading::DISABLED) {
-  if (!import(spec, defines, lossChunkBytes)) {
+  if (!import(spec, defines, lossChunkBytes, machine)) {
     ADD_FAILURE() << spec << " does not compile";
     return;
   }
   interpreter = std::make_unique<interpret::Interpreter>(*graph);
-  compiled = std::make_unique<CompiledModel>(*allocated, machines::detectLocal());
+  compiled = std::make_unique<CompiledModel>(*allocated, machine);
   if (compiled->ok() && compiled->has("constants"))
     compiled->run("constants", {});
 }

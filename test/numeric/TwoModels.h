@@ -22,8 +22,9 @@ public:
   /// `defines` as by `-D`; a test fails, and `ok` is false, where the spec does not compile.
   /// The tolerances are those of fp32 times `slack`: in low precision a difference in the last place of an fp32 sum may
   /// be one in the last place of 16 bits. `lossChunkBytes` is for losses of small models to be cut into chunks.
+  /// Kernels are for `machine`, which must run here.
   TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines, double slack = 1,
-            int64_t lossChunkBytes = 128 << 20);
+            int64_t lossChunkBytes = 128 << 20, const machines::Machine &machine = machines::detectLocal());
 
   bool ok() const { return compiled && compiled->ok(); }
   const typed::TrainConfig &train() const { return *plan->train; }
@@ -58,7 +59,8 @@ public:
 private:
   /// Computes 16-bit copies of weights, after these were set.
   void refresh();
-  bool import(const std::string &spec, const std::map<std::string, int64_t> &defines, int64_t lossChunkBytes);
+  bool import(const std::string &spec, const std::map<std::string, int64_t> &defines, int64_t lossChunkBytes,
+              const machines::Machine &machine);
   void setBoth(VariableOp variable, const interpret::Tensor &value);
   void run(llvm::StringRef program, std::map<std::string, interpret::Tensor> inputs);
   std::map<std::string, interpret::Tensor> inputsOf(llvm::StringRef program, int64_t step, int64_t micro,

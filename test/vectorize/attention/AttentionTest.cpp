@@ -1,6 +1,6 @@
 // Attention and its backward against their definitions in the reference interpreter.
+#include "test/machines/EmulatedMachines.h"
 #include "test/vectorize/KernelRun.h"
-
 #include "test/vectorize/attention/AttentionKernels.h"
 
 #include "mlir/Parser/Parser.h"
@@ -238,7 +238,7 @@ Case randomCase(std::mt19937_64 &random, const std::string &element) {
 }
 
 /// As many rounds as KINU_ROUNDS says, from the seed KINU_SEED, which is printed.
-void sweep(const std::string &element) {
+void sweep(const std::string &element, const machines::Machine &machine = machines::detectLocal()) {
   auto number = [](const char *name, uint64_t otherwise) {
     const char *text = std::getenv(name);
     return text ? std::strtoull(text, nullptr, 10) : otherwise;
@@ -247,12 +247,13 @@ void sweep(const std::string &element) {
   for (uint64_t seed = first; seed < first + rounds && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("KINU_SEED=" + std::to_string(seed) + " KINU_ROUNDS=1");
     std::mt19937_64 random(seed);
-    compare(randomCase(random, element), machines::detectLocal(), seed);
+    compare(randomCase(random, element), machine, seed);
   }
 }
 
 TEST(AttentionSweep, fp32) { sweep("f32"); }
 TEST(AttentionSweep, bf16) { sweep("bf16"); }
+TEST(AttentionSweep, bf16InTiles) { sweep("bf16", withTiles()); }
 TEST(AttentionSweep, fp16) { sweep("f16"); }
 
 // Where there are no tiles pairs of bf16 are multiplied by vectors; where there are no instructions for that, either,
@@ -290,11 +291,11 @@ TEST(Attention, scratchAt4096Positions) {
          "d",
          causal().score,
          causal().backward};
-  machines::Machine withTiles = *machines::find("x86-64-v4"), manyCores = *machines::find("x86-64-v4");
-  withTiles.hasAmx = withTiles.hasBf16 = true;
+  machines::Machine tiles = *machines::find("x86-64-v4"), manyCores = *machines::find("x86-64-v4");
+  tiles.hasAmx = tiles.hasBf16 = true;
   manyCores.cores = 48;
   for (const machines::Machine &machine :
-       {machines::detectLocal(), *machines::find("x86-64-v3"), withTiles, manyCores, *machines::find("fugaku")})
+       {machines::detectLocal(), *machines::find("x86-64-v3"), tiles, manyCores, *machines::find("fugaku")})
     for (const char *element : {"f32", "bf16", "f16"})
       for (bool masked : {true, false}) {
         c.element = element;

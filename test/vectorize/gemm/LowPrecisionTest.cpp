@@ -4,6 +4,7 @@
 // every addition (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1); products of 16-bit floats
 // are exact in f32. A result of 16 bits is rounded once more. With `promote` N, sums of N products in fp16 are off by N
 // u |A| |B|, u = 2^-11, of their own; adding those up is f32 arithmetic.
+#include "test/machines/EmulatedMachines.h"
 #include "test/vectorize/KernelRun.h"
 #include "test/vectorize/gemm/DotText.h"
 
@@ -112,14 +113,20 @@ TEST(LowPrecision, bf16Result) { sweep(30, {"bf16", "bf16"}); }
 TEST(LowPrecision, f16) { sweep(12, {"f16", "f32"}); }
 TEST(LowPrecision, f16Result) { sweep(12, {"f16", "f16"}); }
 
+TEST(LowPrecision, bf16InTiles) {
+  sweep(20, {"bf16", "f32"}, withTiles());
+  sweep(20, {"bf16", "bf16"}, withTiles());
+}
+
 TEST(LowPrecision, f16SumsOfAFewTerms) {
-  sweep(12, {"f16", "f32", 64});
-  sweep(8, {"f16", "f16", 24});
+  sweep(12, {"f16", "f32", 64}, withHalfs());
+  sweep(8, {"f16", "f16", 24}, withHalfs());
 }
 
 // The error that training sees: of the whole, not of the worst element.
 TEST(LowPrecision, f16SumsOf64TermsAreCloseEnough) {
-  CompiledKernel kernel(dotText("mk", "kc", "mc", {{'m', 60}, {'c', 130}, {'k', 3072}}, {"f16", "f32", 64}));
+  CompiledKernel kernel(dotText("mk", "kc", "mc", {{'m', 60}, {'c', 130}, {'k', 3072}}, {"f16", "f32", 64}),
+                        withHalfs());
   ASSERT_TRUE(kernel.ok());
   std::vector<Tensor> operands = kernel.randomOperands(11);
   Tensor got = kernel.results(operands)[0], wanted = kernel.expected(operands)[0];
@@ -131,8 +138,7 @@ TEST(LowPrecision, f16SumsOf64TermsAreCloseEnough) {
   double relative = std::sqrt(error / size);
   std::printf("relative RMS error at K=3072: %.2e\n", relative);
   EXPECT_LE(relative, 1.5e-3);
-  if (machines::detectLocal().hasFp16)
-    EXPECT_GE(relative, 1e-4) << "not summed in fp16";
+  EXPECT_GE(relative, 1e-4) << "not summed in fp16";
 }
 
 TEST(LowPrecision, withoutTilesOrSixteenBitArithmetic) {
@@ -144,14 +150,19 @@ TEST(LowPrecision, withoutTilesOrSixteenBitArithmetic) {
 }
 
 // Several rounds of k, several tasks, blocks that are not full.
+void expectSeveralBlocks(const std::string &element, const machines::Machine &machine) {
+  for (const std::string &result : {std::string("f32"), element}) {
+    expectWithinBound({"mk", "kc", "mc", {{'m', 101}, {'c', 209}, {'k', 1701}}, {element, result}}, machine);
+    expectWithinBound({"mk", "ck", "mc", {{'m', 47}, {'c', 331}, {'k', 777}}, {element, result}}, machine);
+    expectWithinBound({"km", "kc", "mc", {{'m', 409}, {'c', 130}, {'k', 1323}}, {element, result}}, machine);
+    expectWithinBound({"km", "ck", "cm", {{'m', 203}, {'c', 129}, {'k', 1121}}, {element, result}}, machine);
+  }
+}
+
 TEST(LowPrecision, severalBlocks) {
-  for (const char *element : {"bf16", "f16"})
-    for (const char *result : {"f32", element}) {
-      expectWithinBound({"mk", "kc", "mc", {{'m', 101}, {'c', 209}, {'k', 1701}}, {element, result}});
-      expectWithinBound({"mk", "ck", "mc", {{'m', 47}, {'c', 331}, {'k', 777}}, {element, result}});
-      expectWithinBound({"km", "kc", "mc", {{'m', 409}, {'c', 130}, {'k', 1323}}, {element, result}});
-      expectWithinBound({"km", "ck", "cm", {{'m', 203}, {'c', 129}, {'k', 1121}}, {element, result}});
-    }
+  expectSeveralBlocks("bf16", machines::detectLocal());
+  expectSeveralBlocks("bf16", withTiles());
+  expectSeveralBlocks("f16", machines::detectLocal());
 }
 
 /// A product of bf16 with something to do afterwards: `body` computes %r from the product %c and from %x, f32 of the
@@ -163,16 +174,18 @@ std::string withEpilogue(const std::string &body, const std::string &inplace, co
          ") -> " + c + "\n" + std::regex_replace(body, std::regex("T"), c) + "\n  kinu.yield %r : " + c + "\n}\n";
 }
 
-TEST(LowPrecision, epiloguesOfBf16Products) {
+void expectEpilogues(const machines::Machine &machine) {
   for (const Lengths &lengths :
        {Lengths{{'m', 70}, {'c', 150}, {'k', 1100}}, Lengths{{'m', 64}, {'c', 96}, {'k', 64}}}) {
-    expectAsInterpreted(
-        withEpilogue("%p = kinu.mul %c, %x : (T, T) -> T\n%r = kinu.add %p, %x : (T, T) -> T", "", lengths), 1e-4);
+    std::string scale = "%p = kinu.mul %c, %x : (T, T) -> T\n%r = kinu.add %p, %x : (T, T) -> T";
+    CompiledKernel scaled(withEpilogue(scale, "", lengths), machine);
+    ASSERT_TRUE(scaled.ok());
+    expectNear(scaled, scaled.randomOperands(1), 1e-4);
     // The product is added to %x in place, or replaces it.
     std::string add = "%z = kinu.constant(0.0) : !kinu.tensor<f32>\n"
                       "%o = kinu.select %skip, %z, %x : (!kinu.tensor<i1>, !kinu.tensor<f32>, T) -> T\n"
                       "%r = kinu.add %c, %o : (T, T) -> T";
-    CompiledKernel kernel(withEpilogue(add, "0, 2", lengths));
+    CompiledKernel kernel(withEpilogue(add, "0, 2", lengths), machine);
     ASSERT_TRUE(kernel.ok());
     std::vector<Tensor> operands = kernel.randomOperands(5);
     for (int64_t skip : {0, 1}) {
@@ -180,6 +193,11 @@ TEST(LowPrecision, epiloguesOfBf16Products) {
       expectNear(kernel, operands, 1e-4);
     }
   }
+}
+
+TEST(LowPrecision, epiloguesOfBf16Products) {
+  expectEpilogues(machines::detectLocal());
+  expectEpilogues(withTiles());
 }
 
 } // namespace
