@@ -138,7 +138,9 @@ Value Evaluator::load(NamedTensorType type, Value pointer, const Point &point, V
   return real.isF32() ? loaded : Value(arith::ExtFOp::create(e, Emission::shaped(loaded, real), loaded));
 }
 
-void Evaluator::fetch(NamedTensorType type, Value pointer, const Point &point, bool toWrite) {
+void Evaluator::fetch(NamedTensorType type, Value pointer, const Point &point, bool toWrite, int level) {
+  if (!llvm::all_of(type.getAxes(), [&](const Axis &axis) { return point.contains(axis.name); }))
+    return;
   Place place = placeOf(e, type, point);
   if (place.kind != Place::Contiguous)
     return;
@@ -146,7 +148,7 @@ void Evaluator::fetch(NamedTensorType type, Value pointer, const Point &point, b
   if (toWrite)
     e.fetchToWrite(at);
   else
-    e.fetch(at);
+    e.fetch(at, level);
 }
 
 void Evaluator::store(Value computed, NamedTensorType type, Value pointer, const Point &point, Value mask,

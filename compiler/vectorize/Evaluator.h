@@ -61,9 +61,9 @@ public:
   void store(mlir::Value computed, NamedTensorType type, mlir::Value pointer, const Point &point, mlir::Value mask = {},
              bool streams = false);
 
-  /// Starts to fetch the line that memory of `type` has at the point, if its lanes lie side by side; to be written to
-  /// where `toWrite`. There may be no such element.
-  void fetch(NamedTensorType type, mlir::Value pointer, const Point &point, bool toWrite);
+  /// Starts to fetch the line that memory of `type` has at the point, if it is placed by it and its lanes lie side by
+  /// side; to be written to where `toWrite`, else to the cache of that level. There may be no such element.
+  void fetch(NamedTensorType type, mlir::Value pointer, const Point &point, bool toWrite, int level = 1);
 
   /// Values computed while a Scope lives are forgotten at its end: one for each loop body or branch.
   class Scope {

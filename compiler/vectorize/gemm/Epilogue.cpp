@@ -133,11 +133,8 @@ void Epilogue::fetch(const Point &row, Value firstColumn, int64_t columns) {
     if (!isOfRow || !type.isFloat())
       return;
     int64_t ofLine = kLineBytes / int64_t(type.getElement().getIntOrFloatBitWidth() / 8);
-    for (int64_t column = 0; column < columns; column += ofLine) {
-      Point point = columnPoint(row, e.add(firstColumn, column));
-      if (llvm::all_of(type.getAxes(), [&](const Axis &axis) { return point.contains(axis.name); }))
-        evaluator.fetch(type, pointer, point, toWrite);
-    }
+    for (int64_t column = 0; column < columns; column += ofLine)
+      evaluator.fetch(type, pointer, columnPoint(row, e.add(firstColumn, column)), toWrite);
   };
   for (auto [argument, pointer] : llvm::zip(step::KernelOp(kernel).getBody().getArguments(), e.operands))
     if (argument != dot.getLhs() && argument != dot.getRhs() && !isUnderResult(argument.getArgNumber()))
