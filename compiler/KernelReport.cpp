@@ -113,22 +113,29 @@ static void addCollective(Report &report, ModuleOp module, Operation *op, int64_
 static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap<KernelRow> &rows) {
   const machines::Machine &machine = report.machine;
   int64_t l2Caches = std::max<int64_t>(1, report.threads / machine.l2Cores);
-  report::Traffic traffic(module->getAttrOfType<IntegerAttr>("kinu.arena_bytes").getInt(), l2Caches * machine.l2Bytes,
-                          machine.l3Bytes / std::max<int64_t>(1, machine.memoryGroups));
+  report::Traffic traffic(l2Caches * machine.l2Bytes, machine.l3Bytes / std::max<int64_t>(1, machine.memoryGroups));
   SymbolTable kernels(module);
+  auto runOnce = [&](ArrayRef<std::pair<step::LaunchOp, SmallVector<int64_t>>> launches, bool counts) {
+    for (auto [launch, touched] : launches) {
+      report::TrafficBytes bytes;
+      for (auto [size, offset] : llvm::zip(touched, *launch.getOffsets()))
+        bytes += traffic.touch(offset, size);
+      if (counts)
+        rows[launch.getKernel()].traffic += bytes;
+    }
+  };
   for (bool counts : {false, true})
     for (StringRef kind : {"count", "micro", "forward", "backward", "weights", "update"})
-      for (ProgramOp program : module.getOps<ProgramOp>())
+      for (ProgramOp program : module.getOps<ProgramOp>()) {
+        if (kindOf(program.getSymName()) != kind)
+          continue;
+        SmallVector<std::pair<step::LaunchOp, SmallVector<int64_t>>> launches;
+        for (auto launch : program.getBody().front().getOps<step::LaunchOp>())
+          launches.push_back(
+              {launch, report::touchedBytes(kernels.lookup<step::KernelOp>(launch.getKernel()), launch)});
         for (int64_t run = 0; run < step::runsInStep(module, program.getSymName(), report.microBatches); ++run)
-          if (kindOf(program.getSymName()) == kind)
-            for (auto launch : program.getBody().front().getOps<step::LaunchOp>()) {
-              auto touched = report::touchedBytes(kernels.lookup<step::KernelOp>(launch.getKernel()), launch);
-              report::TrafficBytes bytes;
-              for (auto [size, offset] : llvm::zip(touched, *launch.getOffsets()))
-                bytes += traffic.touch(offset, size);
-              if (counts)
-                rows[launch.getKernel()].traffic += bytes;
-            }
+          runOnce(launches, counts);
+      }
 }
 
 /// Fills the counts and the places; a program's launches are one straight list.

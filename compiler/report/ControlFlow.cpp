@@ -6,6 +6,7 @@
 #include "llvm/IR/IntrinsicInst.h"
 
 #include <map>
+#include <unordered_map>
 
 using namespace kinu::report;
 using namespace llvm;
@@ -39,15 +40,45 @@ static __int128 widened(CmpInst::Predicate predicate, int64_t value, unsigned wi
 }
 
 namespace {
+/// Where a walk stopped: about to go from a block to one outside the loop, or at the end of the function.
+struct Exit {
+  unsigned from = 0, to = 0;
+  bool ends = false;
+};
+
+/// What a loop did from entry to exit, or a function that was called.
+struct Passage {
+  SmallVector<std::pair<unsigned, BlockRuns>, 8> counts; ///< blocks by their numbers
+  Exit exit;
+  SmallVector<int64_t, 4> outputs;
+};
+
+struct KeyHash {
+  size_t operator()(const std::vector<int64_t> &key) const { return hash_combine_range(key.begin(), key.end()); }
+};
+
+/// What was seen: by the loop or function, where it was entered from and what it was given.
+using Passages = std::unordered_map<std::vector<int64_t>, Passage, KeyHash>;
+
+constexpr size_t kMostPassages = size_t(1) << 20;
+
 class Walker {
 public:
+  /// With `passages` what was seen is not walked again; nobody is then told of accesses.
   Walker(ControlFlowCounts &counts, int64_t vscale, const std::vector<int64_t> &buffers, AccessSink sink,
-         int64_t mostBlocks)
-      : counts(counts), vscale(vscale), buffers(buffers), sink(sink), blocksLeft(mostBlocks) {}
+         Passages *passages, int64_t mostBlocks)
+      : counts(counts), vscale(vscale), buffers(buffers), sink(sink), passages(passages), blocksLeft(mostBlocks) {}
 
   Error walk(const FunctionCode &function, Frame &frame);
 
 private:
+  Expected<Exit> walkFrom(const FunctionCode &function, Frame &frame, std::optional<unsigned> from, unsigned at,
+                          const LoopCode *within);
+  Expected<Exit> pass(const FunctionCode &function, const LoopCode &loop, Frame &frame, unsigned from, unsigned head);
+  Error call(const FunctionCode &function, Frame &frame);
+  void remember(std::vector<int64_t> key, const ControlFlowCounts &before, const Exit &exit,
+                SmallVector<int64_t, 4> outputs);
+  bool repeats(const std::vector<int64_t> &key, const Passage *&passage);
   Error step(const Step &step, Frame &frame);
   int64_t evaluate(const Step &step, const Frame &frame) const;
   int64_t intrinsic(const Step &step, const Frame &frame) const;
@@ -60,6 +91,7 @@ private:
   int64_t vscale;
   const std::vector<int64_t> &buffers; ///< by the entry of the table: which buffer it is
   AccessSink sink;
+  Passages *passages;
   int64_t blocksLeft;
 };
 } // namespace
@@ -152,7 +184,72 @@ Error Walker::step(const Step &step, Frame &frame) {
   Frame inner = step.callee->frame;
   for (auto [i, operand] : enumerate(step.operands))
     inner[i] = frame[size_t(operand)];
-  return walk(*step.callee, inner);
+  return passages ? call(*step.callee, inner) : walk(*step.callee, inner);
+}
+
+/// Whether what has this key was seen: it is then counted.
+bool Walker::repeats(const std::vector<int64_t> &key, const Passage *&passage) {
+  auto found = passages->find(key);
+  if (found == passages->end())
+    return false;
+  passage = &found->second;
+  for (auto [number, runs] : passage->counts) {
+    counts[number].runs += runs.runs;
+    counts[number].entries += runs.entries;
+  }
+  return true;
+}
+
+void Walker::remember(std::vector<int64_t> key, const ControlFlowCounts &before, const Exit &exit,
+                      SmallVector<int64_t, 4> outputs) {
+  if (passages->size() >= kMostPassages)
+    return;
+  Passage passage{{}, exit, std::move(outputs)};
+  for (auto [number, now] : enumerate(counts))
+    if (now.runs > before[number].runs)
+      passage.counts.push_back(
+          {unsigned(number), {now.runs - before[number].runs, now.entries - before[number].entries}});
+  passages->emplace(std::move(key), std::move(passage));
+}
+
+static int64_t identityOf(const void *of) { return int64_t(reinterpret_cast<intptr_t>(of)); }
+
+Error Walker::call(const FunctionCode &function, Frame &frame) {
+  std::vector<int64_t> key{identityOf(&function)};
+  for (unsigned i = 0; i < function.arguments; ++i)
+    if (function.usedArguments[i])
+      key.push_back(frame[i]);
+  const Passage *known = nullptr;
+  if (repeats(key, known))
+    return Error::success();
+  ControlFlowCounts before = counts;
+  if (Error error = walk(function, frame))
+    return error;
+  remember(std::move(key), before, {}, {});
+  return Error::success();
+}
+
+/// From the entry into a loop until it is left.
+Expected<Exit> Walker::pass(const FunctionCode &function, const LoopCode &loop, Frame &frame, unsigned from,
+                            unsigned head) {
+  std::vector<int64_t> key{identityOf(&loop), int64_t(from)};
+  for (Slot input : loop.inputs)
+    key.push_back(frame[size_t(input)]);
+  const Passage *known = nullptr;
+  if (repeats(key, known)) {
+    for (auto [slot, value] : zip(loop.outputs, known->outputs))
+      frame[size_t(slot)] = value;
+    return known->exit;
+  }
+  ControlFlowCounts before = counts;
+  auto exit = walkFrom(function, frame, from, head, &loop);
+  if (!exit)
+    return exit;
+  SmallVector<int64_t, 4> outputs;
+  for (Slot output : loop.outputs)
+    outputs.push_back(frame[size_t(output)]);
+  remember(std::move(key), before, *exit, std::move(outputs));
+  return exit;
 }
 
 unsigned Walker::nextOf(const BlockCode &block, const Frame &frame) {
@@ -209,12 +306,25 @@ Error Walker::finishLoop(const BlockCode &block, Frame &frame, int64_t rounds) {
 }
 
 Error Walker::walk(const FunctionCode &function, Frame &frame) {
-  unsigned at = 0;
-  std::optional<unsigned> from;
+  return walkFrom(function, frame, std::nullopt, 0, nullptr).takeError();
+}
+
+/// Walks blocks until the function ends or `within`, if it is given, is left.
+Expected<Exit> Walker::walkFrom(const FunctionCode &function, Frame &frame, std::optional<unsigned> from, unsigned at,
+                                const LoopCode *within) {
   Frame moved;
   SmallVector<MemoryAccess, 16> accesses, last;
   for (;;) {
     const BlockCode &block = function.blocks[at];
+    const LoopCode *entered = passages && from && block.head >= 0 ? &function.loops[size_t(block.head)] : nullptr;
+    if (entered && entered != within && !entered->blocks[*from]) {
+      auto exit = pass(function, *entered, frame, *from, at);
+      if (!exit || exit->ends || (within && !within->blocks[exit->to]))
+        return exit;
+      from = exit->from;
+      at = exit->to;
+      continue;
+    }
     if (--blocksLeft < 0)
       return createStringError("too many blocks to walk");
     if (from)
@@ -255,7 +365,9 @@ Error Walker::walk(const FunctionCode &function, Frame &frame) {
       sink(block.number, rounds, accesses);
     }
     if (block.ends)
-      return Error::success();
+      return Exit{at, 0, true};
+    if (within && !within->blocks[next])
+      return Exit{at, next};
     from = at;
     at = next;
   }
@@ -264,15 +376,16 @@ Error Walker::walk(const FunctionCode &function, Frame &frame) {
 struct ControlFlow::Code {
   int64_t vscale;
   std::vector<int64_t> buffers;
-  std::map<Function *, std::unique_ptr<FunctionCode>> functions;
-  FunctionCode *kernel = nullptr;
+  std::map<std::pair<Function *, Follow>, std::unique_ptr<FunctionCode>> functions;
+  FunctionCode *branches = nullptr, *memory = nullptr; ///< the kernel's
+  Passages passages;
   unsigned numbers = 0;
 
-  FunctionCode *codeOf(Function &function) {
-    auto [place, isNew] = functions.try_emplace(&function, nullptr);
+  FunctionCode *codeOf(Function &function, Follow follow) {
+    auto [place, isNew] = functions.try_emplace({&function, follow}, nullptr);
     if (isNew) {
       place->second = std::make_unique<FunctionCode>();
-      *place->second = makeCode(function, vscale, [&](Function &callee) { return codeOf(callee); });
+      *place->second = makeCode(function, follow, vscale, [&](Function &callee) { return codeOf(callee, follow); });
       for (const BlockCode &block : place->second->blocks)
         numbers = std::max(numbers, block.number);
     }
@@ -282,7 +395,8 @@ struct ControlFlow::Code {
 
 ControlFlow::ControlFlow(Function &kernel, int64_t vscale) : code(std::make_unique<Code>()) {
   code->vscale = vscale;
-  code->kernel = code->codeOf(kernel);
+  code->branches = code->codeOf(kernel, Follow::Branches);
+  code->memory = code->codeOf(kernel, Follow::Memory);
 }
 
 ControlFlow::~ControlFlow() = default;
@@ -291,18 +405,21 @@ void ControlFlow::share(int64_t buffer, int64_t other) {
   for (int64_t i = int64_t(code->buffers.size()); i <= std::max(buffer, other); ++i)
     code->buffers.push_back(i);
   code->buffers[size_t(buffer)] = code->buffers[size_t(other)];
+  code->passages.clear();
 }
 
 Expected<ControlFlowCounts> ControlFlow::run(int64_t begin, int64_t end, AccessSink sink, int64_t mostBlocks) {
   ControlFlowCounts counts(code->numbers + 1);
-  Frame frame = code->kernel->frame;
-  if (code->kernel->arguments != 4)
+  const FunctionCode &kernel = sink ? *code->memory : *code->branches;
+  Frame frame = kernel.frame;
+  if (kernel.arguments != 4)
     return createStringError("a kernel has four arguments");
   frame[0] = kTable;
   frame[1] = kScratchAddress;
   frame[2] = begin;
   frame[3] = end;
-  if (Error error = Walker(counts, code->vscale, code->buffers, sink, mostBlocks).walk(*code->kernel, frame))
+  Passages *passages = sink ? nullptr : &code->passages;
+  if (Error error = Walker(counts, code->vscale, code->buffers, sink, passages, mostBlocks).walk(kernel, frame))
     return std::move(error);
   return counts;
 }

@@ -4,7 +4,8 @@
 // are followed through LLVM IR after its optimizations, for any machine, on any machine; floats and vectors are not
 // looked at, but where they are read and written is. What a kernel reads from memory is taken to be 0: so a gradient is
 // added to what is there, as in every micro-batch but the first. A loop of one block that counts evenly takes one round
-// here, however long it is.
+// here, however long it is; and a loop or a function that is given what it was given before is not walked again, unless
+// somebody wants to know what memory it reads and writes.
 #pragma once
 
 #include "llvm/ADT/ArrayRef.h"

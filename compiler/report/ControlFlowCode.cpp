@@ -2,9 +2,11 @@
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Analysis/LoopInfo.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DataLayout.h"
 #include "llvm/IR/DebugInfoMetadata.h"
+#include "llvm/IR/Dominators.h"
 #include "llvm/IR/GetElementPtrTypeIterator.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
@@ -19,14 +21,17 @@ namespace {
 /// Makes the code of one function.
 class Builder {
 public:
-  Builder(Function &function, int64_t vscale, function_ref<FunctionCode *(Function &)> codeOf)
-      : function(function), layout(function.getParent()->getDataLayout()), vscale(vscale), codeOf(codeOf) {}
+  Builder(Function &function, Follow follow, int64_t vscale, function_ref<FunctionCode *(Function &)> codeOf)
+      : function(function), follow(follow), layout(function.getParent()->getDataLayout()), vscale(vscale),
+        codeOf(codeOf) {}
 
   FunctionCode build();
 
 private:
   void findNeeded();
+  void addLoop(const Loop &loop);
   void addAccess(Instruction &op, SmallVectorImpl<AccessCode> &accesses);
+  SmallVector<Value *> operandsOf(Instruction &op);
   void need(Value *value);
   Slot slotOf(Value *value);
   Step stepOf(Instruction &op);
@@ -40,6 +45,7 @@ private:
   }
 
   Function &function;
+  Follow follow;
   const DataLayout &layout;
   int64_t vscale;
   function_ref<FunctionCode *(Function &)> codeOf;
@@ -149,9 +155,21 @@ void Builder::addAccess(Instruction &op, SmallVectorImpl<AccessCode> &accesses) 
   accesses.push_back(access);
 }
 
+/// What the instruction takes: of a call, the arguments that the function uses.
+SmallVector<Value *> Builder::operandsOf(Instruction &op) {
+  Function *callee = calleeOf(op);
+  if (!callee)
+    return SmallVector<Value *>(op.operands());
+  SmallVector<Value *> used;
+  for (auto [i, argument] : enumerate(cast<CallInst>(op).args()))
+    if (codeOf(*callee)->usedArguments[i])
+      used.push_back(argument);
+  return used;
+}
+
 void Builder::findNeeded() {
   for (Instruction &op : instructions(function)) {
-    if (Value *pointer = pointerOf(op)) {
+    if (Value *pointer = follow == Follow::Memory ? pointerOf(op) : nullptr) {
       need(pointer);
       if (auto tile = tileOf(op))
         need(tile->stride);
@@ -160,13 +178,44 @@ void Builder::findNeeded() {
       need(branch->getCondition());
     if (auto *choice = dyn_cast<SwitchInst>(&op))
       need(choice->getCondition());
-    if (calleeOf(op)) {
+    if (calleeOf(op))
       needed.insert(&op);
-    }
   }
   for (size_t i = 0; i < needed.size(); ++i)
-    for (Value *operand : needed[i]->operands())
+    for (Value *operand : operandsOf(*needed[i]))
       need(operand);
+}
+
+/// What the loop takes from elsewhere and what it leaves there, of what is followed.
+void Builder::addLoop(const Loop &loop) {
+  BlockCode &head = code.blocks[numbers.at(loop.getHeader())];
+  if (loop.getNumBlocks() > 1 || !head.loop) {
+    head.head = int(code.loops.size());
+    LoopCode &made = code.loops.emplace_back();
+    made.blocks.resize(code.blocks.size());
+    SetVector<Slot> inputs, outputs;
+    auto take = [&](Value *value) {
+      auto *op = dyn_cast<Instruction>(value);
+      if (op ? needed.contains(op) && !loop.contains(op) : isa<Argument>(value))
+        inputs.insert(slotOf(value));
+    };
+    for (BasicBlock *block : loop.blocks()) {
+      made.blocks[numbers.at(block)] = true;
+      for (Instruction &op : *block) {
+        if (op.isTerminator() || needed.contains(&op))
+          for (Value *operand : operandsOf(op))
+            take(operand);
+        bool leaves = needed.contains(&op) &&
+                      any_of(op.users(), [&](User *user) { return !loop.contains(cast<Instruction>(user)); });
+        if (leaves)
+          outputs.insert(slotOf(&op));
+      }
+    }
+    made.inputs.assign(inputs.begin(), inputs.end());
+    made.outputs.assign(outputs.begin(), outputs.end());
+  }
+  for (const Loop *inner : loop)
+    addLoop(*inner);
 }
 
 Slot Builder::slotOf(Value *value) {
@@ -209,7 +258,7 @@ Step Builder::stepOf(Instruction &op) {
   if (Function *callee = calleeOf(op)) {
     step.callee = codeOf(*callee);
     for (Value *argument : cast<CallInst>(op).args())
-      step.operands.push_back(slotOf(argument));
+      step.operands.push_back(slotOf(argument)); // 0 where it is not followed
     return step;
   }
   for (Value *operand : op.operands())
@@ -316,15 +365,25 @@ FunctionCode Builder::build() {
     for (Instruction &op : block) {
       if (needed.contains(&op) && !isa<PHINode>(op))
         made.steps.push_back(stepOf(op));
-      addAccess(op, made.accesses);
+      if (follow == Follow::Memory)
+        addAccess(op, made.accesses);
     }
     terminate(made, *block.getTerminator());
     made.loop = countedLoop(block, made);
   }
+  DominatorTree tree(function);
+  LoopInfo loops(tree);
+  for (const Loop *loop : loops)
+    addLoop(*loop);
+  for (Argument &argument : function.args())
+    code.usedArguments.push_back(any_of(argument.users(), [&](User *user) {
+      auto *op = cast<Instruction>(user);
+      return op->isTerminator() || (needed.contains(op) && is_contained(operandsOf(*op), &argument));
+    }));
   return std::move(code);
 }
 
-FunctionCode kinu::report::makeCode(Function &function, int64_t vscale,
+FunctionCode kinu::report::makeCode(Function &function, Follow follow, int64_t vscale,
                                     function_ref<FunctionCode *(Function &)> codeOf) {
-  return Builder(function, vscale, codeOf).build();
+  return Builder(function, follow, vscale, codeOf).build();
 }

@@ -56,16 +56,29 @@ struct BlockCode {
   llvm::SmallVector<int64_t, 2> cases; ///< of a switch, for all successors but the first
   bool isSwitch = false, ends = false;
   std::optional<CountedLoop> loop;
+  int head = -1; ///< of which of the function's loops of several blocks it is the first; -1: of none
+};
+
+/// A loop of several blocks. What it does, from one entry until it is left, follows from its inputs.
+struct LoopCode {
+  std::vector<bool> blocks;           ///< which of the function's
+  llvm::SmallVector<Slot, 8> inputs;  ///< from elsewhere
+  llvm::SmallVector<Slot, 4> outputs; ///< that are used elsewhere
 };
 
 struct FunctionCode {
   std::vector<BlockCode> blocks;
+  std::vector<LoopCode> loops;
   Frame frame; ///< with the constants in it
   unsigned arguments = 0;
+  std::vector<bool> usedArguments;
 };
 
+/// What the code of a function follows: what branches hang on, or the addresses of its memory, too.
+enum class Follow { Branches, Memory };
+
 /// Makes the code of a function; `codeOf` gives that of the functions it calls.
-FunctionCode makeCode(llvm::Function &function, int64_t vscale,
+FunctionCode makeCode(llvm::Function &function, Follow follow, int64_t vscale,
                       llvm::function_ref<FunctionCode *(llvm::Function &)> codeOf);
 
 /// Whether values of a type are followed: integers and pointers; and their bits.

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <map>
 
 namespace kinu::report {
 
@@ -23,16 +23,24 @@ struct TrafficBytes {
 /// does inside, and who shares a cache with whom, does not count.
 class Traffic {
 public:
-  /// Sizes in bytes: of the arena, and of the caches that one rank has; 0 for none.
-  Traffic(int64_t arenaBytes, int64_t l2Bytes, int64_t l3Bytes);
+  /// Sizes in bytes of the caches that one rank has; 0 for none.
+  Traffic(int64_t l2Bytes, int64_t l3Bytes) : l2Bytes(l2Bytes), l3Bytes(l3Bytes) {}
 
   /// A launch touches `bytes` bytes from `offset` on.
   TrafficBytes touch(int64_t offset, int64_t bytes);
 
 private:
+  /// Memory that was touched last from its first byte to its last.
+  struct Piece {
+    int64_t end;
+    double when; ///< bytes that were touched before, as if the touch had begun at offset 0
+  };
+
+  void cutAt(int64_t offset);
+
   int64_t l2Bytes, l3Bytes;
-  double touched = 0;        ///< bytes so far
-  std::vector<double> since; ///< `touched` when a page was touched last; below 0: never
+  double touched = 0;              ///< bytes so far
+  std::map<int64_t, Piece> pieces; ///< by where they begin
 };
 
 } // namespace kinu::report

@@ -19,8 +19,18 @@ struct Counted {
     module = llvm::parseAssemblyString(numbered, diagnostic, context);
     EXPECT_TRUE(module) << diagnostic.getMessage().str();
   }
+  /// Counts, and expects the same of a walk through every block, and of the memory of having counted.
   ControlFlowCounts run(int64_t begin, int64_t end) {
-    return llvm::cantFail(ControlFlow(*module->getFunction("kernel"), 4).run(begin, end));
+    ControlFlow flow(*module->getFunction("kernel"), 4);
+    ControlFlowCounts counts = llvm::cantFail(flow.run(begin, end));
+    auto ignore = [](unsigned, int64_t, llvm::ArrayRef<MemoryAccess>) {};
+    for (const ControlFlowCounts &other :
+         {llvm::cantFail(flow.run(begin, end, ignore)), llvm::cantFail(flow.run(begin, end))})
+      for (size_t i = 0; i < counts.size(); ++i) {
+        EXPECT_EQ(other[i].runs, counts[i].runs);
+        EXPECT_EQ(other[i].entries, counts[i].entries);
+      }
+    return counts;
   }
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> module;
