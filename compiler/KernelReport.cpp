@@ -116,12 +116,12 @@ static void followTraffic(const Report &report, ModuleOp module, llvm::StringMap
   report::Traffic traffic(l2Caches * machine.l2Bytes, machine.l3Bytes / std::max<int64_t>(1, machine.memoryGroups));
   SymbolTable kernels(module);
   auto runOnce = [&](ArrayRef<std::pair<step::LaunchOp, SmallVector<int64_t>>> launches, bool counts) {
-    for (auto [launch, touched] : launches) {
+    for (const auto &[launch, touched] : launches) {
       report::TrafficBytes bytes;
-      for (auto [size, offset] : llvm::zip(touched, *launch.getOffsets()))
+      for (auto [size, offset] : llvm::zip(touched, *step::LaunchOp(launch).getOffsets()))
         bytes += traffic.touch(offset, size);
       if (counts)
-        rows[launch.getKernel()].traffic += bytes;
+        rows[step::LaunchOp(launch).getKernel()].traffic += bytes;
     }
   };
   for (bool counts : {false, true})

@@ -40,10 +40,9 @@ static __int128 widened(CmpInst::Predicate predicate, int64_t value, unsigned wi
 }
 
 namespace {
-/// Where a walk stopped: about to go from a block to one outside the loop, or at the end of the function.
+/// Where a walk through a loop stopped: about to go from a block of it to another one.
 struct Exit {
   unsigned from = 0, to = 0;
-  bool ends = false;
 };
 
 /// What a loop did from entry to exit, or a function that was called.
@@ -319,7 +318,7 @@ Expected<Exit> Walker::walkFrom(const FunctionCode &function, Frame &frame, std:
     const LoopCode *entered = passages && from && block.head >= 0 ? &function.loops[size_t(block.head)] : nullptr;
     if (entered && entered != within && !entered->blocks[*from]) {
       auto exit = pass(function, *entered, frame, *from, at);
-      if (!exit || exit->ends || (within && !within->blocks[exit->to]))
+      if (!exit || (within && !within->blocks[exit->to]))
         return exit;
       from = exit->from;
       at = exit->to;
@@ -365,7 +364,7 @@ Expected<Exit> Walker::walkFrom(const FunctionCode &function, Frame &frame, std:
       sink(block.number, rounds, accesses);
     }
     if (block.ends)
-      return Exit{at, 0, true};
+      return Exit();
     if (within && !within->blocks[next])
       return Exit{at, next};
     from = at;

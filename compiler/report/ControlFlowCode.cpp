@@ -117,6 +117,12 @@ static Value *pointerOf(Instruction &op) {
   }
 }
 
+/// Whether the value says where the instruction finds its memory.
+static bool isPlaceOf(Instruction &op, const Value *value) {
+  auto tile = tileOf(op);
+  return pointerOf(op) == value || (tile && tile->stride == value);
+}
+
 void Builder::addAccess(Instruction &op, SmallVectorImpl<AccessCode> &accesses) {
   Value *pointer = pointerOf(op);
   if (!pointer)
@@ -378,7 +384,8 @@ FunctionCode Builder::build() {
   for (Argument &argument : function.args())
     code.usedArguments.push_back(any_of(argument.users(), [&](User *user) {
       auto *op = cast<Instruction>(user);
-      return op->isTerminator() || (needed.contains(op) && is_contained(operandsOf(*op), &argument));
+      return op->isTerminator() || (needed.contains(op) && is_contained(operandsOf(*op), &argument)) ||
+             (follow == Follow::Memory && isPlaceOf(*op, &argument));
     }));
   return std::move(code);
 }

@@ -8,6 +8,11 @@ using namespace mlir;
 using namespace kinu;
 using namespace kinu::vectorize;
 
+/// Whether the point has an index for every axis of the type.
+static bool isPlaced(NamedTensorType type, const Point &point) {
+  return llvm::all_of(type.getAxes(), [&](const Axis &axis) { return point.contains(axis.name); });
+}
+
 Value vectorize::resized(Emission &e, Value number, unsigned bits) {
   unsigned now = getElementTypeOrSelf(number).getIntOrFloatBitWidth();
   Type type = Emission::shaped(number, e.getIntegerType(bits));
@@ -61,8 +66,7 @@ Value Evaluator::compute(Value value, const Point &point, Value mask) {
   Operation *op = value.getDefiningOp();
   if (auto found = memory.find(value); found != memory.end()) {
     auto [pointer, layout] = found->second;
-    bool isPlaced = llvm::all_of(layout.getAxes(), [&](const Axis &axis) { return point.contains(axis.name); });
-    return isPlaced ? load(layout, pointer, point, mask) : fail(value.getParentBlock()->getParentOp());
+    return isPlaced(layout, point) ? load(layout, pointer, point, mask) : fail(value.getParentBlock()->getParentOp());
   }
   if (!op)
     return fail(value.getParentBlock()->getParentOp());
@@ -139,7 +143,7 @@ Value Evaluator::load(NamedTensorType type, Value pointer, const Point &point, V
 }
 
 void Evaluator::fetch(NamedTensorType type, Value pointer, const Point &point, bool toWrite, int level) {
-  if (!llvm::all_of(type.getAxes(), [&](const Axis &axis) { return point.contains(axis.name); }))
+  if (!isPlaced(type, point))
     return;
   Place place = placeOf(e, type, point);
   if (place.kind != Place::Contiguous)

@@ -107,24 +107,31 @@ Group LoopEmitter::lanesFrom(const Point &point, Value base, int64_t multiple, u
   return group;
 }
 
-/// What the next row looks up: where that is no processor can foresee.
+/// What the next row looks up: where that is no processor can foresee. Indices are read that have the walked axes, at
+/// their full length: below a pad or a concat, an axis of the same name may be shorter.
 SmallVector<LookedUp, 1> LoopEmitter::nextLookedUp(const Point &point) {
   SmallVector<LookedUp, 1> found;
-  ArrayRef<Axis> walked = split.middle.empty() ? split.outer : split.middle;
+  SmallVector<Axis> walked(split.outer);
+  walked.append(split.middle);
   if (walked.empty() || !e.isX86())
     return found;
   Axis row = walked.back();
+  auto isRead = [&](Value index) {
+    return isa<BlockArgument>(index) && typeOf(index).has(row.name) &&
+           llvm::all_of(typeOf(index).getAxes(), [&](const Axis &axis) { return llvm::is_contained(walked, axis); });
+  };
   Point next = point;
   next[row.name] = Index::at(e.smaller(e.add(point.find(row.name)->second.value, 1), e.i64(row.length - 1)));
   for (LookupOp lookup : kernel.getBody().front().getOps<LookupOp>()) {
     auto source = dyn_cast<BlockArgument>(lookup.getSource());
     if (!source || typeOf(source).getAxes().back().name != plan.vectorAxis->name)
       continue;
+    if (!llvm::all_of(lookup.getIndices(), isRead))
+      continue;
     Point place = next;
     for (auto [name, index] : llvm::zip(lookup.getAxes().getAsRange<StringAttr>(), lookup.getIndices()))
-      if (isa<BlockArgument>(index) && typeOf(index).has(row.name) && !typeOf(index).has(plan.vectorAxis->name))
-        place[StringAttr::get(e.getContext(), name.getValue())] =
-            Index::at(resized(e, evaluator.evaluate(index, next), 64));
+      place[StringAttr::get(e.getContext(), name.getValue())] =
+          Index::at(resized(e, evaluator.evaluate(index, next), 64));
     found.push_back({typeOf(source), e.operands[source.getArgNumber()], place});
   }
   return found;
@@ -228,8 +235,10 @@ void LoopEmitter::emitColumnSums(ArrayRef<Axis> axes, const Point &point, Column
   bool hasPieces = split.blocks > 1;
   int64_t length = axes.front().length, together = e.isX86() && !hasPieces && length > 8 ? 1 : 4,
           whole = length / together * together;
-  auto fetchNext = [&](Point place) {
-    place[axis] = Index::at(e.add(place[axis].value, together));
+  auto fetchNext = [&](Value row, const Index &index) {
+    Point place = point;
+    place[axis] = Index::at(row);
+    place[plan.vectorAxis->name] = index;
     for (auto [argument, pointer] : llvm::zip(kernel.getBody().getArguments(), e.operands))
       if (NamedTensorType type = typeOf(argument);
           type.has(axis) && type.getAxes().back().name == plan.vectorAxis->name)
@@ -250,11 +259,11 @@ void LoopEmitter::emitColumnSums(ArrayRef<Axis> axes, const Point &point, Column
           place[plan.vectorAxis->name] = index;
           Value element = evaluator.evaluate(reduce.getOperand(), place, mask);
           sum = emitCombine(e, reduce.getKind(), sum, operandOf(e, element, sum.getType()));
-          if (hasPieces && !mask)
-            fetchNext(place);
         }
         e.storeVector(sum, sums, inBlock);
       }
+      for (int64_t row = 0; hasPieces && !mask && row < count; ++row)
+        fetchNext(e.add(first, together + row), index);
     });
   };
   if (whole)

@@ -28,6 +28,7 @@ static constexpr double kSmallBytes = 8e6;
 static constexpr int kRuns = 7;
 /// More than the last cache holds, and several times as much.
 static constexpr double kUntimedBytes = 64e6, kTimedBytes = 192e6;
+static constexpr double kMostBytes = 2e9; ///< of all sets: of large tables little is touched
 
 namespace {
 /// The bytes that one launch must move, each once.
@@ -84,19 +85,23 @@ namespace {
 /// A kernel's buffers, those in place shared.
 struct Buffers {
   std::vector<void *> places, owned;
+  double bytes = 0;
 
   explicit Buffers(step::KernelOp kernel) {
     for (mlir::Value operand : kernel.getBody().getArguments())
       add(typeOf(operand));
-    size_t operands = places.size();
-    for (mlir::Value result : kernel.getBody().front().getTerminator()->getOperands())
-      add(typeOf(result));
-    llvm::DenseSet<int64_t> done, taken;
+    llvm::DenseMap<int64_t, int64_t> operandOf; // of results in place
+    llvm::DenseSet<int64_t> taken;
     for (size_t i = 0; i < kernel.getInplace().size(); i += 2) {
       int64_t result = kernel.getInplace()[i], operand = kernel.getInplace()[i + 1];
-      if (!done.contains(result) && taken.insert(operand).second && done.insert(result).second)
-        places[operands + result] = places[operand];
+      if (!operandOf.contains(result) && taken.insert(operand).second)
+        operandOf[result] = operand;
     }
+    for (auto [number, result] : llvm::enumerate(kernel.getBody().front().getTerminator()->getOperands()))
+      if (auto operand = operandOf.find(int64_t(number)); operand != operandOf.end())
+        places.push_back(places[size_t(operand->second)]);
+      else
+        add(typeOf(result));
   }
   ~Buffers() {
     for (void *memory : owned)
@@ -107,6 +112,7 @@ private:
   /// Floats of 0.25, ids that are spread over what every axis has.
   void add(NamedTensorType type) {
     auto bytes = size_t(bytesOf(type));
+    this->bytes += double(bytes);
     void *memory = allocateLarge(bytes);
     owned.push_back(memory);
     places.push_back(memory);
@@ -150,8 +156,11 @@ static void bench(step::KernelOp op) {
   auto untimed = int64_t(std::ceil(kUntimedBytes / traffic.total())),
        timed = int64_t(kTimedBytes / traffic.total()) + 1;
   std::vector<std::unique_ptr<Buffers>> sets;
-  for (int64_t i = 0; i < (timed > 1 ? untimed + timed : 1); ++i)
+  double bytes = 0;
+  for (int64_t i = 0; i < (timed > 1 ? untimed + timed : 1) && bytes < kMostBytes; ++i) {
     sets.push_back(std::make_unique<Buffers>(kernel.kernel()));
+    bytes += sets.back()->bytes;
+  }
   std::vector<char> scratch(size_t(kernel.lowered().scratchBytes) + 128);
   void *aligned = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
   int64_t tasks = kernel.lowered().tasks;

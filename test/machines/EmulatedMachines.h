@@ -6,7 +6,7 @@
 namespace kinu::test {
 
 /// With AMX tiles. Where the processor has none, this process emulates them from now on (TileEmulator.h). A machine
-/// without AVX-512, which nothing with tiles lacks, is returned as it is.
+/// without AVX-512 or AVX512-BF16, which nothing with tiles lacks, is returned as it is.
 machines::Machine withTiles();
 
 /// With arithmetic in fp16. Where the processor has none, LLVM computes each operation in fp32 and rounds its result:

@@ -48,7 +48,8 @@ static int64_t registerOf(const ucontext_t *context, int number) {
   return context->uc_mcontext.gregs[places[number]];
 }
 
-/// Reads the operand in memory behind the byte that says how it is addressed; false for what AMX does not use.
+/// Reads the operand in memory behind the byte that says how it is addressed; false if it is relative to the
+/// instruction, which LLVM does not do with tiles.
 static bool decodeAddress(const uint8_t *code, const ucontext_t *context, bool indexHigh, bool baseHigh,
                           Instruction &instruction) {
   int64_t address = 0;
@@ -62,7 +63,7 @@ static bool decodeAddress(const uint8_t *code, const ucontext_t *context, bool i
   }
   bool noBase = base == 5 && instruction.mode == 0;
   if (noBase && instruction.rm != 4)
-    return false; // relative to the instruction
+    return false;
   if (!noBase)
     address = registerOf(context, base | (baseHigh ? 8 : 0));
   if (instruction.mode == 1) {
@@ -133,6 +134,14 @@ static void store(int from, const Instruction &to) {
     std::memcpy(to.base + row * to.stride, tiles[from].row[row], configuration.rowBytes[from]);
 }
 
+static bool isPossible(const Configuration &wanted) {
+  bool fits = wanted.palette <= 1;
+  for (int tile = 0; tile < 16; ++tile)
+    fits &=
+        wanted.rows[tile] <= (tile < kTiles ? kRows : 0) && wanted.rowBytes[tile] <= (tile < kTiles ? kRowBytes : 0);
+  return fits;
+}
+
 /// False for what is no instruction of AMX, or has tiles of shapes that it refuses.
 static bool execute(const Instruction &instruction) {
   int tile = instruction.reg;
@@ -144,7 +153,7 @@ static bool execute(const Instruction &instruction) {
     else
       configuration = {}; // tilerelease
     std::memset(tiles, 0, sizeof(tiles));
-    return configuration.palette <= 1;
+    return isPossible(configuration);
   case 0x4901:
     if (memory)
       std::memcpy(instruction.base, &configuration, sizeof(Configuration));

@@ -165,3 +165,21 @@ TEST(Elementwise, RandomNumbers) {
                               n),
                         0);
 }
+
+// Behind a concatenation, an axis of the same name is longer than the one that indices of lookups have.
+TEST(Elementwise, LookupsBelowAConcatenation) {
+  for (int64_t n : {16, 64, 300})
+    expectAsInterpreted(sized(R"mlir(
+      !ids = !kinu.tensor<seq=5 : i64>
+      !table = !kinu.tensor<token=4, embed=$ : f32>
+      !part = !kinu.tensor<seq=5, embed=$ : f32>
+      !whole = !kinu.tensor<seq=10, embed=$ : f32>
+      step.kernel @k loops rows ["seq", "embed"] inplace [] {
+      ^bb0(%t: !table, %i: !ids, %j: !ids):
+        %x = kinu.lookup %t ["token"] at %i : (!table, !ids) -> !part
+        %y = kinu.lookup %t ["token"] at %j : (!table, !ids) -> !part
+        %r = kinu.concat %x, %y along ["seq", "seq"] as "seq" : (!part, !part) -> !whole
+        kinu.yield %r : !whole
+      })mlir",
+                              n));
+}
