@@ -1,6 +1,8 @@
 // Decodes the few VEX-encoded instructions of AMX and applies them to tiles of the thread.
 #include "TileEmulator.h"
 
+#include "llvm/Support/Signals.h"
+
 #if defined(__x86_64__) && defined(__linux__)
 
 #include <csignal>
@@ -194,6 +196,8 @@ static void handle(int, siginfo_t *, void *where) {
 }
 
 void kinu::test::emulateTiles() {
+  // LLVM puts handlers of its own in place of others' when it first writes a file: it shall do so now.
+  llvm::sys::SetInterruptFunction(nullptr);
   struct sigaction action {};
   action.sa_sigaction = handle;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
