@@ -1,119 +1,42 @@
 #include "compiler/report/ControlFlow.h"
 
-#include "compiler/report/ControlFlowCode.h"
-
-#include "llvm/IR/Instructions.h"
-#include "llvm/IR/IntrinsicInst.h"
+#include "compiler/report/Passages.h"
+#include "compiler/report/StepValue.h"
 
 #include <map>
-#include <unordered_map>
 
 using namespace kinu::report;
 using namespace llvm;
 
-/// The address that stands for the table of buffers.
-static constexpr int64_t kTable = int64_t(1) << 60;
-
-static int64_t cut(int64_t value, unsigned width) {
-  return width >= 64 ? value : int64_t(uint64_t(value) & ((uint64_t(1) << width) - 1));
-}
-static int64_t extended(int64_t value, unsigned width) {
-  return width >= 64 ? value : int64_t(uint64_t(value) << (64 - width)) >> (64 - width);
-}
-
-static bool compares(CmpInst::Predicate predicate, __int128 x, __int128 y) {
-  switch (predicate) {
-  case CmpInst::ICMP_EQ: return x == y;
-  case CmpInst::ICMP_NE: return x != y;
-  case CmpInst::ICMP_SLT:
-  case CmpInst::ICMP_ULT: return x < y;
-  case CmpInst::ICMP_SLE:
-  case CmpInst::ICMP_ULE: return x <= y;
-  case CmpInst::ICMP_SGT:
-  case CmpInst::ICMP_UGT: return x > y;
-  default: return x >= y;
-  }
-}
-
-static __int128 widened(CmpInst::Predicate predicate, int64_t value, unsigned width) {
-  return CmpInst::isSigned(predicate) ? __int128(extended(value, width)) : __int128(uint64_t(value));
-}
-
 namespace {
-/// Where a walk through a loop stopped: about to go from a block of it to another one.
-struct Exit {
-  unsigned from = 0, to = 0;
-};
-
-/// What a loop did from entry to exit, or a function that was called.
-struct Passage {
-  SmallVector<std::pair<unsigned, BlockRuns>, 8> counts; ///< blocks by their numbers
-  Exit exit;
-  SmallVector<int64_t, 4> outputs;
-};
-
-struct KeyHash {
-  size_t operator()(const std::vector<int64_t> &key) const { return hash_combine_range(key.begin(), key.end()); }
-};
-
-/// What was seen: by the loop or function, where it was entered from and what it was given.
-using Passages = std::unordered_map<std::vector<int64_t>, Passage, KeyHash>;
-
-constexpr size_t kMostPassages = size_t(1) << 20;
-
 class Walker {
 public:
   /// With `passages` what was seen is not walked again; nobody is then told of accesses.
-  Walker(ControlFlowCounts &counts, int64_t vscale, const std::vector<int64_t> &buffers, AccessSink sink,
-         Passages *passages, int64_t mostBlocks)
-      : counts(counts), vscale(vscale), buffers(buffers), sink(sink), passages(passages), blocksLeft(mostBlocks) {}
+  Walker(ControlFlowCounts &counts, const Surroundings &in, AccessSink sink, Passages *passages, int64_t mostBlocks)
+      : counts(counts), in(in), sink(sink), passages(passages), blocksLeft(mostBlocks) {}
 
   Error walk(const FunctionCode &function, Frame &frame);
 
 private:
   Expected<Exit> walkFrom(const FunctionCode &function, Frame &frame, std::optional<unsigned> from, unsigned at,
                           const LoopCode *within);
-  Expected<Exit> pass(const FunctionCode &function, const LoopCode &loop, Frame &frame, unsigned from, unsigned head);
+  Expected<Passage> once(Passages::Key key, function_ref<Error(Passage &)> walk);
+  Expected<Exit> pass(const FunctionCode &function, const LoopCode &loop, Frame &frame, unsigned from, unsigned header);
   Error call(const FunctionCode &function, Frame &frame);
-  void remember(std::vector<int64_t> key, const ControlFlowCounts &before, const Exit &exit,
-                SmallVector<int64_t, 4> outputs);
-  bool repeats(const std::vector<int64_t> &key, const Passage *&passage);
   Error step(const Step &step, Frame &frame);
-  int64_t evaluate(const Step &step, const Frame &frame) const;
-  int64_t intrinsic(const Step &step, const Frame &frame) const;
   std::optional<int64_t> roundsLeft(const CountedLoop &loop, const BlockCode &block, const Frame &frame) const;
   Error finishLoop(const BlockCode &block, Frame &frame, int64_t rounds);
+  static void enter(const BlockCode &block, unsigned from, Frame &frame);
   static unsigned nextOf(const BlockCode &block, const Frame &frame);
   static void collect(const BlockCode &block, const Frame &frame, SmallVectorImpl<MemoryAccess> &accesses);
 
   ControlFlowCounts &counts;
-  int64_t vscale;
-  const std::vector<int64_t> &buffers; ///< by the entry of the table: which buffer it is
+  const Surroundings &in;
   AccessSink sink;
   Passages *passages;
   int64_t blocksLeft;
 };
 } // namespace
-
-int64_t Walker::intrinsic(const Step &step, const Frame &frame) const {
-  auto *call = dyn_cast<IntrinsicInst>(step.op);
-  if (!call)
-    return 0;
-  unsigned width = widthOf(step.op->getType());
-  auto argument = [&](size_t i) { return frame[size_t(step.operands[i])]; };
-  auto ordered = [&](size_t i) { return extended(argument(i), width); };
-  switch (call->getIntrinsicID()) {
-  case Intrinsic::umin: return int64_t(std::min(uint64_t(argument(0)), uint64_t(argument(1))));
-  case Intrinsic::umax: return int64_t(std::max(uint64_t(argument(0)), uint64_t(argument(1))));
-  case Intrinsic::smin: return cut(std::min(ordered(0), ordered(1)), width);
-  case Intrinsic::smax: return cut(std::max(ordered(0), ordered(1)), width);
-  case Intrinsic::abs: return cut(std::abs(ordered(0)), width);
-  case Intrinsic::usub_sat: return uint64_t(argument(0)) > uint64_t(argument(1)) ? argument(0) - argument(1) : 0;
-  case Intrinsic::vscale: return vscale;
-  case Intrinsic::launder_invariant_group: return argument(0);
-  default: return 0;
-  }
-}
 
 /// Where the block's instructions found their memory in the round that `frame` is of.
 void Walker::collect(const BlockCode &block, const Frame &frame, SmallVectorImpl<MemoryAccess> &accesses) {
@@ -126,129 +49,64 @@ void Walker::collect(const BlockCode &block, const Frame &frame, SmallVectorImpl
   }
 }
 
-int64_t Walker::evaluate(const Step &step, const Frame &frame) const {
-  auto at = [&](size_t i) { return frame[size_t(step.operands[i])]; };
-  unsigned width = widthOf(step.op->getType());
-  Type *operandType = step.op->getNumOperands() ? step.op->getOperand(0)->getType() : nullptr;
-  unsigned from = operandType && isFollowed(operandType) ? widthOf(operandType) : 64;
-  auto ordered = [&](size_t i) { return extended(at(i), width); };
-  switch (step.op->getOpcode()) {
-  case Instruction::Add: return cut(int64_t(uint64_t(at(0)) + uint64_t(at(1))), width);
-  case Instruction::Sub: return cut(int64_t(uint64_t(at(0)) - uint64_t(at(1))), width);
-  case Instruction::Mul: return cut(int64_t(uint64_t(at(0)) * uint64_t(at(1))), width);
-  case Instruction::UDiv: return at(1) ? int64_t(uint64_t(at(0)) / uint64_t(at(1))) : 0;
-  case Instruction::URem: return at(1) ? int64_t(uint64_t(at(0)) % uint64_t(at(1))) : 0;
-  case Instruction::SDiv: return at(1) && at(1) != -1 ? cut(ordered(0) / ordered(1), width) : 0;
-  case Instruction::SRem: return at(1) && at(1) != -1 ? cut(ordered(0) % ordered(1), width) : 0;
-  case Instruction::Shl: return uint64_t(at(1)) < width ? cut(int64_t(uint64_t(at(0)) << at(1)), width) : 0;
-  case Instruction::LShr: return uint64_t(at(1)) < width ? int64_t(uint64_t(at(0)) >> at(1)) : 0;
-  case Instruction::AShr: return uint64_t(at(1)) < width ? cut(ordered(0) >> at(1), width) : 0;
-  case Instruction::And: return at(0) & at(1);
-  case Instruction::Or: return at(0) | at(1);
-  case Instruction::Xor: return at(0) ^ at(1);
-  case Instruction::Select: return at(0) ? at(1) : at(2);
-  case Instruction::SExt: return cut(extended(at(0), from), width);
-  case Instruction::ZExt:
-  case Instruction::Trunc:
-  case Instruction::PtrToInt:
-  case Instruction::IntToPtr:
-  case Instruction::Freeze: return cut(at(0), width);
-  case Instruction::ICmp: {
-    auto predicate = cast<ICmpInst>(step.op)->getPredicate();
-    return isFollowed(operandType) &&
-           compares(predicate, widened(predicate, at(0), from), widened(predicate, at(1), from));
-  }
-  case Instruction::GetElementPtr: {
-    int64_t address = at(0) + step.offset;
-    for (auto [i, scale] : enumerate(step.scales))
-      address += at(i + 1) * scale;
-    return address;
-  }
-  case Instruction::Load: {
-    uint64_t entry = (uint64_t(at(0)) - uint64_t(kTable)) / 8;
-    if (entry >= uint64_t(1) << 17)
-      return 0;
-    return ((entry < buffers.size() ? buffers[entry] : int64_t(entry)) + 1) * kBufferSpan;
-  }
-  case Instruction::Call: return intrinsic(step, frame);
-  default: return 0;
-  }
-}
-
 Error Walker::step(const Step &step, Frame &frame) {
   if (!step.callee) {
-    frame[size_t(step.result)] = evaluate(step, frame);
+    frame[size_t(step.result)] = valueOf(step, frame, in);
     return Error::success();
   }
   Frame inner = step.callee->frame;
   for (auto [i, operand] : enumerate(step.operands))
     inner[i] = frame[size_t(operand)];
-  return passages ? call(*step.callee, inner) : walk(*step.callee, inner);
+  return call(*step.callee, inner);
 }
 
-/// Whether what has this key was seen: it is then counted.
-bool Walker::repeats(const std::vector<int64_t> &key, const Passage *&passage) {
-  auto found = passages->find(key);
-  if (found == passages->end())
-    return false;
-  passage = &found->second;
-  for (auto [number, runs] : passage->counts) {
-    counts[number].runs += runs.runs;
-    counts[number].entries += runs.entries;
+/// Counts what has this key from memory if it was seen, else walks and remembers it.
+Expected<Passage> Walker::once(Passages::Key key, function_ref<Error(Passage &)> walk) {
+  if (const Passage *known = passages->find(key)) {
+    addCounts(counts, *known);
+    return *known;
   }
-  return true;
-}
-
-void Walker::remember(std::vector<int64_t> key, const ControlFlowCounts &before, const Exit &exit,
-                      SmallVector<int64_t, 4> outputs) {
-  if (passages->size() >= kMostPassages)
-    return;
-  Passage passage{{}, exit, std::move(outputs)};
-  for (auto [number, now] : enumerate(counts))
-    if (now.runs > before[number].runs)
-      passage.counts.push_back(
-          {unsigned(number), {now.runs - before[number].runs, now.entries - before[number].entries}});
-  passages->emplace(std::move(key), std::move(passage));
+  ControlFlowCounts before = counts;
+  Passage passage;
+  if (Error error = walk(passage))
+    return std::move(error);
+  passage.counts = countsSince(before, counts);
+  passages->remember(std::move(key), passage);
+  return passage;
 }
 
 static int64_t identityOf(const void *of) { return int64_t(reinterpret_cast<intptr_t>(of)); }
 
 Error Walker::call(const FunctionCode &function, Frame &frame) {
-  std::vector<int64_t> key{identityOf(&function)};
+  if (!passages)
+    return walk(function, frame);
+  Passages::Key key{identityOf(&function)};
   for (unsigned i = 0; i < function.arguments; ++i)
     if (function.usedArguments[i])
       key.push_back(frame[i]);
-  const Passage *known = nullptr;
-  if (repeats(key, known))
-    return Error::success();
-  ControlFlowCounts before = counts;
-  if (Error error = walk(function, frame))
-    return error;
-  remember(std::move(key), before, {}, {});
-  return Error::success();
+  return once(std::move(key), [&](Passage &) { return walk(function, frame); }).takeError();
 }
 
 /// From the entry into a loop until it is left.
 Expected<Exit> Walker::pass(const FunctionCode &function, const LoopCode &loop, Frame &frame, unsigned from,
-                            unsigned head) {
-  std::vector<int64_t> key{identityOf(&loop), int64_t(from)};
+                            unsigned header) {
+  Passages::Key key{identityOf(&loop), int64_t(from)};
   for (Slot input : loop.inputs)
     key.push_back(frame[size_t(input)]);
-  const Passage *known = nullptr;
-  if (repeats(key, known)) {
-    for (auto [slot, value] : zip(loop.outputs, known->outputs))
-      frame[size_t(slot)] = value;
-    return known->exit;
-  }
-  ControlFlowCounts before = counts;
-  auto exit = walkFrom(function, frame, from, head, &loop);
-  if (!exit)
-    return exit;
-  SmallVector<int64_t, 4> outputs;
-  for (Slot output : loop.outputs)
-    outputs.push_back(frame[size_t(output)]);
-  remember(std::move(key), before, *exit, std::move(outputs));
-  return exit;
+  auto passage = once(std::move(key), [&](Passage &walked) -> Error {
+    auto exit = walkFrom(function, frame, from, header, &loop);
+    if (!exit)
+      return exit.takeError();
+    walked.exit = *exit;
+    for (Slot output : loop.outputs)
+      walked.outputs.push_back(frame[size_t(output)]);
+    return Error::success();
+  });
+  if (!passage)
+    return passage.takeError();
+  for (auto [slot, value] : zip(loop.outputs, passage->outputs))
+    frame[size_t(slot)] = value;
+  return passage->exit;
 }
 
 unsigned Walker::nextOf(const BlockCode &block, const Frame &frame) {
@@ -308,14 +166,24 @@ Error Walker::walk(const FunctionCode &function, Frame &frame) {
   return walkFrom(function, frame, std::nullopt, 0, nullptr).takeError();
 }
 
+/// Moves what the block's phis take from the one before, all at once.
+void Walker::enter(const BlockCode &block, unsigned from, Frame &frame) {
+  auto edge = find_if(block.edges, [&](const auto &other) { return other.first == from; });
+  SmallVector<int64_t, 8> moved;
+  for (const PhiMove &move : edge->second)
+    moved.push_back(frame[size_t(move.value)]);
+  for (auto [move, value] : zip(edge->second, moved))
+    frame[size_t(move.result)] = value;
+}
+
 /// Walks blocks until the function ends or `within`, if it is given, is left.
 Expected<Exit> Walker::walkFrom(const FunctionCode &function, Frame &frame, std::optional<unsigned> from, unsigned at,
                                 const LoopCode *within) {
-  Frame moved;
   SmallVector<MemoryAccess, 16> accesses, last;
   for (;;) {
     const BlockCode &block = function.blocks[at];
-    const LoopCode *entered = passages && from && block.head >= 0 ? &function.loops[size_t(block.head)] : nullptr;
+    const LoopCode *entered =
+        passages && from && block.headerOf >= 0 ? &function.loops[size_t(block.headerOf)] : nullptr;
     if (entered && entered != within && !entered->blocks[*from]) {
       auto exit = pass(function, *entered, frame, *from, at);
       if (!exit || (within && !within->blocks[exit->to]))
@@ -327,15 +195,7 @@ Expected<Exit> Walker::walkFrom(const FunctionCode &function, Frame &frame, std:
     if (--blocksLeft < 0)
       return createStringError("too many blocks to walk");
     if (from)
-      for (const auto &[before, moves] : block.edges)
-        if (before == *from) {
-          moved.clear();
-          for (const PhiMove &move : moves)
-            moved.push_back(frame[size_t(move.value)]);
-          for (auto [move, value] : zip(moves, moved))
-            frame[size_t(move.result)] = value;
-          break;
-        }
+      enter(block, *from, frame);
     BlockRuns &runs = counts[block.number];
     ++runs.runs;
     if (from != at)
@@ -373,8 +233,7 @@ Expected<Exit> Walker::walkFrom(const FunctionCode &function, Frame &frame, std:
 }
 
 struct ControlFlow::Code {
-  int64_t vscale;
-  std::vector<int64_t> buffers;
+  Surroundings in;
   std::map<std::pair<Function *, Follow>, std::unique_ptr<FunctionCode>> functions;
   FunctionCode *branches = nullptr, *memory = nullptr; ///< the kernel's
   Passages passages;
@@ -384,7 +243,7 @@ struct ControlFlow::Code {
     auto [place, isNew] = functions.try_emplace({&function, follow}, nullptr);
     if (isNew) {
       place->second = std::make_unique<FunctionCode>();
-      *place->second = makeCode(function, follow, vscale, [&](Function &callee) { return codeOf(callee, follow); });
+      *place->second = makeCode(function, follow, in.vscale, [&](Function &callee) { return codeOf(callee, follow); });
       for (const BlockCode &block : place->second->blocks)
         numbers = std::max(numbers, block.number);
     }
@@ -393,7 +252,7 @@ struct ControlFlow::Code {
 };
 
 ControlFlow::ControlFlow(Function &kernel, int64_t vscale) : code(std::make_unique<Code>()) {
-  code->vscale = vscale;
+  code->in.vscale = vscale;
   code->branches = code->codeOf(kernel, Follow::Branches);
   code->memory = code->codeOf(kernel, Follow::Memory);
 }
@@ -401,9 +260,9 @@ ControlFlow::ControlFlow(Function &kernel, int64_t vscale) : code(std::make_uniq
 ControlFlow::~ControlFlow() = default;
 
 void ControlFlow::share(int64_t buffer, int64_t other) {
-  for (int64_t i = int64_t(code->buffers.size()); i <= std::max(buffer, other); ++i)
-    code->buffers.push_back(i);
-  code->buffers[size_t(buffer)] = code->buffers[size_t(other)];
+  for (int64_t i = int64_t(code->in.buffers.size()); i <= std::max(buffer, other); ++i)
+    code->in.buffers.push_back(i);
+  code->in.buffers[size_t(buffer)] = code->in.buffers[size_t(other)];
   code->passages.clear();
 }
 
@@ -418,7 +277,7 @@ Expected<ControlFlowCounts> ControlFlow::run(int64_t begin, int64_t end, AccessS
   frame[2] = begin;
   frame[3] = end;
   Passages *passages = sink ? nullptr : &code->passages;
-  if (Error error = Walker(counts, code->vscale, code->buffers, sink, passages, mostBlocks).walk(kernel, frame))
+  if (Error error = Walker(counts, code->in, sink, passages, mostBlocks).walk(kernel, frame))
     return std::move(error);
   return counts;
 }

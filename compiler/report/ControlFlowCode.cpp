@@ -1,5 +1,7 @@
 #include "compiler/report/ControlFlowCode.h"
 
+#include "compiler/report/MemoryPlace.h"
+
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Analysis/LoopInfo.h"
@@ -11,7 +13,6 @@
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/IntrinsicInst.h"
-#include "llvm/IR/IntrinsicsX86.h"
 #include "llvm/IR/Module.h"
 
 using namespace kinu::report;
@@ -29,7 +30,9 @@ public:
 
 private:
   void findNeeded();
-  void addLoop(const Loop &loop);
+  LoopCode loopCode(const Loop &loop);
+  void findLoops();
+  void findUsedArguments();
   void addAccess(Instruction &op, SmallVectorImpl<AccessCode> &accesses);
   SmallVector<Value *> operandsOf(Instruction &op);
   void need(Value *value);
@@ -72,55 +75,6 @@ void Builder::need(Value *value) {
   auto *op = dyn_cast<Instruction>(value);
   if (op && isFollowed(op->getType()))
     needed.insert(op);
-}
-
-namespace {
-/// A tile in memory: rows `stride` bytes apart.
-struct TileInMemory {
-  Value *pointer, *stride;
-  Value *rows, *bytes; ///< of a row; null for a tile that is named by its register: Kinu configures 16 rows of 64
-  bool writes;
-};
-} // namespace
-
-static std::optional<TileInMemory> tileOf(Instruction &op) {
-  auto *call = dyn_cast<IntrinsicInst>(&op);
-  auto argument = [&](unsigned i) { return call->getArgOperand(i); };
-  Intrinsic::ID id = call ? call->getIntrinsicID() : Intrinsic::not_intrinsic;
-  switch (id) {
-  case Intrinsic::x86_tileloadd64_internal:
-  case Intrinsic::x86_tileloaddt164_internal:
-  case Intrinsic::x86_tilestored64_internal:
-    return TileInMemory{argument(2), argument(3), argument(0), argument(1), id == Intrinsic::x86_tilestored64_internal};
-  case Intrinsic::x86_tileloadd64:
-  case Intrinsic::x86_tilestored64:
-    return TileInMemory{argument(1), argument(2), nullptr, nullptr, id == Intrinsic::x86_tilestored64};
-  default: return std::nullopt;
-  }
-}
-
-/// Where an instruction finds its memory, for those that kernels are made of; null for others.
-static Value *pointerOf(Instruction &op) {
-  if (auto *load = dyn_cast<LoadInst>(&op))
-    return load->getPointerOperand();
-  if (auto *store = dyn_cast<StoreInst>(&op))
-    return store->getPointerOperand();
-  if (auto tile = tileOf(op))
-    return tile->pointer;
-  auto *call = dyn_cast<IntrinsicInst>(&op);
-  switch (call ? call->getIntrinsicID() : Intrinsic::not_intrinsic) {
-  case Intrinsic::masked_load:
-  case Intrinsic::prefetch:
-  case Intrinsic::memset: return call->getArgOperand(0);
-  case Intrinsic::masked_store: return call->getArgOperand(1);
-  default: return nullptr;
-  }
-}
-
-/// Whether the value says where the instruction finds its memory.
-static bool isPlaceOf(Instruction &op, const Value *value) {
-  auto tile = tileOf(op);
-  return pointerOf(op) == value || (tile && tile->stride == value);
 }
 
 void Builder::addAccess(Instruction &op, SmallVectorImpl<AccessCode> &accesses) {
@@ -193,35 +147,49 @@ void Builder::findNeeded() {
 }
 
 /// What the loop takes from elsewhere and what it leaves there, of what is followed.
-void Builder::addLoop(const Loop &loop) {
-  BlockCode &head = code.blocks[numbers.at(loop.getHeader())];
-  if (loop.getNumBlocks() > 1 || !head.loop) {
-    head.head = int(code.loops.size());
-    LoopCode &made = code.loops.emplace_back();
-    made.blocks.resize(code.blocks.size());
-    SetVector<Slot> inputs, outputs;
-    auto take = [&](Value *value) {
-      auto *op = dyn_cast<Instruction>(value);
-      if (op ? needed.contains(op) && !loop.contains(op) : isa<Argument>(value))
-        inputs.insert(slotOf(value));
-    };
-    for (BasicBlock *block : loop.blocks()) {
-      made.blocks[numbers.at(block)] = true;
-      for (Instruction &op : *block) {
-        if (op.isTerminator() || needed.contains(&op))
-          for (Value *operand : operandsOf(op))
-            take(operand);
-        bool leaves = needed.contains(&op) &&
-                      any_of(op.users(), [&](User *user) { return !loop.contains(cast<Instruction>(user)); });
-        if (leaves)
-          outputs.insert(slotOf(&op));
-      }
+LoopCode Builder::loopCode(const Loop &loop) {
+  LoopCode made;
+  made.blocks.resize(code.blocks.size());
+  SetVector<Slot> inputs;
+  auto take = [&](Value *value) {
+    auto *op = dyn_cast<Instruction>(value);
+    if (op ? needed.contains(op) && !loop.contains(op) : isa<Argument>(value))
+      inputs.insert(slotOf(value));
+  };
+  auto isOutside = [&](User *user) { return !loop.contains(cast<Instruction>(user)); };
+  for (BasicBlock *block : loop.blocks()) {
+    made.blocks[numbers.at(block)] = true;
+    for (Instruction &op : *block) {
+      if (op.isTerminator() || needed.contains(&op))
+        for (Value *operand : operandsOf(op))
+          take(operand);
+      if (needed.contains(&op) && any_of(op.users(), isOutside))
+        made.outputs.push_back(slotOf(&op));
     }
-    made.inputs.assign(inputs.begin(), inputs.end());
-    made.outputs.assign(outputs.begin(), outputs.end());
   }
-  for (const Loop *inner : loop)
-    addLoop(*inner);
+  made.inputs.assign(inputs.begin(), inputs.end());
+  return made;
+}
+
+void Builder::findLoops() {
+  DominatorTree tree(function);
+  LoopInfo loops(tree);
+  for (const Loop *loop : loops.getLoopsInPreorder()) {
+    BlockCode &header = code.blocks[numbers.at(loop->getHeader())];
+    if (header.loop)
+      continue;
+    header.headerOf = int(code.loops.size());
+    code.loops.push_back(loopCode(*loop));
+  }
+}
+
+void Builder::findUsedArguments() {
+  for (Argument &argument : function.args())
+    code.usedArguments.push_back(any_of(argument.users(), [&](User *user) {
+      auto *op = cast<Instruction>(user);
+      return op->isTerminator() || (needed.contains(op) && is_contained(operandsOf(*op), &argument)) ||
+             (follow == Follow::Memory && isPlaceOf(*op, &argument));
+    }));
 }
 
 Slot Builder::slotOf(Value *value) {
@@ -377,16 +345,8 @@ FunctionCode Builder::build() {
     terminate(made, *block.getTerminator());
     made.loop = countedLoop(block, made);
   }
-  DominatorTree tree(function);
-  LoopInfo loops(tree);
-  for (const Loop *loop : loops)
-    addLoop(*loop);
-  for (Argument &argument : function.args())
-    code.usedArguments.push_back(any_of(argument.users(), [&](User *user) {
-      auto *op = cast<Instruction>(user);
-      return op->isTerminator() || (needed.contains(op) && is_contained(operandsOf(*op), &argument)) ||
-             (follow == Follow::Memory && isPlaceOf(*op, &argument));
-    }));
+  findLoops();
+  findUsedArguments();
   return std::move(code);
 }
 

@@ -56,10 +56,10 @@ struct BlockCode {
   llvm::SmallVector<int64_t, 2> cases; ///< of a switch, for all successors but the first
   bool isSwitch = false, ends = false;
   std::optional<CountedLoop> loop;
-  int head = -1; ///< of which of the function's loops of several blocks it is the first; -1: of none
+  int headerOf = -1; ///< which of the function's loops; -1: none
 };
 
-/// A loop of several blocks. What it does, from one entry until it is left, follows from its inputs.
+/// A loop that is no CountedLoop. What it does, from one entry until it is left, follows from its inputs.
 struct LoopCode {
   std::vector<bool> blocks;           ///< which of the function's
   llvm::SmallVector<Slot, 8> inputs;  ///< from elsewhere
@@ -71,7 +71,7 @@ struct FunctionCode {
   std::vector<LoopCode> loops;
   Frame frame; ///< with the constants in it
   unsigned arguments = 0;
-  std::vector<bool> usedArguments;
+  std::vector<bool> usedArguments; ///< by what is followed
 };
 
 /// What the code of a function follows: what branches hang on, or the addresses of its memory, too.
