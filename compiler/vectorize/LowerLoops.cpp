@@ -7,11 +7,11 @@
 #include "compiler/vectorize/Evaluator.h"
 #include "compiler/vectorize/Items.h"
 #include "compiler/vectorize/LoopPlan.h"
+#include "compiler/vectorize/NextLookups.h"
 #include "compiler/vectorize/NextRow.h"
 #include "compiler/vectorize/Reduction.h"
 #include "compiler/vectorize/Tasks.h"
 #include "compiler/vectorize/Vectorize.h"
-#include "dialects/kinu/OpCosts.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -34,13 +34,6 @@ using Step = llvm::function_ref<SmallVector<Value>(const Group &, unsigned first
 using ColumnLoop =
     llvm::function_ref<void(llvm::function_ref<void(const Index &index, Value inBlock, Value mask)> body)>;
 
-/// Memory that is looked up, and at which point, but for the vector axis.
-struct LookedUp {
-  NamedTensorType type;
-  Value pointer;
-  Point point;
-};
-
 class LoopEmitter {
 public:
   LoopEmitter(Emission &e, Evaluator &evaluator, step::KernelOp kernel, const LoopPlan &plan, const TaskSplit &split)
@@ -51,8 +44,8 @@ public:
 private:
   void emitItem(Value item);
   void emitRowVectors(const Point &point, Value block);
-  SmallVector<LookedUp, 1> nextLookedUp(const Point &point);
   void emitColumns(const Point &point, Value block);
+  void fetchOperands(StringAttr axis, const Point &point);
   void emitColumnSums(ArrayRef<Axis> axes, const Point &point, ColumnLoop columns);
   void emitRows(const Group &rows);
   void emitPass(const RowPass &pass, const Group &rows);
@@ -107,48 +100,17 @@ Group LoopEmitter::lanesFrom(const Point &point, Value base, int64_t multiple, u
   return group;
 }
 
-/// What the next row looks up: where that is no processor can foresee. Indices are read that have the walked axes, at
-/// their full length: below a pad or a concat, an axis of the same name may be shorter.
-SmallVector<LookedUp, 1> LoopEmitter::nextLookedUp(const Point &point) {
-  SmallVector<LookedUp, 1> found;
-  SmallVector<Axis> walked(split.outer);
-  walked.append(split.middle);
-  if (walked.empty() || !e.isX86())
-    return found;
-  Axis row = walked.back();
-  auto isRead = [&](Value index) {
-    return isa<BlockArgument>(index) && typeOf(index).has(row.name) &&
-           llvm::all_of(typeOf(index).getAxes(), [&](const Axis &axis) { return llvm::is_contained(walked, axis); });
-  };
-  Point next = point;
-  next[row.name] = Index::at(e.smaller(e.add(point.find(row.name)->second.value, 1), e.i64(row.length - 1)));
-  for (LookupOp lookup : kernel.getBody().front().getOps<LookupOp>()) {
-    auto source = dyn_cast<BlockArgument>(lookup.getSource());
-    if (!source || typeOf(source).getAxes().back().name != plan.vectorAxis->name)
-      continue;
-    if (!llvm::all_of(lookup.getIndices(), isRead))
-      continue;
-    Point place = next;
-    for (auto [name, index] : llvm::zip(lookup.getAxes().getAsRange<StringAttr>(), lookup.getIndices()))
-      place[StringAttr::get(e.getContext(), name.getValue())] =
-          Index::at(resized(e, evaluator.evaluate(index, next), 64));
-    found.push_back({typeOf(source), e.operands[source.getArgNumber()], place});
-  }
-  return found;
-}
-
 /// The rows of one block of the vector axis: whole groups, and at the axis' end what is left, vector by vector.
 void LoopEmitter::emitRowVectors(const Point &point, Value block) {
   int64_t length = plan.vectorAxis->length, step = split.group * e.lanes;
   int64_t whole = length / step * step;
   if (whole) {
     Value end = split.blocks == 1 ? e.i64(whole) : e.smaller(e.add(block, split.block), e.i64(whole));
-    SmallVector<LookedUp, 1> next = nextLookedUp(point);
+    NextLookups next(evaluator, kernel, plan, split, point);
     e.loop(block, end, step, [&](Value base) {
       Evaluator::Scope scope(evaluator);
-      for (const LookedUp &of : next)
-        for (Point place : lanesFrom(of.point, base, e.lanes, split.group, {}).points)
-          evaluator.fetch(of.type, of.pointer, place, /*toWrite=*/false, 2);
+      for (int64_t i = 0; i < split.group; ++i)
+        next.fetch(Index::lanesFrom(e.add(base, i * e.lanes), e.lanes));
       emitRows(lanesFrom(point, base, e.lanes, split.group, {}));
     });
   }
@@ -219,6 +181,15 @@ void LoopEmitter::emitColumns(const Point &point, Value block) {
   });
 }
 
+/// Starts to fetch what operands have at the point, those that are read along the vector axis and vary along `axis`.
+void LoopEmitter::fetchOperands(StringAttr axis, const Point &point) {
+  for (auto [argument, pointer] : llvm::zip(kernel.getBody().getArguments(), e.operands)) {
+    NamedTensorType type = typeOf(argument);
+    if (type.has(axis) && type.getAxes().back().name == plan.vectorAxis->name)
+      evaluator.fetch(type, pointer, point, /*toWrite=*/false, 2);
+  }
+}
+
 /// Adds the rows of `axes` to the sums in scratch.
 void LoopEmitter::emitColumnSums(ArrayRef<Axis> axes, const Point &point, ColumnLoop columns) {
   if (axes.size() > 1)
@@ -235,15 +206,6 @@ void LoopEmitter::emitColumnSums(ArrayRef<Axis> axes, const Point &point, Column
   bool hasPieces = split.blocks > 1;
   int64_t length = axes.front().length, together = e.isX86() && !hasPieces && length > 8 ? 1 : 4,
           whole = length / together * together;
-  auto fetchNext = [&](Value row, const Index &index) {
-    Point place = point;
-    place[axis] = Index::at(row);
-    place[plan.vectorAxis->name] = index;
-    for (auto [argument, pointer] : llvm::zip(kernel.getBody().getArguments(), e.operands))
-      if (NamedTensorType type = typeOf(argument);
-          type.has(axis) && type.getAxes().back().name == plan.vectorAxis->name)
-        evaluator.fetch(type, pointer, place, /*toWrite=*/false, 2);
-  };
   auto addRows = [&](Value first, int64_t count) {
     Evaluator::Scope scope(evaluator);
     // Else LLVM keeps the sums of short rows in registers from row to row, more than there are.
@@ -262,8 +224,12 @@ void LoopEmitter::emitColumnSums(ArrayRef<Axis> axes, const Point &point, Column
         }
         e.storeVector(sum, sums, inBlock);
       }
-      for (int64_t row = 0; hasPieces && !mask && row < count; ++row)
-        fetchNext(e.add(first, together + row), index);
+      for (int64_t row = 0; hasPieces && !mask && row < count; ++row) {
+        Point place = point;
+        place[axis] = Index::at(e.add(first, together + row));
+        place[plan.vectorAxis->name] = index;
+        fetchOperands(axis, place);
+      }
     });
   };
   if (whole)
@@ -410,17 +376,6 @@ void LoopEmitter::emitPass(const RowPass &pass, const Group &rows) {
   }
 }
 
-/// Floating-point operations for one element of the largest value: all ops but changes of axes.
-static double operationsPerElement(step::KernelOp kernel) {
-  double count = 1;
-  for (Operation &op : kernel.getBody().front())
-    if (op.hasTrait<Elementwise>())
-      count += isDear(&op) ? 10 : 1;
-    else if (isa<RandomOp>(op))
-      count += 40;
-  return count;
-}
-
 /// Elementwise ops and reductions, each once for each element.
 static double operationsOf(step::KernelOp kernel) {
   double count = 0;
@@ -444,7 +399,7 @@ llvm::Expected<Lowered> vectorize::lowerLoops(step::KernelOp original, const mac
   for (auto [argument, pointer] : llvm::zip(kernel.getBody().getArguments(), e.operands))
     evaluator.bindMemory(argument, pointer);
   LoopPlan plan = planLoops(kernel, inDouble ? 1 : e.lanes);
-  TaskSplit split = splitTasks(plan, e.lanes, operationsPerElement(kernel));
+  TaskSplit split = splitTasks(kernel, plan, e.lanes);
   if (split.columns)
     plan.scratchBytes = columnBytes(split) * int64_t(plan.passes.front().reductions.size());
   LoopEmitter(e, evaluator, kernel, plan, split).emitTasks();

@@ -2,6 +2,7 @@
 #include "compiler/vectorize/Tasks.h"
 
 #include "compiler/vectorize/Items.h"
+#include "dialects/kinu/OpCosts.h"
 
 using namespace mlir;
 using namespace kinu;
@@ -40,7 +41,18 @@ static void cutBlocks(const LoopPlan &plan, int64_t lanes, int64_t innerElements
   split.blocks = ceilDivide(length, split.block);
 }
 
-TaskSplit vectorize::splitTasks(const LoopPlan &plan, int64_t lanes, double operations) {
+/// Floating-point operations for one element of the largest value: all ops but changes of axes.
+static double operationsPerElement(step::KernelOp kernel) {
+  double count = 1;
+  for (Operation &op : kernel.getBody().front())
+    if (op.hasTrait<Elementwise>())
+      count += isDear(&op) ? 10 : 1;
+    else if (isa<RandomOp>(op))
+      count += 40;
+  return count;
+}
+
+TaskSplit vectorize::splitTasks(step::KernelOp kernel, const LoopPlan &plan, int64_t lanes) {
   TaskSplit split;
   int64_t innerElements = 1;
   for (const RowPass &pass : plan.passes)
@@ -62,7 +74,7 @@ TaskSplit vectorize::splitTasks(const LoopPlan &plan, int64_t lanes, double oper
     split.middle.insert(split.middle.begin(), split.outer.pop_back_val());
   }
   split.items = points * split.blocks;
-  split.itemsPerTask = itemsPerTask(split.items, double(itemElements) * operations);
+  split.itemsPerTask = itemsPerTask(split.items, double(itemElements) * operationsPerElement(kernel));
   split.tasks = ceilDivide(split.items, split.itemsPerTask);
   return split;
 }

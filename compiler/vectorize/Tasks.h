@@ -20,7 +20,6 @@ struct TaskSplit {
   int64_t tasks = 1;
 };
 
-/// `operations`: per element.
-TaskSplit splitTasks(const LoopPlan &plan, int64_t lanes, double operations);
+TaskSplit splitTasks(step::KernelOp kernel, const LoopPlan &plan, int64_t lanes);
 
 } // namespace kinu::vectorize
