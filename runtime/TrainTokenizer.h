@@ -18,7 +18,8 @@ struct TokenizerOptions {
 
 /// Trains a model on the training part of `patterns` (globs) and returns its serialized form, ready to be written to a
 /// file. Models are lossless: identity normalisation, spaces and line ends kept, each line end a piece of its own; those
-/// of unigram and bpe have 256 pieces for bytes, so that they can write any text. Deterministic. Throws Failure: Exit::BadData if the text is missing, malformed or too small for the vocabulary.
+/// of unigram and bpe have 256 pieces for bytes, so that they can write any text. Deterministic. Throws Failure:
+/// Exit::BadData if the text is missing, malformed or too small for the vocabulary.
 std::string trainTokenizer(const std::vector<std::string> &patterns, const TokenizerOptions &options);
 
 } // namespace kinu::rt

@@ -376,17 +376,6 @@ void LoopEmitter::emitPass(const RowPass &pass, const Group &rows) {
   }
 }
 
-/// Elementwise ops and reductions, each once for each element.
-static double operationsOf(step::KernelOp kernel) {
-  double count = 0;
-  for (Operation &op : kernel.getBody().front())
-    if (auto reduce = dyn_cast<ReduceOp>(op))
-      count += double(typeOf(reduce.getOperand()).getNumElements());
-    else if (op.hasTrait<Elementwise>() && typeOf(op.getResult(0)).isFloat())
-      count += double(typeOf(op.getResult(0)).getNumElements());
-  return count;
-}
-
 llvm::Expected<Lowered> vectorize::lowerLoops(step::KernelOp original, const machines::Machine &machine) {
   OwningOpRef<step::KernelOp> owned = original.clone();
   step::KernelOp kernel = *owned;
@@ -409,5 +398,5 @@ llvm::Expected<Lowered> vectorize::lowerLoops(step::KernelOp original, const mac
   llvm::Expected<OwningOpRef<ModuleOp>> module = e.finish();
   if (!module)
     return module.takeError();
-  return Lowered{std::move(*module), split.tasks, plan.scratchBytes, operationsOf(kernel), 0, ""};
+  return Lowered{std::move(*module), split.tasks, plan.scratchBytes, countOperations(kernel), 0, ""};
 }
