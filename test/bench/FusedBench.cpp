@@ -111,19 +111,49 @@ struct Buffers {
 private:
   /// Floats of 0.25, ids that are spread over what every axis has.
   void add(NamedTensorType type) {
-    auto bytes = size_t(bytesOf(type));
-    this->bytes += double(bytes);
-    void *memory = allocateLarge(bytes);
+    auto size = size_t(bytesOf(type));
+    bytes += double(size);
+    void *memory = allocateLarge(size);
     owned.push_back(memory);
     places.push_back(memory);
     if (type.isInt())
       for (int64_t i = 0; i < type.getNumElements(); ++i)
         static_cast<int64_t *>(memory)[i] = i * 7919 % 1024;
     else if (type.getElement().isF32())
-      std::fill_n(static_cast<float *>(memory), bytes / 4, 0.25f);
+      std::fill_n(static_cast<float *>(memory), size / 4, 0.25f);
     else
-      std::memset(memory, type.isBool() ? 1 : 0x30, bytes);
+      std::memset(memory, type.isBool() ? 1 : 0x30, size);
   }
+};
+} // namespace
+
+namespace {
+/// As many sets of a kernel's buffers as it takes for what is in the caches to be its own, or as there is room for.
+class Sets {
+public:
+  Sets(step::KernelOp kernel, const Traffic &traffic)
+      : untimed(int64_t(std::ceil(kUntimedBytes / traffic.total()))),
+        timed(int64_t(kTimedBytes / traffic.total()) + 1) {
+    int64_t wanted = timed > 1 ? untimed + timed : 1;
+    for (double bytes = 0; int64_t(sets.size()) < wanted && bytes < kMostBytes; bytes += sets.back()->bytes)
+      sets.push_back(std::make_unique<Buffers>(kernel));
+  }
+
+  void *const *first() const { return sets.front()->places.data(); }
+  /// Seconds of a run, the mean of those that are timed.
+  double time(llvm::function_ref<void(void *const *places)> run) const {
+    double start = 0;
+    for (int64_t i = 0; i < untimed + timed; ++i) {
+      if (i == untimed)
+        start = seconds();
+      run(sets[size_t(i) % sets.size()]->places.data());
+    }
+    return (seconds() - start) / double(timed);
+  }
+
+private:
+  int64_t untimed, timed;
+  std::vector<std::unique_ptr<Buffers>> sets;
 };
 } // namespace
 
@@ -153,14 +183,7 @@ static void bench(step::KernelOp op) {
   CompiledKernel kernel(textOf(op));
   if (!kernel.ok())
     return;
-  auto untimed = int64_t(std::ceil(kUntimedBytes / traffic.total())),
-       timed = int64_t(kTimedBytes / traffic.total()) + 1;
-  std::vector<std::unique_ptr<Buffers>> sets;
-  double bytes = 0;
-  for (int64_t i = 0; i < (timed > 1 ? untimed + timed : 1) && bytes < kMostBytes; ++i) {
-    sets.push_back(std::make_unique<Buffers>(kernel.kernel()));
-    bytes += sets.back()->bytes;
-  }
+  Sets sets(kernel.kernel(), traffic);
   std::vector<char> scratch(size_t(kernel.lowered().scratchBytes) + 128);
   void *aligned = reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
   int64_t tasks = kernel.lowered().tasks;
@@ -168,23 +191,16 @@ static void bench(step::KernelOp op) {
   std::vector<double> whole, cached;
   for (int run = 0; run <= kRuns; ++run) {
     memory.measure();
-    double start = 0;
-    for (int64_t i = 0; i < untimed + timed; ++i) {
-      if (i == untimed)
-        start = seconds();
-      kernel.run(sets[size_t(i) % sets.size()]->places.data(), aligned, 0, tasks);
-    }
-    double end = seconds();
+    double each = sets.time([&](void *const *places) { kernel.run(places, aligned, 0, tasks); });
     if (run == 0)
       continue; // touched memory for the first time
-    whole.push_back((end - start) / double(timed));
+    whole.push_back(each);
     // One task again and again.
-    void *const *places = sets.front()->places.data();
-    kernel.run(places, aligned, 0, 1);
+    kernel.run(sets.first(), aligned, 0, 1);
     int64_t count = std::clamp<int64_t>(tasks / 4, 1, 32);
-    start = seconds();
+    double start = seconds();
     for (int64_t i = 0; i < count; ++i)
-      kernel.run(places, aligned, 0, 1);
+      kernel.run(sets.first(), aligned, 0, 1);
     cached.push_back((seconds() - start) / double(count) * double(tasks));
   }
   double copied = std::min(traffic.read, traffic.written);

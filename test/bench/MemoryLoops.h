@@ -19,7 +19,7 @@ public:
   ~MemoryLoops();
   MemoryLoops(const MemoryLoops &) = delete;
 
-  /// Runs every loop once.
+  /// Times every loop once, in memory as the loop itself left it.
   void measure();
 
   // Medians, in seconds for a byte.

@@ -19,7 +19,7 @@ static std::string specOf(const std::string &name) {
 /// A step and an evaluation with logits of `rows` rows at a time.
 static void compare(const std::string &name, std::map<std::string, int64_t> defines, int64_t rows) {
   int64_t vocab = defines.at("vocab");
-  TwoModels models(specOf(name), defines, 1, rows * vocab * 4);
+  TwoModels models(specOf(name), defines, {.lossChunkBytes = rows * vocab * 4});
   ASSERT_TRUE(models.ok());
   models.drawWeights(5);
   models.accumulate(0);

@@ -60,7 +60,7 @@ protected:
 
 TEST_P(PrecisionStep, LossAndGradientsAreTheReferences) {
   Spec spec(GetParam());
-  TwoModels models(spec.file(), GetParam().defines, GetParam().slack, 128 << 20, GetParam().machine());
+  TwoModels models(spec.file(), GetParam().defines, {.slack = GetParam().slack, .machine = GetParam().machine()});
   ASSERT_TRUE(models.ok());
   models.initializeWeights(1);
   models.accumulate(0);
@@ -73,7 +73,7 @@ TEST_P(PrecisionStep, LossAndGradientsAreTheReferences) {
 // A step changes what it must, the copies of weights included, and evaluation reads them.
 TEST_P(PrecisionStep, WeightsAndCopiesAfterAStep) {
   Spec spec(GetParam());
-  TwoModels models(spec.file(), GetParam().defines, GetParam().slack, 128 << 20, GetParam().machine());
+  TwoModels models(spec.file(), GetParam().defines, {.slack = GetParam().slack, .machine = GetParam().machine()});
   ASSERT_TRUE(models.ok());
   models.drawWeights(2);
   models.accumulate(0);

@@ -39,24 +39,23 @@ static OwningOpRef<ModuleOp> stageOf(MLIRContext &context, PipelineOptions optio
   return parseSourceFile<ModuleOp>(file, &context);
 }
 
-bool TwoModels::import(const std::string &spec, const std::map<std::string, int64_t> &defines, int64_t lossChunkBytes,
-                       const machines::Machine &machine) {
+bool TwoModels::import(const std::string &spec, const std::map<std::string, int64_t> &defines) {
   DialectRegistry registry;
   differentiate::registerDerivatives(registry);
   context.appendDialectRegistry(registry);
   context.loadDialect<KinuDialect, step::StepDialect>();
-  PipelineOptions options;
-  options.spec = spec;
-  options.defines = defines;
-  options.lossChunkBytes = lossChunkBytes;
+  PipelineOptions pipeline;
+  pipeline.spec = spec;
+  pipeline.defines = defines;
+  pipeline.lossChunkBytes = options.lossChunkBytes;
   // Stages before kernels find a machine by its name, and refuse fast fp16 to those that have none.
-  if (machine.hasFp16 && !machines::detectLocal().hasFp16)
-    options.machine = "fugaku";
+  if (options.machine.hasFp16 && !machines::detectLocal().hasFp16)
+    pipeline.machine = "fugaku";
   Diagnostics diagnostics;
-  plan = checkSpec(options, sources, diagnostics);
+  plan = checkSpec(pipeline, sources, diagnostics);
   bool fp32 = plan && plan->train && plan->train->precision == typed::Precision::Fp32;
-  graph = stageOf(context, options, fp32 ? Stage::Import : Stage::Precision);
-  allocated = stageOf(context, options, Stage::Allocate);
+  graph = stageOf(context, pipeline, fp32 ? Stage::Import : Stage::Precision);
+  allocated = stageOf(context, pipeline, Stage::Allocate);
   if (!plan || !plan->train || !graph || !allocated)
     return false;
   if (!fp32)
@@ -66,15 +65,14 @@ bool TwoModels::import(const std::string &spec, const std::map<std::string, int6
   return succeeded(manager.run(*graph));
 }
 
-TwoModels::TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines, double slack,
-                     int64_t lossChunkBytes, const machines::Machine &machine)
-    : slack(slack), context(MLIRContext::Threading::DISABLED) {
-  if (!import(spec, defines, lossChunkBytes, machine)) {
+TwoModels::TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines, TwoModelsOptions given)
+    : options(std::move(given)), context(MLIRContext::Threading::DISABLED) {
+  if (!import(spec, defines)) {
     ADD_FAILURE() << spec << " does not compile";
     return;
   }
   interpreter = std::make_unique<interpret::Interpreter>(*graph);
-  compiled = std::make_unique<CompiledModel>(*allocated, machine);
+  compiled = std::make_unique<CompiledModel>(*allocated, options.machine);
   if (compiled->ok() && compiled->has("constants"))
     compiled->run("constants", {});
 }
@@ -172,13 +170,13 @@ void TwoModels::accumulate(int64_t step) {
     }
   }
   lossDifference = std::abs(loss[1] - loss[0]) / std::abs(loss[0]);
-  EXPECT_LE(lossDifference, 1e-5 * slack) << "the loss is " << loss[1] << ", not " << loss[0];
+  EXPECT_LE(lossDifference, 1e-5 * options.slack) << "the loss is " << loss[1] << ", not " << loss[0];
 }
 
 void TwoModels::update(int64_t step) {
   run("update", inputsOf("update", step, 0, 1));
   double norm = interpreter->output("$gradient_norm")[0];
-  EXPECT_NEAR(compiled->outputs("update").at("$gradient_norm")[0], norm, 1e-4 * slack * norm);
+  EXPECT_NEAR(compiled->outputs("update").at("$gradient_norm")[0], norm, 1e-4 * options.slack * norm);
 }
 
 static double norm(const Tensor &tensor) {
@@ -213,7 +211,7 @@ Difference TwoModels::compareGradients(double floor) const {
     if (!StringRef(name).ends_with(".gradient"))
       continue;
     double allowed = std::max(norm(value), floor * all), relative = distance(compiled->variable(name), value) / allowed;
-    EXPECT_LE(relative, 1e-4 * slack) << "of " << name << ", whose norm is " << norm(value) << " of " << all;
+    EXPECT_LE(relative, 1e-4 * options.slack) << "of " << name << ", whose norm is " << norm(value) << " of " << all;
     keepLargest(largest, relative, name);
   }
   return largest;
@@ -246,7 +244,7 @@ void TwoModels::runAndCompare(StringRef program) {
   EXPECT_EQ(outputs.size(), interpreter->allOutputs().size());
   for (auto &[name, value] : interpreter->allOutputs()) {
     ASSERT_TRUE(outputs.count(name)) << name;
-    double allowed = value.type.isFloat() ? 1e-5 * slack * norm(value) : 0;
+    double allowed = value.type.isFloat() ? 1e-5 * options.slack * norm(value) : 0;
     EXPECT_LE(distance(outputs.at(name), value), allowed) << program.str() << "'s " << name;
   }
 }

@@ -17,14 +17,18 @@ struct Difference {
   std::string of;
 };
 
+struct TwoModelsOptions {
+  /// Tolerances are those of fp32 times this: in low precision a difference in the last place of an fp32 sum may be one
+  /// in the last place of 16 bits.
+  double slack = 1;
+  int64_t lossChunkBytes = 128 << 20;                  ///< for losses of small models to be cut into chunks
+  machines::Machine machine = machines::detectLocal(); ///< whose kernels must run here
+};
+
 class TwoModels {
 public:
   /// `defines` as by `-D`; a test fails, and `ok` is false, where the spec does not compile.
-  /// The tolerances are those of fp32 times `slack`: in low precision a difference in the last place of an fp32 sum may
-  /// be one in the last place of 16 bits. `lossChunkBytes` is for losses of small models to be cut into chunks.
-  /// Kernels are for `machine`, which must run here.
-  TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines, double slack = 1,
-            int64_t lossChunkBytes = 128 << 20, const machines::Machine &machine = machines::detectLocal());
+  TwoModels(const std::string &spec, const std::map<std::string, int64_t> &defines, TwoModelsOptions options = {});
 
   bool ok() const { return compiled && compiled->ok(); }
   const typed::TrainConfig &train() const { return *plan->train; }
@@ -59,8 +63,7 @@ public:
 private:
   /// Computes 16-bit copies of weights, after these were set.
   void refresh();
-  bool import(const std::string &spec, const std::map<std::string, int64_t> &defines, int64_t lossChunkBytes,
-              const machines::Machine &machine);
+  bool import(const std::string &spec, const std::map<std::string, int64_t> &defines);
   void setBoth(VariableOp variable, const interpret::Tensor &value);
   void run(llvm::StringRef program, std::map<std::string, interpret::Tensor> inputs);
   std::map<std::string, interpret::Tensor> inputsOf(llvm::StringRef program, int64_t step, int64_t micro,
@@ -69,7 +72,7 @@ private:
   /// The sum over micro-batches of what the reference counts.
   double count(int64_t step);
 
-  double slack;
+  TwoModelsOptions options;
   mlir::MLIRContext context;
   std::optional<TypedModel> plan;
   SourceMap sources;                                          ///< the plan's ranges are in it
