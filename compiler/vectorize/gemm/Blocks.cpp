@@ -53,6 +53,18 @@ void RowTiles::withRows(Emission &e, Value tile, llvm::function_ref<void(int64_t
   body(rows);
 }
 
+/// What the micro-kernel at `panel` fetches of the next tile, if that is read in place: tile after tile jumps from row
+/// to row, which no prefetcher foresees. The first panels fetch rows in turns; to the others the tile at hand is named,
+/// which is in the first cache.
+static Value nextLeft(Emission &e, const RowTiles &tiles, const LeftOperand &left, Value tile, Value lhs, Value panel) {
+  if (left.packed || left.sumStride != 1 || left.promote || !e.isX86())
+    return Value();
+  Value row = e.mul(panel, kNextRows);
+  Value next = e.add(tiles.leftOffset(e, e.add(tile, 1)), e.mul(row, tiles.leftRow));
+  Value isRow = arith::CmpIOp::create(e, arith::CmpIPredicate::slt, row, e.i64(tiles.rows));
+  return arith::SelectOp::create(e, isRow, e.address(left.base, e.getF32Type(), next), lhs);
+}
+
 void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value firstTile, Value endTile,
                                     const LeftOperand &left, Value panels, Value sums, Value columns,
                                     int64_t columnTail, const ResultBlock &result, LoopOrder order) {
@@ -67,6 +79,7 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
     Value begin = result.place ? result.place(tile) : tiles.resultOffset(e, tile);
     Value place = e.add(begin, e.mul(panel, width));
     Value to = e.address(result.base, e.getF32Type(), place);
+    Value next = order == LoopOrder::PanelsWithinTiles ? nextLeft(e, tiles, left, tile, lhs, panel) : Value();
     tiles.withRows(e, tile, [&](int64_t rows) {
       MicroKernel shape{rows,
                         panelColumns,
@@ -77,7 +90,7 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
       if (left.promote)
         callPromotingKernel(e, shape, left.promote, lhs, rhs, to, sums, result.accumulate);
       else
-        callMicroKernel(e, shape, lhs, rhs, to, sums, result.accumulate);
+        callMicroKernel(e, shape, lhs, rhs, to, sums, result.accumulate, next);
     });
   };
   auto overPanels = [&](llvm::function_ref<void(Value, int64_t)> body) {

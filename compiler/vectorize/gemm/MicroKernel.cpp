@@ -14,6 +14,8 @@ static constexpr int64_t kUnroll = 4;
 static constexpr int64_t kProductsOfRound = 80;
 /// Sets of accumulators for a small block, at most.
 static constexpr int64_t kMostSets = 6;
+/// Where rows of the left operand that come next are fetched to: the first cache is full of panels that pass.
+static constexpr int kFetchLevel = 2;
 
 int64_t kinu::vectorize::columnsPerBlock(const Machine &machine) {
   return machine.gemmVectors * machine.floatsPerVector();
@@ -27,18 +29,29 @@ int64_t kinu::vectorize::rowsPerBlock(const Machine &machine, int64_t columns) {
 }
 
 namespace {
+/// What a micro-kernel fetches while k runs, a little at a time: all at once, the fetches would take the buffers that
+/// its own operands' misses need (Zen 4: 5% of a product whose result is not in the caches).
+struct FetchedAlong {
+  Value result; ///< the block that is written when k is through
+  Value lhs;    ///< the first of `kNextRows` rows of the left operand that are wanted soon, or null
+};
+
 /// The loop of a micro-kernel while it is written.
 struct BlockLoop {
   Emission &e;
   const MicroKernel &shape;
   Type element;
   Value lhs, rhs;
+  std::optional<FetchedAlong> fetched = {};
   int64_t vectors = llvm::divideCeil(shape.columns, e.lanes), block = shape.rows * vectors;
   // A block of few accumulators would wait for each multiply-add's latency: several sets of them take turns.
   int64_t sets = std::clamp<int64_t>(e.machine.gemmRows * e.machine.gemmVectors / block, 1, kMostSets);
+  int64_t unroll = sets * llvm::divideCeil(std::max(kUnroll, kProductsOfRound / block), sets);
 
   SmallVector<Value> multiply(Value lhsAt, Value rhsAt, int64_t step, ArrayRef<Value> sums);
   SmallVector<Value> steps(Value i, int64_t count, ValueRange sums);
+  SmallVector<Value> rounds(Value first, Value count, ValueRange sums);
+  SmallVector<Value> roundsThatFetch(Value first, Value count, ValueRange sums);
   SmallVector<Value> sum(Value first, Value end);
 };
 } // namespace
@@ -75,12 +88,32 @@ SmallVector<Value> BlockLoop::steps(Value i, int64_t count, ValueRange sums) {
   return next;
 }
 
+/// `count` rounds of `unroll` steps of k.
+SmallVector<Value> BlockLoop::rounds(Value first, Value count, ValueRange sums) {
+  return e.loop(first, e.add(first, e.mul(count, unroll)), unroll, sums, [&](Value i, ValueRange carried) {
+    if (fetched && fetched->lhs)
+      for (int64_t row = 0; row < kNextRows; ++row)
+        e.fetch(e.address(fetched->lhs, element, e.add(i, row * shape.lhsRow)), kFetchLevel);
+    return steps(i, unroll, carried);
+  });
+}
+
+/// The same in as many parts as the result has rows, each of which fetches one of them.
+SmallVector<Value> BlockLoop::roundsThatFetch(Value first, Value count, ValueRange sums) {
+  auto roundsBefore = [&](Value row) { return e.div(e.mul(row, count), shape.rows); };
+  return e.loop(e.i64(0), e.i64(shape.rows), 1, sums, [&](Value row, ValueRange carried) {
+    for (int64_t column = 0; column < shape.columns; column += kLineBytes / 4)
+      e.fetchToWrite(e.address(fetched->result, e.getF32Type(), e.add(e.mul(row, shape.resultRow), column)));
+    Value before = roundsBefore(row), here = arith::SubIOp::create(e, roundsBefore(e.add(row, 1)), before);
+    return rounds(e.add(first, e.mul(before, unroll)), here, carried);
+  });
+}
+
 SmallVector<Value> BlockLoop::sum(Value first, Value end) {
-  int64_t unroll = sets * llvm::divideCeil(std::max(kUnroll, kProductsOfRound / block), sets);
-  Value count = e.createOrFold<arith::SubIOp>(end, first), unrolled = e.add(first, e.mul(e.div(count, unroll), unroll));
-  SmallVector<Value> zeros(size_t(sets * block), e.constant(e.vectorOf(element), 0));
-  SmallVector<Value> sums =
-      e.loop(first, unrolled, unroll, zeros, [&](Value i, ValueRange carried) { return steps(i, unroll, carried); });
+  Value count = e.div(e.createOrFold<arith::SubIOp>(end, first), unroll);
+  Value unrolled = e.add(first, e.mul(count, unroll));
+  SmallVector<Value> sums(size_t(sets * block), e.constant(e.vectorOf(element), 0));
+  sums = fetched ? roundsThatFetch(first, count, sums) : rounds(first, count, sums);
   for (int64_t other = 1; other < sets; ++other)
     for (int64_t i = 0; i < block; ++i)
       sums[size_t(i)] = arith::AddFOp::create(e, sums[size_t(i)], sums[size_t(other * block + i)]);
@@ -124,12 +157,19 @@ void kinu::vectorize::storeBlock(Emission &e, const MicroKernel &shape, ArrayRef
 }
 
 void kinu::vectorize::callMicroKernel(Emission &e, const MicroKernel &shape, Value lhs, Value rhs, Value result,
-                                      Value k, Value accumulate) {
-  std::string name = llvm::formatv("micro_{0}x{1}_{2}_{3}_{4}_{5}", shape.rows, shape.columns, shape.lhsRow,
-                                   shape.lhsSum, shape.rhsSum, shape.resultRow);
-  e.callOwn(name, {lhs, rhs, result, k, accumulate}, [&](ArrayRef<BlockArgument> given) {
-    prefetchBlock(e, shape, given[2]);
-    SmallVector<Value> sums = sumBlock(e, shape, e.getF32Type(), given[0], given[1], e.i64(0), given[3]);
+                                      Value k, Value accumulate, Value nextLhs) {
+  std::string name = llvm::formatv("micro_{0}x{1}_{2}_{3}_{4}_{5}{6}", shape.rows, shape.columns, shape.lhsRow,
+                                   shape.lhsSum, shape.rhsSum, shape.resultRow, nextLhs ? "_next" : "");
+  SmallVector<Value> arguments{lhs, rhs, result, k, accumulate};
+  if (nextLhs)
+    arguments.push_back(nextLhs);
+  e.callOwn(name, arguments, [&](ArrayRef<BlockArgument> given) {
+    BlockLoop loop{e, shape, e.getF32Type(), given[0], given[1]};
+    if (e.isX86())
+      loop.fetched = {given[2], nextLhs ? Value(given[5]) : Value()};
+    else
+      prefetchBlock(e, shape, given[2]);
+    SmallVector<Value> sums = loop.sum(e.i64(0), given[3]);
     storeBlock(e, shape, sums, given[2], given[4]);
   });
 }

@@ -18,6 +18,9 @@ struct MicroKernel {
   int64_t resultRow;      ///< of the result along rows; its columns are contiguous
 };
 
+/// Rows of the left operand that a micro-kernel fetches for a later one.
+inline constexpr int64_t kNextRows = 2;
+
 /// The rows of a block that is `columns` wide: as many as the registers hold accumulators for.
 int64_t rowsPerBlock(const machines::Machine &machine, int64_t columns);
 /// The columns of a full block.
@@ -35,7 +38,9 @@ void storeBlock(Emission &e, const MicroKernel &shape, llvm::ArrayRef<mlir::Valu
 
 /// Calls the micro-kernel, whose function is made in the module at first use:
 /// result[rows, columns] = (accumulate ? result : 0) + lhs[rows, k] rhs[k, columns]. `k` is i64, `accumulate` i1.
+/// `nextLhs`, or null, is where `kNextRows` rows begin whose k elements a later micro-kernel will read: x86-64 fetches
+/// them meanwhile.
 void callMicroKernel(Emission &e, const MicroKernel &shape, mlir::Value lhs, mlir::Value rhs, mlir::Value result,
-                     mlir::Value k, mlir::Value accumulate);
+                     mlir::Value k, mlir::Value accumulate, mlir::Value nextLhs = {});
 
 } // namespace kinu::vectorize
