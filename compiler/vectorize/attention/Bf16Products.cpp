@@ -119,7 +119,7 @@ static void multiplyBlocks(Emission &e, const BlockedProduct &shape, Value lhs, 
                                shape.steps ? e.i64(shape.steps) : steps,
                                {to, e.i64(shape.resultRow)},
                                shape.accumulate ? e.i1(true) : Value()};
-      bf16::multiplyInPairs(e, block, [](Value) {});
+      bf16::multiplyInPairs(e, block, [](const bf16::Moment &) {});
     });
   });
 }

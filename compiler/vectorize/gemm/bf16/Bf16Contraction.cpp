@@ -62,21 +62,20 @@ struct Nest {
   Value isEdge(const Stripe &stripe, Value columns);
   void finish(const Stripe &stripe);
   void writeOut(const Stripe &stripe, Value from, Value column, Value columns, Value accumulate);
-  void prefetchResult(Value to, Value step);
+  void prefetchBlock(Value to, Value rowBytes, int64_t bytesOfRow, const Moment &moment);
   Value nextLeft(const Stripe &stripe, Value base, SumRange sums, Value inRound, Value ofRound);
-  void prefetchLeft(const Stripe &stripe, Value panel, Value step);
+  void prefetchLeft(const Stripe &stripe, Value panel, const Moment &moment);
 };
 } // namespace
 
-/// Starts to fetch, for writing, some of the lines of the block of the result at `to`: all of them in a block of k.
-void Nest::prefetchResult(Value to, Value step) {
-  int64_t elementBytes = shape.resultElement.getIntOrFloatBitWidth() / 8;
+/// Starts to fetch, for writing, some lines of a block at `to` whose rows are `rowBytes` apart: all of them in a block
+/// of k.
+void Nest::prefetchBlock(Value to, Value rowBytes, int64_t bytesOfRow, const Moment &moment) {
   int64_t rowsPerStep = llvm::divideCeil(kBlockRows, blocking.blockSums / kTileSums);
-  for (int64_t i = 0; i < std::min(rowsPerStep, kBlockRows); ++i) {
-    Value row = e.rem(e.add(e.mul(step, rowsPerStep), i), kBlockRows);
-    Value place = bytes(to, e.mul(row, shape.tiles.resultRow * elementBytes));
-    for (int64_t byte = 0; byte < kBlockColumns * elementBytes; byte += kLineBytes)
-      e.fetchToWrite(bytes(place, e.i64(byte)));
+  for (int64_t i = moment.first(rowsPerStep); i < moment.end(rowsPerStep); ++i) {
+    Value row = e.rem(e.add(e.mul(moment.step, rowsPerStep), i), kBlockRows);
+    for (int64_t byte = 0; byte < bytesOfRow; byte += kLineBytes)
+      e.fetchToWrite(bytes(to, e.add(e.mul(row, rowBytes), byte)));
   }
 }
 
@@ -94,7 +93,7 @@ Value Nest::nextLeft(const Stripe &stripe, Value base, SumRange sums, Value inRo
 
 /// Starts to fetch some lines of the next block of the left operand into the second cache: all of them while the panels
 /// of this one pass.
-void Nest::prefetchLeft(const Stripe &stripe, Value panel, Value step) {
+void Nest::prefetchLeft(const Stripe &stripe, Value panel, const Moment &moment) {
   int64_t columns = blocking.pieces.rowsFastest ? blocking.pieces.columns : blocking.pieces.mostColumns;
   int64_t linesPerStep = llvm::divideCeil(kBlockRows, llvm::divideCeil(columns, kBlockColumns));
   // A line holds 32 numbers: of k in a row, or of rows at one k.
@@ -102,8 +101,8 @@ void Nest::prefetchLeft(const Stripe &stripe, Value panel, Value step) {
   int64_t line = 2 * (alongSums ? shape.tiles.leftRow : shape.leftSum.stride());
   int64_t perStep = alongSums ? kTileBytes : kTileSums * line;
   Value first = e.smaller(e.mul(panel, linesPerStep), e.i64(kBlockRows - linesPerStep));
-  Value from = bytes(stripe.nextLeft, e.add(e.mul(first, line), e.mul(step, perStep)));
-  for (int64_t i = 0; i < linesPerStep; ++i)
+  Value from = bytes(stripe.nextLeft, e.add(e.mul(first, line), e.mul(moment.step, perStep)));
+  for (int64_t i = moment.first(linesPerStep); i < moment.end(linesPerStep); ++i)
     e.fetch(bytes(from, e.i64(i * line)), 2);
 }
 
@@ -191,11 +190,18 @@ void Nest::panel(const Stripe &stripe, Value number, Value column) {
   }
   // What is summed up in the result is read at once: its lines are fetched while the panel before is multiplied.
   Value ahead = direct ? e.address(inResult, shape.resultElement, e.i64(kBlockColumns)) : inResult;
-  auto prefetch = [&](Value step) {
+  int64_t elementBytes = shape.resultElement.getIntOrFloatBitWidth() / 8;
+  Value rowBytes = e.i64(shape.tiles.resultRow * elementBytes);
+  if (!direct && !oneBlock) // The result is written in the last block of k: before, this fetches one line of it.
+    rowBytes = arith::SelectOp::create(e, stripe.last, rowBytes, e.i64(0));
+  auto prefetch = [&](const Moment &moment) {
     if (!staged)
-      prefetchResult(ahead, step);
+      prefetchBlock(ahead, rowBytes, kBlockColumns * elementBytes, moment);
+    if (stripes > 1)
+      prefetchBlock(e.address(inScratch, e.getF32Type(), e.i64(kBlockColumns)), e.i64(blockRow * 4), kBlockColumns * 4,
+                    moment);
     if (stripe.nextLeft)
-      prefetchLeft(stripe, number, step);
+      prefetchLeft(stripe, number, moment);
   };
   BlockProduct block{stripe.left,
                      {panelAt, kTileBytes, kTileRows * kTileBytes, 2 * kTileRows * kTileBytes},

@@ -50,7 +50,7 @@ static SmallVector<Value> loadSums(Emission &e, Tiles &tiles, const Place &from,
 }
 
 void kinu::vectorize::bf16::multiplyOnTiles(Emission &e, const BlockProduct &block,
-                                            llvm::function_ref<void(Value)> prefetch) {
+                                            llvm::function_ref<void(const Moment &)> prefetch) {
   Tiles tiles{e};
   const Panel &right = block.right;
   const Place &left = block.left.rows;
@@ -68,7 +68,7 @@ void kinu::vectorize::bf16::multiplyOnTiles(Emission &e, const BlockProduct &blo
     next.push_back(tiles.multiplyAdd(carried[1], upper, right1));
     next.push_back(tiles.multiplyAdd(carried[2], lower, right0));
     next.push_back(tiles.multiplyAdd(carried[3], lower, right1));
-    prefetch(step);
+    prefetch({step});
     return next;
   });
   for (auto [sum, quarter] : llvm::zip(sums, quarters(e, block.sums)))
@@ -141,15 +141,14 @@ SmallVector<Value> RowGroup::multiply(Value step, ValueRange sums) {
 }
 
 void kinu::vectorize::bf16::multiplyInPairs(Emission &e, const BlockProduct &block,
-                                            llvm::function_ref<void(Value)> prefetch) {
+                                            llvm::function_ref<void(const Moment &)> prefetch) {
   int64_t groups = llvm::divideCeil(kBlockRows, kGroupRows), first = 0;
   for (int64_t left = groups; left > 0; --left) {
     int64_t count = llvm::divideCeil(kBlockRows - first, left);
     RowGroup group{e, block, first, count};
     SmallVector<Value> sums = group.load();
     sums = e.loop(e.i64(0), block.steps, 1, sums, [&](Value step, ValueRange carried) {
-      if (first == 0)
-        prefetch(step);
+      prefetch({step, groups - left, groups});
       return group.multiply(step, carried);
     });
     size_t next = 0;

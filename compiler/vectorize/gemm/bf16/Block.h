@@ -53,9 +53,19 @@ struct BlockProduct {
   mlir::Value accumulate = {}; ///< i1: `sums` are added to; null: never
 };
 
-/// Denormals are zeros, sums are in f32. `prefetch` emits what is to be fetched in each step (i64). Both calls may not
-/// be mixed in a function.
-void multiplyOnTiles(Emission &e, const BlockProduct &block, llvm::function_ref<void(mlir::Value)> prefetch);
-void multiplyInPairs(Emission &e, const BlockProduct &block, llvm::function_ref<void(mlir::Value)> prefetch);
+/// When something is fetched: in a step of k (i64), of which a block goes through all once for each of its parts.
+struct Moment {
+  mlir::Value step;
+  int64_t part = 0, parts = 1;
+
+  /// The share of `count` things to do in each step that is to be done now.
+  int64_t first(int64_t count) const { return count * part / parts; }
+  int64_t end(int64_t count) const { return count * (part + 1) / parts; }
+};
+
+/// Denormals are zeros, sums are in f32. `prefetch` emits what is to be fetched at a moment. Both calls may not be
+/// mixed in a function.
+void multiplyOnTiles(Emission &e, const BlockProduct &block, llvm::function_ref<void(const Moment &)> prefetch);
+void multiplyInPairs(Emission &e, const BlockProduct &block, llvm::function_ref<void(const Moment &)> prefetch);
 
 } // namespace kinu::vectorize::bf16
