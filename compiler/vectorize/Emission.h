@@ -108,6 +108,8 @@ public:
        Unroll unroll = Unroll::Allowed);
   void loop(mlir::Value lower, mlir::Value upper, int64_t step, llvm::function_ref<void(mlir::Value)> body);
   void ifThen(mlir::Value condition, llvm::function_ref<void()> body);
+  /// Emits `body` twice, for where the condition holds and for where it does not.
+  void either(mlir::Value condition, llvm::function_ref<void(bool)> body);
 
   /// Calls a function of the kernel's own; its name says all that its code depends on. At the first call it is made:
   /// `body` is given its parameters. It is not inlined: the loops around it would compete for its registers.

@@ -169,6 +169,15 @@ void Emission::ifThen(Value condition, llvm::function_ref<void()> body) {
   body();
 }
 
+void Emission::either(Value condition, llvm::function_ref<void(bool)> body) {
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  body(true);
+  setInsertionPointToStart(branch.elseBlock());
+  body(false);
+}
+
 void Emission::callOwn(const std::string &name, ValueRange arguments,
                        llvm::function_ref<void(ArrayRef<BlockArgument>)> body) {
   auto module = getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();

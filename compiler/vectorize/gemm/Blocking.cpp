@@ -66,7 +66,7 @@ static double pieceCycles(const ContractionShape &shape, const Machine &machine,
                           double tasks) {
   PieceTraffic traffic = trafficOf(shape, blocking, tasks);
   double multiply = traffic.results / double(machine.floatsPerVector() * machine.fmaPipes);
-  double leftCycles = blocking.packLeft ? kPackCycles : kReadCycles;
+  double leftCycles = blocking.left == LeftReading::Packed ? kPackCycles : kReadCycles;
   return double(shape.sums()) * (multiply + traffic.rightPacked * kPackCycles + traffic.leftRead * leftCycles);
 }
 
@@ -96,15 +96,25 @@ static int64_t keptColumns(const Machine &machine, const Blocking &blocking, int
   return cacheOfCore(machine) / 2 / (4 * blocking.tilesPerTask * rowsOfTile) / width * width;
 }
 
+static LeftReading readingOfLeft(const ContractionShape &shape, const Machine &machine, LoopOrder order) {
+  if (!shape.leftSum.uniform() || shape.element != shape.computedElement())
+    return LeftReading::Packed;
+  if (shape.leftSum.stride() == 1) {
+    bool pack = shape.tiles.rows > 1 && shape.columns() >= kColumnsToPackLeft && machine.fmaPipes > 1;
+    return pack ? LeftReading::Packed : LeftReading::InPlace;
+  }
+  if (shape.tiles.leftRow != 1 || order != LoopOrder::PanelsWithinTiles || shape.promote)
+    return LeftReading::Packed;
+  return shape.columns() <= columnsPerBlock(machine) ? LeftReading::InPlace : LeftReading::PackedByFirstPanel;
+}
+
 Blocking kinu::vectorize::chooseBlocking(const ContractionShape &shape, const Machine &machine, bool staged) {
   int64_t width = columnsPerBlock(machine), panels = llvm::divideCeil(shape.columns(), width);
   int64_t cache = cacheOfCore(machine);
   Blocking candidate;
   chooseSums(shape, machine, candidate);
   int64_t sumBytes = candidate.sums * packedBytes(shape);
-  candidate.packLeft = !shape.leftSum.uniform() || shape.leftSum.stride() != 1 ||
-                       shape.element != shape.computedElement() ||
-                       (shape.tiles.rows > 1 && shape.columns() >= kColumnsToPackLeft && machine.fmaPipes > 1);
+  candidate.left = readingOfLeft(shape, machine, candidate.order);
   candidate.tilesPerPack = std::max<int64_t>(1, cache * kLeftPercent / 100 / (sumBytes * shape.tiles.packedRows()));
   int64_t mostPanels = std::clamp<int64_t>(cache * kPanelPercent / 100 / (sumBytes * width), 1, panels);
   candidate.mostColumns = mostPanels * width;

@@ -5,6 +5,13 @@
 
 namespace kinu::vectorize {
 
+/// How micro-kernels get the left operand.
+enum class LeftReading {
+  InPlace,            ///< from where it lies
+  Packed,             ///< some tiles are packed before their panels pass
+  PackedByFirstPanel, ///< a tile is read in place by the micro-kernel of the first panel, which packs it for the others
+};
+
 /// Tasks are numbered by batch, column run, and then column tasks within row tasks, or the other way round if
 /// `rowsFastest`. Neighbours in the fastest direction that one thread gets are done as one: what they share is packed
 /// once, or once for every `mostColumns` columns.
@@ -13,8 +20,8 @@ struct Blocking {
   int64_t columns;      ///< of one task: a multiple of a panel's, or all
   int64_t mostColumns;  ///< whose packed panels fit the second cache: a multiple of a panel's
   int64_t tilesPerTask; ///< row tiles of one task
-  int64_t tilesPerPack; ///< row tiles whose left operand is packed at once
-  bool packLeft;        ///< else the left operand is read in place
+  int64_t tilesPerPack; ///< row tiles whose left operand is packed at once, where `left` is Packed
+  LeftReading left;
   bool rowsFastest;
   LoopOrder order; ///< of the micro-kernels in a block
 

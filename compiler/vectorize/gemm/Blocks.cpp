@@ -45,12 +45,7 @@ void RowTiles::withRows(Emission &e, Value tile, llvm::function_ref<void(int64_t
     return body(rows);
   if (fullTiles() == 0)
     return body(tail());
-  auto branch = scf::IfOp::create(e, isLower(e, tile), /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPointToStart(branch.thenBlock());
-  body(tail());
-  e.setInsertionPointToStart(branch.elseBlock());
-  body(rows);
+  e.either(isLower(e, tile), [&](bool lower) { body(lower ? tail() : rows); });
 }
 
 /// What the micro-kernel at `panel` fetches of the next tile, if that is read in place: tile after tile jumps from row
@@ -79,18 +74,29 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
     Value begin = result.place ? result.place(tile) : tiles.resultOffset(e, tile);
     Value place = e.add(begin, e.mul(panel, width));
     Value to = e.address(result.base, e.getF32Type(), place);
-    Value next = order == LoopOrder::PanelsWithinTiles ? nextLeft(e, tiles, left, tile, lhs, panel) : Value();
-    tiles.withRows(e, tile, [&](int64_t rows) {
-      MicroKernel shape{rows,
-                        panelColumns,
-                        left.packed ? 1 : tiles.leftRow,
-                        left.packed ? tiles.packedRows() : left.sumStride,
-                        int64_t(llvm::alignTo(panelColumns, e.lanes)),
-                        tiles.resultRow};
-      if (left.promote)
-        callPromotingKernel(e, shape, left.promote, lhs, rhs, to, sums, result.accumulate);
-      else
-        callMicroKernel(e, shape, lhs, rhs, to, sums, result.accumulate, next);
+    ForLater later;
+    if (order == LoopOrder::PanelsWithinTiles)
+      later.nextLhs = nextLeft(e, tiles, left, tile, lhs, panel);
+    auto multiply = [&](Value lhs, bool packed) {
+      tiles.withRows(e, tile, [&](int64_t rows) {
+        MicroKernel shape{rows,
+                          panelColumns,
+                          packed ? 1 : tiles.leftRow,
+                          packed ? tiles.packedRows() : left.sumStride,
+                          int64_t(llvm::alignTo(panelColumns, e.lanes)),
+                          tiles.resultRow};
+        if (left.promote)
+          callPromotingKernel(e, shape, left.promote, lhs, rhs, to, sums, result.accumulate);
+        else
+          callMicroKernel(e, shape, lhs, rhs, to, sums, result.accumulate, later);
+      });
+    };
+    if (!left.packedTile)
+      return multiply(lhs, left.packed);
+    e.either(arith::CmpIOp::create(e, arith::CmpIPredicate::eq, panel, e.i64(0)), [&](bool first) {
+      later.packed = first ? left.packedTile : Value();
+      later.packedRows = tiles.packedRows();
+      multiply(first ? lhs : left.packedTile, !first);
     });
   };
   auto overPanels = [&](llvm::function_ref<void(Value, int64_t)> body) {

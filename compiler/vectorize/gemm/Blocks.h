@@ -51,6 +51,8 @@ struct LeftOperand {
   bool packed = false;   ///< by `packLeft`, `base` being where it wrote; else in place
   int64_t sumStride = 1; ///< in place: the step along k
   int64_t promote = 0;   ///< both operands are f16, and so many products are added up in f16 at a time; else f32
+  /// In place, rows contiguous: where each tile's first panel packs it for the others, or null.
+  mlir::Value packedTile = {};
 };
 
 /// Copies tiles [firstTile, endTile), k in [firstSum, firstSum + sums), to `packed`: tile after tile, k after k.

@@ -42,7 +42,10 @@ struct Contraction {
   // The thread's scratch, in elements: panels, packed rows, and where staged a block of the product.
   int64_t mostColumns = std::min(blocking.mostColumns, shape.columns()); ///< of a piece
   int64_t panelElements = packedElements(e.machine, blocking.sums, mostColumns);
-  int64_t leftElements = blocking.packLeft ? blocking.tilesPerPack * shape.tiles.packedRows() * blocking.sums : 0;
+  int64_t packedTile = shape.tiles.packedRows() * blocking.sums;
+  int64_t leftElements = blocking.left == LeftReading::InPlace  ? 0
+                         : blocking.left == LeftReading::Packed ? blocking.tilesPerPack * packedTile
+                                                                : packedTile;
   int64_t blockRow = llvm::alignTo(mostColumns, e.lanes);
   int64_t blockElements = staged ? (once ? 1 : blocking.tilesPerTask) * shape.tiles.rows * blockRow : 0;
 
@@ -106,9 +109,11 @@ void Contraction::multiply(const Piece &piece, Value firstTile, Value endTile, c
 
 /// All rows of a piece for one stretch of k whose panels are packed.
 void Contraction::rows(const Piece &piece, Value firstSum, Value sums) {
-  if (!blocking.packLeft) {
+  if (blocking.left != LeftReading::Packed) {
     LeftOperand operand{inOperand(piece.leftBase, shape.leftSum.offset(e, firstSum)), false, shape.leftSum.stride(),
                         shape.promote};
+    if (blocking.left == LeftReading::PackedByFirstPanel)
+      operand.packedTile = packedLeft();
     return multiply(piece, piece.firstTile, piece.endTile, operand, firstSum, sums);
   }
   e.loop(piece.firstTile, piece.endTile, blocking.tilesPerPack, [&](Value first) {

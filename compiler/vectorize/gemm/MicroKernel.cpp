@@ -29,26 +29,23 @@ int64_t kinu::vectorize::rowsPerBlock(const Machine &machine, int64_t columns) {
 }
 
 namespace {
-/// What a micro-kernel fetches while k runs, a little at a time: all at once, the fetches would take the buffers that
-/// its own operands' misses need (Zen 4: 5% of a product whose result is not in the caches).
-struct FetchedAlong {
-  Value result; ///< the block that is written when k is through
-  Value lhs;    ///< the first of `kNextRows` rows of the left operand that are wanted soon, or null
-};
-
 /// The loop of a micro-kernel while it is written.
 struct BlockLoop {
   Emission &e;
   const MicroKernel &shape;
   Type element;
   Value lhs, rhs;
-  std::optional<FetchedAlong> fetched = {};
+  ForLater later = {};
+  /// Where the block will be written, or null: its lines are fetched a few at a time. All at once they would take the
+  /// buffers that the operands' own misses need (Zen 4: 5% of a product whose result is not in the caches).
+  Value result = {};
   int64_t vectors = llvm::divideCeil(shape.columns, e.lanes), block = shape.rows * vectors;
   // A block of few accumulators would wait for each multiply-add's latency: several sets of them take turns.
   int64_t sets = std::clamp<int64_t>(e.machine.gemmRows * e.machine.gemmVectors / block, 1, kMostSets);
   int64_t unroll = sets * llvm::divideCeil(std::max(kUnroll, kProductsOfRound / block), sets);
 
   SmallVector<Value> multiply(Value lhsAt, Value rhsAt, int64_t step, ArrayRef<Value> sums);
+  void pack(Value lhsAt, Value packedAt, int64_t step);
   SmallVector<Value> steps(Value i, int64_t count, ValueRange sums);
   SmallVector<Value> rounds(Value first, Value count, ValueRange sums);
   SmallVector<Value> roundsThatFetch(Value first, Value count, ValueRange sums);
@@ -69,6 +66,15 @@ SmallVector<Value> BlockLoop::multiply(Value lhsAt, Value rhsAt, int64_t step, A
   return next;
 }
 
+/// Leaves the rows of one step of k where they are wanted side by side.
+void BlockLoop::pack(Value lhsAt, Value packedAt, int64_t step) {
+  for (int64_t row = 0; row < shape.rows; row += e.lanes) {
+    Value mask = shape.rows - row < e.lanes ? e.firstLanes(shape.rows - row) : Value();
+    Value rows = e.loadVector(element, lhsAt, e.i64(step * shape.lhsSum + row), mask);
+    e.storeVector(rows, packedAt, e.i64(step * later.packedRows + row), mask);
+  }
+}
+
 /// The pointer to which a round's broadcasts add their offsets. `ld1rw` and `ld1rh` have none below 0, but LLVM's loop
 /// strength reduction, which takes them for plain loads, may choose a pointer in the middle of a round and pay a
 /// subtraction for half of them: it does not look behind this.
@@ -80,10 +86,13 @@ static Value pointerOfBroadcasts(Emission &e, Value pointer) {
 SmallVector<Value> BlockLoop::steps(Value i, int64_t count, ValueRange sums) {
   Value lhsAt = pointerOfBroadcasts(e, e.address(lhs, element, e.mul(i, shape.lhsSum))),
         rhsAt = e.address(rhs, element, e.mul(i, shape.rhsSum));
+  Value packedAt = later.packed ? e.address(later.packed, element, e.mul(i, later.packedRows)) : Value();
   SmallVector<Value> next(sums);
   for (int64_t step = 0; step < count; ++step) {
     MutableArrayRef<Value> set = MutableArrayRef<Value>(next).slice(size_t(step % sets * block), size_t(block));
     llvm::copy(multiply(lhsAt, rhsAt, step, set), set.begin());
+    if (later.packed)
+      pack(lhsAt, packedAt, step);
   }
   return next;
 }
@@ -91,9 +100,8 @@ SmallVector<Value> BlockLoop::steps(Value i, int64_t count, ValueRange sums) {
 /// `count` rounds of `unroll` steps of k.
 SmallVector<Value> BlockLoop::rounds(Value first, Value count, ValueRange sums) {
   return e.loop(first, e.add(first, e.mul(count, unroll)), unroll, sums, [&](Value i, ValueRange carried) {
-    if (fetched && fetched->lhs)
-      for (int64_t row = 0; row < kNextRows; ++row)
-        e.fetch(e.address(fetched->lhs, element, e.add(i, row * shape.lhsRow)), kFetchLevel);
+    for (int64_t row = 0; later.nextLhs && row < kNextRows; ++row)
+      e.fetch(e.address(later.nextLhs, element, e.add(i, row * shape.lhsRow)), kFetchLevel);
     return steps(i, unroll, carried);
   });
 }
@@ -103,7 +111,7 @@ SmallVector<Value> BlockLoop::roundsThatFetch(Value first, Value count, ValueRan
   auto roundsBefore = [&](Value row) { return e.div(e.mul(row, count), shape.rows); };
   return e.loop(e.i64(0), e.i64(shape.rows), 1, sums, [&](Value row, ValueRange carried) {
     for (int64_t column = 0; column < shape.columns; column += kLineBytes / 4)
-      e.fetchToWrite(e.address(fetched->result, e.getF32Type(), e.add(e.mul(row, shape.resultRow), column)));
+      e.fetchToWrite(e.address(result, e.getF32Type(), e.add(e.mul(row, shape.resultRow), column)));
     Value before = roundsBefore(row), here = arith::SubIOp::create(e, roundsBefore(e.add(row, 1)), before);
     return rounds(e.add(first, e.mul(before, unroll)), here, carried);
   });
@@ -113,7 +121,7 @@ SmallVector<Value> BlockLoop::sum(Value first, Value end) {
   Value count = e.div(e.createOrFold<arith::SubIOp>(end, first), unroll);
   Value unrolled = e.add(first, e.mul(count, unroll));
   SmallVector<Value> sums(size_t(sets * block), e.constant(e.vectorOf(element), 0));
-  sums = fetched ? roundsThatFetch(first, count, sums) : rounds(first, count, sums);
+  sums = result ? roundsThatFetch(first, count, sums) : rounds(first, count, sums);
   for (int64_t other = 1; other < sets; ++other)
     for (int64_t i = 0; i < block; ++i)
       sums[size_t(i)] = arith::AddFOp::create(e, sums[size_t(i)], sums[size_t(other * block + i)]);
@@ -148,25 +156,30 @@ void kinu::vectorize::storeBlock(Emission &e, const MicroKernel &shape, ArrayRef
         e.storeVector(sum, result, place, mask);
       }
   };
-  auto branch = scf::IfOp::create(e, accumulate, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPointToStart(branch.thenBlock());
-  write(true);
-  e.setInsertionPointToStart(branch.elseBlock());
-  write(false);
+  e.either(accumulate, write);
 }
 
 void kinu::vectorize::callMicroKernel(Emission &e, const MicroKernel &shape, Value lhs, Value rhs, Value result,
-                                      Value k, Value accumulate, Value nextLhs) {
-  std::string name = llvm::formatv("micro_{0}x{1}_{2}_{3}_{4}_{5}{6}", shape.rows, shape.columns, shape.lhsRow,
-                                   shape.lhsSum, shape.rhsSum, shape.resultRow, nextLhs ? "_next" : "");
+                                      Value k, Value accumulate, const ForLater &later) {
+  std::string name = llvm::formatv("micro_{0}x{1}_{2}_{3}_{4}_{5}", shape.rows, shape.columns, shape.lhsRow,
+                                   shape.lhsSum, shape.rhsSum, shape.resultRow);
   SmallVector<Value> arguments{lhs, rhs, result, k, accumulate};
-  if (nextLhs)
-    arguments.push_back(nextLhs);
+  if (later.nextLhs) {
+    name += "_next";
+    arguments.push_back(later.nextLhs);
+  }
+  if (later.packed) {
+    name += llvm::formatv("_packs_{0}", later.packedRows);
+    arguments.push_back(later.packed);
+  }
   e.callOwn(name, arguments, [&](ArrayRef<BlockArgument> given) {
-    BlockLoop loop{e, shape, e.getF32Type(), given[0], given[1]};
+    BlockLoop loop{e, shape, e.getF32Type(), given[0], given[1], later};
+    if (later.nextLhs)
+      loop.later.nextLhs = given[5];
+    if (later.packed)
+      loop.later.packed = given.back();
     if (e.isX86())
-      loop.fetched = {given[2], nextLhs ? Value(given[5]) : Value()};
+      loop.result = given[2];
     else
       prefetchBlock(e, shape, given[2]);
     SmallVector<Value> sums = loop.sum(e.i64(0), given[3]);

@@ -21,6 +21,16 @@ struct MicroKernel {
 /// Rows of the left operand that a micro-kernel fetches for a later one.
 inline constexpr int64_t kNextRows = 2;
 
+/// What a micro-kernel does for those that come after it, hidden behind its own multiply-adds.
+struct ForLater {
+  /// Where `kNextRows` rows begin whose k elements will be read, or null: x86-64 fetches them.
+  mlir::Value nextLhs = {};
+  /// Where it leaves the rows of each k of `lhs` side by side, `packedRows` from one k to the next, or null. `lhsRow`
+  /// is 1 then.
+  mlir::Value packed = {};
+  int64_t packedRows = 0;
+};
+
 /// The rows of a block that is `columns` wide: as many as the registers hold accumulators for.
 int64_t rowsPerBlock(const machines::Machine &machine, int64_t columns);
 /// The columns of a full block.
@@ -38,9 +48,7 @@ void storeBlock(Emission &e, const MicroKernel &shape, llvm::ArrayRef<mlir::Valu
 
 /// Calls the micro-kernel, whose function is made in the module at first use:
 /// result[rows, columns] = (accumulate ? result : 0) + lhs[rows, k] rhs[k, columns]. `k` is i64, `accumulate` i1.
-/// `nextLhs`, or null, is where `kNextRows` rows begin whose k elements a later micro-kernel will read: x86-64 fetches
-/// them meanwhile.
 void callMicroKernel(Emission &e, const MicroKernel &shape, mlir::Value lhs, mlir::Value rhs, mlir::Value result,
-                     mlir::Value k, mlir::Value accumulate, mlir::Value nextLhs = {});
+                     mlir::Value k, mlir::Value accumulate, const ForLater &later = {});
 
 } // namespace kinu::vectorize

@@ -65,7 +65,9 @@ static double pieceCycles(const ContractionShape &shape, const Machine &machine,
                           double tasks) {
   PieceTraffic traffic = trafficOf(shape, blocking.pieces, tasks);
   bool transposes = !shape.leftSum.contiguous() && !packsLeftInPairs(machine, shape.tiles, shape.leftSum);
-  double leftCycles = !blocking.pieces.packLeft ? kReadLeft : transposes ? kTransposeLeft : kCopyLeft;
+  double leftCycles = blocking.pieces.left == LeftReading::InPlace ? kReadLeft
+                      : transposes                                 ? kTransposeLeft
+                                                                   : kCopyLeft;
   double blocks = double(llvm::divideCeil(shape.sums(), blocking.blockSums));
   double ofSums =
       traffic.results / productsPerCycle(machine) + traffic.rightPacked * kPackRight + traffic.leftRead * leftCycles;
@@ -82,7 +84,7 @@ static Bf16Blocking withRounds(const ContractionShape &shape, const Machine &mac
   int64_t blocks = llvm::divideCeil(sums, mostBlockSums(machine));
   blocking.blockSums = paddedSums(llvm::divideCeil(sums, blocks));
   blocking.pieces.sums = rounds == 1 ? shape.sums() : blocks * blocking.blockSums;
-  blocking.pieces.packLeft = mustPackLeft(shape, machine, blocking.blockSums);
+  blocking.pieces.left = mustPackLeft(shape, machine, blocking.blockSums) ? LeftReading::Packed : LeftReading::InPlace;
   blocking.pieces.tilesPerPack = 1;
   blocking.pieces.order = LoopOrder::PanelsWithinTiles;
   return blocking;

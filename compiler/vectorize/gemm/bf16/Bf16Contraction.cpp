@@ -48,7 +48,8 @@ struct Nest {
   int64_t panelsEnd = paddedSums(std::min(shape.sums(), blocking.pieces.sums)) * blocking.pieces.mostColumns * 2;
   // A copy of the left operand: of dot products, with rows that do not lie a multiple of 4 KiB apart.
   int64_t leftRow = blocking.blockSums + (unit == Unit::Pairs ? kTileSums : 0);
-  int64_t leftEnd = panelsEnd + (blocking.pieces.packLeft || !leftIsAlwaysWhole ? kBlockRows * leftRow * 2 : 0);
+  int64_t leftEnd =
+      panelsEnd + (blocking.pieces.left == LeftReading::Packed || !leftIsAlwaysWhole ? kBlockRows * leftRow * 2 : 0);
   int64_t blockEnd = leftEnd + stripes * kBlockRows * blockRow * 4;
 
   Value bytes(Value pointer, Value count) { return e.address(pointer, e.getI8Type(), count); }
@@ -121,7 +122,7 @@ void Nest::withLeft(Value base, Value tile, SumRange sums, llvm::function_ref<vo
     Value offset = e.add(shape.tiles.leftOffset(e, tile), shape.leftSum.offset(e, sums.first));
     body({{e.address(base, shape.element, offset), e.i64(2 * shape.tiles.leftRow)}});
   };
-  if (blocking.pieces.packLeft)
+  if (blocking.pieces.left == LeftReading::Packed)
     return onCopy();
   if (leftIsAlwaysWhole)
     return inPlace();
