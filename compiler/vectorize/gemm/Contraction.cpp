@@ -2,10 +2,10 @@
 //
 // A task owns a block of the result, [row tiles x columns], and runs through all of k in a fixed order, so the result
 // is the same for any number of threads. Neighbouring tasks of a thread are done as one piece. For each stretch of k a
-// piece packs the right operand's columns into panels, the left operand's rows into tiles unless they can be read in
-// place, and lets micro-kernels run over tiles and panels. If nothing is left to do with the product they write the
-// result; else they write to scratch, and after the last stretch of k the epilogue takes each tile from there while it
-// is in the first cache.
+// piece packs the right operand's columns into panels, reads the left operand's rows as `LeftReading` says, and lets
+// micro-kernels run over tiles and panels. If nothing is left to do with the product they write the result; else they
+// write to scratch, and after the last stretch of k the epilogue takes each tile from there while it is in the first
+// cache.
 #include "compiler/vectorize/CollapseAxes.h"
 #include "compiler/vectorize/Vectorize.h"
 #include "compiler/vectorize/gemm/Accumulation.h"
