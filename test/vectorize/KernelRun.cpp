@@ -281,6 +281,13 @@ void test::expectNear(const CompiledKernel &kernel, const std::vector<Tensor> &o
   }
 }
 
+void test::expectNoSpills(const std::string &assembly) {
+  llvm::SmallVector<llvm::StringRef> lines;
+  llvm::StringRef(assembly).split(lines, '\n');
+  for (llvm::StringRef line : lines)
+    EXPECT_FALSE(line.contains("zmm") && line.contains("(%rsp")) << "a vector spills: " << line.str();
+}
+
 void test::expectAsInterpreted(const std::string &text, double tolerance, uint64_t seed) {
   CompiledKernel kernel(text);
   if (kernel.ok())

@@ -49,6 +49,9 @@ double roundedTo(mlir::Type element, double x);
 std::string assemblyOf(const std::string &text, const machines::Machine &machine,
                        vectorize::Lowered *lowered = nullptr);
 
+/// Expects that no vector of AVX-512 goes to the stack.
+void expectNoSpills(const std::string &assembly);
+
 /// Compiles, runs on random operands and expects |got - wanted| <= tolerance * (1 + |wanted|) everywhere; ints and
 /// bools must be equal. Prints the largest difference.
 void expectAsInterpreted(const std::string &text, double tolerance = 2e-6, uint64_t seed = 1);

@@ -96,6 +96,8 @@ static int64_t keptColumns(const Machine &machine, const Blocking &blocking, int
   return cacheOfCore(machine) / 2 / (4 * blocking.tilesPerTask * rowsOfTile) / width * width;
 }
 
+/// A left operand that is not contiguous along k is packed by a tile's first panel where rows are contiguous and the
+/// other panels follow at once.
 static LeftReading readingOfLeft(const ContractionShape &shape, const Machine &machine, LoopOrder order) {
   if (!shape.leftSum.uniform() || shape.element != shape.computedElement())
     return LeftReading::Packed;
@@ -103,9 +105,9 @@ static LeftReading readingOfLeft(const ContractionShape &shape, const Machine &m
     bool pack = shape.tiles.rows > 1 && shape.columns() >= kColumnsToPackLeft && machine.fmaPipes > 1;
     return pack ? LeftReading::Packed : LeftReading::InPlace;
   }
-  if (shape.tiles.leftRow != 1 || order != LoopOrder::PanelsWithinTiles || shape.promote)
-    return LeftReading::Packed;
-  return shape.columns() <= columnsPerBlock(machine) ? LeftReading::InPlace : LeftReading::PackedByFirstPanel;
+  bool isVector = shape.tiles.leftRow == 1 && shape.tiles.rows <= machine.floatsPerVector();
+  bool byFirstPanel = isVector && order == LoopOrder::PanelsWithinTiles && !shape.promote;
+  return byFirstPanel ? LeftReading::PackedByFirstPanel : LeftReading::Packed;
 }
 
 Blocking kinu::vectorize::chooseBlocking(const ContractionShape &shape, const Machine &machine, bool staged) {
@@ -143,5 +145,8 @@ Blocking kinu::vectorize::chooseBlocking(const ContractionShape &shape, const Ma
           best = candidate;
         }
       }
+  int64_t mostOfPiece = best.rowsFastest ? best.columns : best.mostColumns;
+  if (best.left == LeftReading::PackedByFirstPanel && mostOfPiece <= width)
+    best.left = LeftReading::InPlace; // There are no other panels.
   return best;
 }

@@ -8,7 +8,7 @@ namespace kinu::vectorize {
 /// How micro-kernels get the left operand.
 enum class LeftReading {
   InPlace,            ///< from where it lies
-  Packed,             ///< some tiles are packed before their panels pass
+  Packed,             ///< some tiles are packed before they are multiplied
   PackedByFirstPanel, ///< a tile is read in place by the micro-kernel of the first panel, which packs it for the others
 };
 

@@ -49,8 +49,8 @@ void RowTiles::withRows(Emission &e, Value tile, llvm::function_ref<void(int64_t
 }
 
 /// What the micro-kernel at `panel` fetches of the next tile, if that is read in place: tile after tile jumps from row
-/// to row, which no prefetcher foresees. The first panels fetch rows in turns; to the others the tile at hand is named,
-/// which is in the first cache.
+/// to row, which no prefetcher foresees. The first panels fetch rows in turns, `kNextRows` each while there are panels;
+/// to the others the tile at hand is named, which is in the first cache. After a piece's last tile this is in vain.
 static Value nextLeft(Emission &e, const RowTiles &tiles, const LeftOperand &left, Value tile, Value lhs, Value panel) {
   if (left.packed || left.sumStride != 1 || left.promote || !e.isX86())
     return Value();
@@ -63,6 +63,8 @@ static Value nextLeft(Emission &e, const RowTiles &tiles, const LeftOperand &lef
 void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value firstTile, Value endTile,
                                     const LeftOperand &left, Value panels, Value sums, Value columns,
                                     int64_t columnTail, const ResultBlock &result, LoopOrder order) {
+  assert(!left.packedTile ||
+         (!left.packed && !left.promote && tiles.leftRow == 1 && order == LoopOrder::PanelsWithinTiles));
   int64_t width = columnsPerBlock(e.machine);
   Value fullPanels = e.div(columns, width);
   Type element = left.promote ? Type(e.getF16Type()) : e.getF32Type();

@@ -51,7 +51,8 @@ struct LeftOperand {
   bool packed = false;   ///< by `packLeft`, `base` being where it wrote; else in place
   int64_t sumStride = 1; ///< in place: the step along k
   int64_t promote = 0;   ///< both operands are f16, and so many products are added up in f16 at a time; else f32
-  /// In place, rows contiguous: where each tile's first panel packs it for the others, or null.
+  /// Where each tile's first panel packs it for the others, or null. That is for f32 in place, rows contiguous, and
+  /// LoopOrder::PanelsWithinTiles.
   mlir::Value packedTile = {};
 };
 

@@ -42,16 +42,19 @@ struct Contraction {
   // The thread's scratch, in elements: panels, packed rows, and where staged a block of the product.
   int64_t mostColumns = std::min(blocking.mostColumns, shape.columns()); ///< of a piece
   int64_t panelElements = packedElements(e.machine, blocking.sums, mostColumns);
-  int64_t packedTile = shape.tiles.packedRows() * blocking.sums;
-  int64_t leftElements = blocking.left == LeftReading::InPlace  ? 0
-                         : blocking.left == LeftReading::Packed ? blocking.tilesPerPack * packedTile
-                                                                : packedTile;
+  int64_t leftElements = packedTiles() * shape.tiles.packedRows() * blocking.sums;
   int64_t blockRow = llvm::alignTo(mostColumns, e.lanes);
   int64_t blockElements = staged ? (once ? 1 : blocking.tilesPerTask) * shape.tiles.rows * blockRow : 0;
 
   int64_t packedBytes = shape.computedElement().getIntOrFloatBitWidth() / 8;
   int64_t packedEnd = packedBytes * (panelElements + int64_t(llvm::alignTo(leftElements, e.lanes)));
 
+  /// That are in scratch at once.
+  int64_t packedTiles() const {
+    if (blocking.left == LeftReading::InPlace)
+      return 0;
+    return blocking.left == LeftReading::Packed ? blocking.tilesPerPack : 1;
+  }
   int64_t scratchBytes() const { return packedEnd + 4 * blockElements; }
   Value packedLeft() { return e.address(e.scratch, shape.computedElement(), e.i64(panelElements)); }
   Value block() { return e.address(e.scratch, e.getI8Type(), e.i64(packedEnd)); }

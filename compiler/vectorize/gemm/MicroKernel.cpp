@@ -68,11 +68,10 @@ SmallVector<Value> BlockLoop::multiply(Value lhsAt, Value rhsAt, int64_t step, A
 
 /// Leaves the rows of one step of k where they are wanted side by side.
 void BlockLoop::pack(Value lhsAt, Value packedAt, int64_t step) {
-  for (int64_t row = 0; row < shape.rows; row += e.lanes) {
-    Value mask = shape.rows - row < e.lanes ? e.firstLanes(shape.rows - row) : Value();
-    Value rows = e.loadVector(element, lhsAt, e.i64(step * shape.lhsSum + row), mask);
-    e.storeVector(rows, packedAt, e.i64(step * later.packedRows + row), mask);
-  }
+  assert(shape.rows <= e.lanes);
+  Value mask = shape.rows < e.lanes ? e.firstLanes(shape.rows) : Value();
+  Value rows = e.loadVector(element, lhsAt, e.i64(step * shape.lhsSum), mask);
+  e.storeVector(rows, packedAt, e.i64(step * later.packedRows), mask);
 }
 
 /// The pointer to which a round's broadcasts add their offsets. `ld1rw` and `ld1rh` have none below 0, but LLVM's loop
@@ -134,7 +133,8 @@ SmallVector<Value> kinu::vectorize::sumBlock(Emission &e, const MicroKernel &sha
   return BlockLoop{e, shape, element, lhs, rhs}.sum(first, end);
 }
 
-/// Starts to fetch the result's cache lines, which are wanted when k is through.
+/// Starts to fetch the result's cache lines, which are wanted when k is through: all at once, on machines that are not
+/// x86-64.
 static void prefetchBlock(Emission &e, const MicroKernel &shape, Value result) {
   for (int64_t row = 0; row < shape.rows; ++row)
     for (int64_t column = 0; column < shape.columns; column += kLineBytes / 4)
@@ -174,10 +174,11 @@ void kinu::vectorize::callMicroKernel(Emission &e, const MicroKernel &shape, Val
   }
   e.callOwn(name, arguments, [&](ArrayRef<BlockArgument> given) {
     BlockLoop loop{e, shape, e.getF32Type(), given[0], given[1], later};
+    size_t next = 5;
     if (later.nextLhs)
-      loop.later.nextLhs = given[5];
+      loop.later.nextLhs = given[next++];
     if (later.packed)
-      loop.later.packed = given.back();
+      loop.later.packed = given[next++];
     if (e.isX86())
       loop.result = given[2];
     else

@@ -23,7 +23,8 @@ inline constexpr int64_t kNextRows = 2;
 
 /// What a micro-kernel does for those that come after it, hidden behind its own multiply-adds.
 struct ForLater {
-  /// Where `kNextRows` rows begin whose k elements will be read, or null: x86-64 fetches them.
+  /// Where `kNextRows` rows begin of which lines along k will be read, or null: x86-64 fetches one in each round of k.
+  /// `lhsSum` is 1 then.
   mlir::Value nextLhs = {};
   /// Where it leaves the rows of each k of `lhs` side by side, `packedRows` from one k to the next, or null. `lhsRow`
   /// is 1 then.

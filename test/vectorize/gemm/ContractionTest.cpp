@@ -2,6 +2,8 @@
 #include "test/vectorize/KernelRun.h"
 #include "test/vectorize/gemm/DotText.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -40,17 +42,56 @@ TEST(Contraction, severalBlocksOfEveryKind) {
   compare("km", "nk", "nm", {{'m', 203}, {'n', 129}, {'k', 521}});
 }
 
-// With many columns the left operand is packed: rows of any number, k in whole vectors or not, in rounds or not.
+// With many columns the left operand is packed, or read in place: rows of any number, k in whole vectors or not, in
+// rounds or not.
 TEST(Contraction, leftOperandInTiles) {
-  for (int64_t rows : {1, 5, 15, 130})
-    for (int64_t sums : {1, 47, 400}) {
-      compare("mk", "kn", "mn", {{'m', rows}, {'n', 300}, {'k', sums}});
-      compare("km", "kn", "mn", {{'m', rows}, {'n', 300}, {'k', sums}});
-    }
+  for (const machines::Machine &machine : {machines::detectLocal(), *machines::find("x86-64-v4")})
+    for (int64_t rows : {1, 5, 15, 130})
+      for (int64_t sums : {1, 47, 400}) {
+        compare("mk", "kn", "mn", {{'m', rows}, {'n', 300}, {'k', sums}}, machine);
+        compare("km", "kn", "mn", {{'m', rows}, {'n', 300}, {'k', sums}}, machine);
+      }
   Lengths lengths{{'b', 3}, {'s', 37}, {'h', 5}, {'d', 16}, {'e', 270}};
   compare("bhsd", "hde", "bse", lengths); // k in stretches of whole vectors
   compare("bshd", "dhe", "bse", lengths); // k in another order than in the right operand
   compare("shbd", "hde", "bse", lengths); // rows in runs
+  // The left operand lies the other way, in batches and with rows in runs.
+  compare("bkm", "bkn", "bmn", {{'b', 3}, {'m', 17}, {'n', 330}, {'k', 23}});
+  compare("bks", "kn", "bsn", {{'b', 3}, {'s', 17}, {'n', 330}, {'k', 300}});
+}
+
+/// How micro-kernels treat the left operand, by the names of the functions that were made.
+struct LeftHandling {
+  bool packs = false, fetchesNext = false;
+};
+
+LeftHandling handlingOf(const char *lhs, const Lengths &lengths, const char *machine) {
+  CompiledKernel kernel(dotText(lhs, "kn", "mn", lengths), *machines::find(machine));
+  LeftHandling handling;
+  if (kernel.ok())
+    kernel.lowered().module.get()->walk([&](mlir::LLVM::LLVMFuncOp function) {
+      handling.packs |= function.getName().contains("_packs_");
+      handling.fetchesNext |= function.getName().contains("_next");
+    });
+  return handling;
+}
+
+// Where left tiles stay in the first cache and panels pass, the first panel packs a tile for the others, if k is not
+// contiguous; if it is, rows to come are fetched.
+TEST(Contraction, microKernelsWorkForLaterOnes) {
+  Lengths panels{{'m', 2048}, {'n', 3072}, {'k', 512}}, onePanel{{'m', 130}, {'n', 64}, {'k', 400}};
+  EXPECT_TRUE(handlingOf("km", panels, "x86-64-v4").packs);
+  EXPECT_FALSE(handlingOf("km", onePanel, "x86-64-v4").packs) << "nobody reads it";
+  EXPECT_FALSE(handlingOf("mk", panels, "x86-64-v4").packs);
+  EXPECT_FALSE(handlingOf("km", panels, "x86-64-v3").packs) << "panels stay, tiles pass";
+  EXPECT_TRUE(handlingOf("mk", {{'m', 409}, {'n', 200}, {'k', 323}}, "x86-64-v4").fetchesNext);
+  EXPECT_FALSE(handlingOf("km", panels, "x86-64-v4").fetchesNext);
+}
+
+TEST(Contraction, staysInRegistersWithAvx512) {
+  for (const char *lhs : {"mk", "km"})
+    expectNoSpills(
+        assemblyOf(dotText(lhs, "kn", "mn", {{'m', 2047}, {'n', 3073}, {'k', 511}}), *machines::find("x86-64-v4")));
 }
 
 // Blocks of few rows and columns have several sets of accumulators.
@@ -91,9 +132,9 @@ TEST(Contraction, onNarrowerVectors) {
   compare("km", "kn", "mn", {{'m', 61}, {'n', 267}, {'k', 301}}, machine);
 }
 
-// Whoever splits the tasks, every element is computed by one task in one order.
-TEST(Contraction, sameBitsHoweverTasksAreSplit) {
-  CompiledKernel kernel(dotText("mk", "kn", "mn", {{'m', 130}, {'n', 450}, {'k', 600}}));
+void expectSameBits(const char *lhs) {
+  SCOPED_TRACE(lhs);
+  CompiledKernel kernel(dotText(lhs, "kn", "mn", {{'m', 130}, {'n', 450}, {'k', 600}}));
   ASSERT_TRUE(kernel.ok());
   std::vector<interpret::Tensor> operands = kernel.randomOperands(3);
   std::vector<float> a(operands[0].floats.begin(), operands[0].floats.end());
@@ -108,6 +149,12 @@ TEST(Contraction, sameBitsHoweverTasksAreSplit) {
     kernel.run(again, scratch, tasks * part / 5, tasks * (part + 1) / 5);
   std::free(scratch);
   EXPECT_EQ(whole, parts);
+}
+
+// Whoever splits the tasks, every element is computed by one task in one order.
+TEST(Contraction, sameBitsHoweverTasksAreSplit) {
+  expectSameBits("mk");
+  expectSameBits("km");
 }
 
 /// The lines of the loop with most multiply-adds in an assembly text: between a label and a branch back to it.

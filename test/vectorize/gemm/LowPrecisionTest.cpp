@@ -149,7 +149,13 @@ TEST(LowPrecision, withoutTilesOrSixteenBitArithmetic) {
     }
 }
 
-// Several rounds of k, several tasks, blocks that are not full.
+/// The machine with a second cache so small that k is cut into rounds, over which sums are kept in scratch.
+machines::Machine withSmallCache(machines::Machine machine) {
+  machine.l2Bytes = machine.l2Cores * (128 << 10);
+  return machine;
+}
+
+// Several tasks, blocks that are not full.
 void expectSeveralBlocks(const std::string &element, const machines::Machine &machine) {
   for (const std::string &result : {std::string("f32"), element}) {
     expectWithinBound({"mk", "kc", "mc", {{'m', 101}, {'c', 209}, {'k', 1701}}, {element, result}}, machine);
@@ -163,6 +169,8 @@ TEST(LowPrecision, severalBlocks) {
   expectSeveralBlocks("bf16", machines::detectLocal());
   expectSeveralBlocks("bf16", withTiles());
   expectSeveralBlocks("f16", machines::detectLocal());
+  expectSeveralBlocks("bf16", withSmallCache(machines::detectLocal()));
+  expectSeveralBlocks("bf16", withSmallCache(withTiles()));
 }
 
 /// A product of bf16 with something to do afterwards: `body` computes %r from the product %c and from %x, f32 of the

@@ -129,8 +129,7 @@ void Nest::withLeft(Value base, Value tile, SumRange sums, llvm::function_ref<vo
   Value isCut = arith::OrIOp::create(
       e, arith::CmpIOp::create(e, arith::CmpIPredicate::ne, shape.tiles.rowsOf(e, tile), e.i64(kBlockRows)),
       notZero(e.rem(sums.count, kTileSums)));
-  e.ifThen(isCut, onCopy);
-  e.ifThen(arith::XOrIOp::create(e, isCut, e.i1(true)), inPlace);
+  e.either(isCut, [&](bool cut) { cut ? onCopy() : inPlace(); });
 }
 
 /// Where the rows of a stripe lie in scratch, at a column of the piece.
@@ -193,14 +192,15 @@ void Nest::panel(const Stripe &stripe, Value number, Value column) {
   Value ahead = direct ? e.address(inResult, shape.resultElement, e.i64(kBlockColumns)) : inResult;
   int64_t elementBytes = shape.resultElement.getIntOrFloatBitWidth() / 8;
   Value rowBytes = e.i64(shape.tiles.resultRow * elementBytes);
-  if (!direct && !oneBlock) // The result is written in the last block of k: before, this fetches one line of it.
+  if (!staged && !direct && !oneBlock) // The result is written in the last block of k: before, this fetches one line.
     rowBytes = arith::SelectOp::create(e, stripe.last, rowBytes, e.i64(0));
+  // Sums of a whole piece do not stay in the first cache from one block of k to the next.
+  Value sumsAhead = e.address(inScratch, e.getF32Type(), e.i64(kBlockColumns));
   auto prefetch = [&](const Moment &moment) {
     if (!staged)
       prefetchBlock(ahead, rowBytes, kBlockColumns * elementBytes, moment);
     if (stripes > 1)
-      prefetchBlock(e.address(inScratch, e.getF32Type(), e.i64(kBlockColumns)), e.i64(blockRow * 4), kBlockColumns * 4,
-                    moment);
+      prefetchBlock(sumsAhead, e.i64(blockRow * 4), kBlockColumns * 4, moment);
     if (stripe.nextLeft)
       prefetchLeft(stripe, number, moment);
   };

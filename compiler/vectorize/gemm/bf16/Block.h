@@ -53,12 +53,13 @@ struct BlockProduct {
   mlir::Value accumulate = {}; ///< i1: `sums` are added to; null: never
 };
 
-/// When something is fetched: in a step of k (i64), of which a block goes through all once for each of its parts.
+/// When something is fetched: in a step of k (i64), while a part of the block's rows is multiplied. Each part goes
+/// through all steps.
 struct Moment {
   mlir::Value step;
   int64_t part = 0, parts = 1;
 
-  /// The share of `count` things to do in each step that is to be done now.
+  /// The share of `count` things to do in each step that is to be done now; if there is one, the last part does it.
   int64_t first(int64_t count) const { return count * part / parts; }
   int64_t end(int64_t count) const { return count * (part + 1) / parts; }
 };

@@ -73,13 +73,6 @@ machines::Machine withPairs() {
   return machine;
 }
 
-void expectNoSpills(const std::string &assembly) {
-  llvm::SmallVector<llvm::StringRef> lines;
-  llvm::StringRef(assembly).split(lines, '\n');
-  for (llvm::StringRef line : lines)
-    EXPECT_FALSE(line.contains("zmm") && line.contains("(%rsp")) << "a vector spills: " << line.str();
-}
-
 /// The loops over k are dot products, two loads of the right operand and a broadcast for two of them; sums stay in
 /// registers, and there are no calls, which would save them.
 void expectDotProducts(const std::string &text) {
