@@ -5,13 +5,6 @@
 
 namespace kinu::vectorize {
 
-/// How micro-kernels get the left operand.
-enum class LeftReading {
-  InPlace,            ///< from where it lies
-  Packed,             ///< some tiles are packed before they are multiplied
-  PackedByFirstPanel, ///< a tile is read in place by the micro-kernel of the first panel, which packs it for the others
-};
-
 /// Tasks are numbered by batch, column run, and then column tasks within row tasks, or the other way round if
 /// `rowsFastest`. Neighbours in the fastest direction that one thread gets are done as one: what they share is packed
 /// once, or once for every `mostColumns` columns.

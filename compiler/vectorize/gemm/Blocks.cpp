@@ -52,7 +52,7 @@ void RowTiles::withRows(Emission &e, Value tile, llvm::function_ref<void(int64_t
 /// to row, which no prefetcher foresees. The first panels fetch rows in turns, `kNextRows` each while there are panels;
 /// to the others the tile at hand is named, which is in the first cache. After a piece's last tile this is in vain.
 static Value nextLeft(Emission &e, const RowTiles &tiles, const LeftOperand &left, Value tile, Value lhs, Value panel) {
-  if (left.packed || left.sumStride != 1 || left.promote || !e.isX86())
+  if (left.reading != LeftReading::InPlace || left.sumStride != 1 || left.promote || !e.isX86())
     return Value();
   Value row = e.mul(panel, kNextRows);
   Value next = e.add(tiles.leftOffset(e, e.add(tile, 1)), e.mul(row, tiles.leftRow));
@@ -63,15 +63,16 @@ static Value nextLeft(Emission &e, const RowTiles &tiles, const LeftOperand &lef
 void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value firstTile, Value endTile,
                                     const LeftOperand &left, Value panels, Value sums, Value columns,
                                     int64_t columnTail, const ResultBlock &result, LoopOrder order) {
-  assert(!left.packedTile ||
-         (!left.packed && !left.promote && tiles.leftRow == 1 && order == LoopOrder::PanelsWithinTiles));
+  bool byFirstPanel = left.reading == LeftReading::PackedByFirstPanel,
+       packedBefore = left.reading == LeftReading::Packed;
+  assert(!byFirstPanel || (!left.promote && tiles.leftRow == 1 && order == LoopOrder::PanelsWithinTiles));
   int64_t width = columnsPerBlock(e.machine);
   Value fullPanels = e.div(columns, width);
   Type element = left.promote ? Type(e.getF16Type()) : e.getF32Type();
   auto product = [&](Value tile, Value panel, int64_t panelColumns) {
     Value rhs = e.address(panels, element, e.mul(e.mul(panel, sums), width));
     Value number = arith::SubIOp::create(e, tile, firstTile);
-    Value leftPlace = left.packed ? e.mul(e.mul(number, sums), tiles.packedRows()) : tiles.leftOffset(e, tile);
+    Value leftPlace = packedBefore ? e.mul(e.mul(number, sums), tiles.packedRows()) : tiles.leftOffset(e, tile);
     Value lhs = e.address(left.base, element, leftPlace);
     Value begin = result.place ? result.place(tile) : tiles.resultOffset(e, tile);
     Value place = e.add(begin, e.mul(panel, width));
@@ -93,12 +94,12 @@ void kinu::vectorize::multiplyBlock(Emission &e, const RowTiles &tiles, Value fi
           callMicroKernel(e, shape, lhs, rhs, to, sums, result.accumulate, later);
       });
     };
-    if (!left.packedTile)
-      return multiply(lhs, left.packed);
+    if (!byFirstPanel)
+      return multiply(lhs, packedBefore);
     e.either(arith::CmpIOp::create(e, arith::CmpIPredicate::eq, panel, e.i64(0)), [&](bool first) {
-      later.packed = first ? left.packedTile : Value();
+      later.packed = first ? left.packed : Value();
       later.packedRows = tiles.packedRows();
-      multiply(first ? lhs : left.packedTile, !first);
+      multiply(first ? lhs : left.packed, !first);
     });
   };
   auto overPanels = [&](llvm::function_ref<void(Value, int64_t)> body) {

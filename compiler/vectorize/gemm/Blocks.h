@@ -45,15 +45,20 @@ private:
   mlir::Value isLower(Emission &e, mlir::Value tile) const;
 };
 
-/// The left operand as the micro-kernel reads it.
+/// How micro-kernels get the left operand.
+enum class LeftReading {
+  InPlace,            ///< from where it lies
+  Packed,             ///< some tiles are packed before they are multiplied
+  PackedByFirstPanel, ///< a tile is read in place by the micro-kernel of the first panel, which packs it for the others
+};
+
+/// The left operand of a block.
 struct LeftOperand {
-  mlir::Value base;      ///< at the first k of the block
-  bool packed = false;   ///< by `packLeft`, `base` being where it wrote; else in place
-  int64_t sumStride = 1; ///< in place: the step along k
-  int64_t promote = 0;   ///< both operands are f16, and so many products are added up in f16 at a time; else f32
-  /// Where each tile's first panel packs it for the others, or null. That is for f32 in place, rows contiguous, and
-  /// LoopOrder::PanelsWithinTiles.
-  mlir::Value packedTile = {};
+  LeftReading reading;
+  mlir::Value base;        ///< at the first k of the block; where `packLeft` wrote if it is packed
+  int64_t sumStride = 1;   ///< along k, unless it is packed
+  int64_t promote = 0;     ///< both operands are f16, and so many products are added up in f16 at a time; else f32
+  mlir::Value packed = {}; ///< where the first panel packs a tile: f32, rows contiguous, LoopOrder::PanelsWithinTiles
 };
 
 /// Copies tiles [firstTile, endTile), k in [firstSum, firstSum + sums), to `packed`: tile after tile, k after k.

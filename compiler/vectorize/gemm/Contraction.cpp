@@ -113,17 +113,15 @@ void Contraction::multiply(const Piece &piece, Value firstTile, Value endTile, c
 /// All rows of a piece for one stretch of k whose panels are packed.
 void Contraction::rows(const Piece &piece, Value firstSum, Value sums) {
   if (blocking.left != LeftReading::Packed) {
-    LeftOperand operand{inOperand(piece.leftBase, shape.leftSum.offset(e, firstSum)), false, shape.leftSum.stride(),
-                        shape.promote};
-    if (blocking.left == LeftReading::PackedByFirstPanel)
-      operand.packedTile = packedLeft();
+    Value base = inOperand(piece.leftBase, shape.leftSum.offset(e, firstSum));
+    LeftOperand operand{blocking.left, base, shape.leftSum.stride(), shape.promote, packedLeft()};
     return multiply(piece, piece.firstTile, piece.endTile, operand, firstSum, sums);
   }
   e.loop(piece.firstTile, piece.endTile, blocking.tilesPerPack, [&](Value first) {
     Value end = e.smaller(e.add(first, blocking.tilesPerPack), piece.endTile);
     packLeft(e, shape.tiles, shape.leftSum, piece.leftBase, packedLeft(), first, end, firstSum, sums, shape.element,
              shape.computedElement());
-    multiply(piece, first, end, {packedLeft(), true, 1, shape.promote}, firstSum, sums);
+    multiply(piece, first, end, {LeftReading::Packed, packedLeft(), 1, shape.promote}, firstSum, sums);
   });
 }
 

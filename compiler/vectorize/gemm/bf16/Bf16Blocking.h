@@ -7,8 +7,8 @@ namespace kinu::vectorize::bf16 {
 
 struct Bf16Blocking {
   /// `sums`: k of one round, whose right operand is packed at once and stays in the second cache while all rows of the
-  /// piece pass; a multiple of `blockSums` if there are several rounds. `left`: Packed for
-  /// each block, or InPlace but for tiles of rows that are not whole.
+  /// piece pass; a multiple of `blockSums` if there are several rounds. `left`: Packed for each
+  /// block, or InPlace but for tiles of rows that are not whole.
   Blocking pieces;
   int64_t blockSums; ///< k of a block, for which a tile of rows and a panel are multiplied at once
 
